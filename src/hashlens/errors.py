@@ -1,0 +1,51 @@
+"""Every error that hashlens raises on purpose.
+
+A message says what went wrong, where, what was expected, what was found, and how to mend it.
+The command line prints it and exits with 1; nothing below the command line prints or exits.
+"""
+
+
+class HashlensError(Exception):
+    """Base of all hashlens errors."""
+
+
+class ParameterError(HashlensError, ValueError):
+    """A parameter is outside of what it may be; nothing was done."""
+
+
+class DataError(HashlensError, ValueError):
+    """Input data (arrays, labels, data sets) is not what the operation needs."""
+
+
+class NotFittedError(HashlensError, ValueError):
+    """A hasher was asked for codes before ``fit``."""
+
+
+class ImageError(HashlensError):
+    """One image can't be read. Batch operations name it, skip it and count it."""
+
+
+class FormatError(HashlensError):
+    """A file on disk is damaged, foreign, or of a newer format version."""
+
+
+class ModelMismatchError(HashlensError):
+    """Codes of one model met a collection or an index of another."""
+
+
+class CollectionError(HashlensError):
+    """A collection can't be opened, created or written."""
+
+
+class CollectionLockedError(CollectionError):
+    """Another process is writing to the collection."""
+
+
+class MissingExtraError(HashlensError, ImportError):
+    """An optional dependency is missing; the message holds the install command."""
+
+    def __init__(self, feature: str, package: str, extra: str) -> None:
+        super().__init__(
+            f"{feature} needs the package {package!r}, which is not installed. "
+            f"Install it with: pip install 'hashlens[{extra}]'"
+        )

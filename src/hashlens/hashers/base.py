@@ -72,7 +72,7 @@ class Hasher(ABC):
         return self
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the learned arrays by name, all that ``from_state`` needs beside the parameters."""
+        """Return the learned arrays by name: all that ``from_state`` needs beside parameters."""
         self._check_fitted()
         return {name: np.asarray(getattr(self, name)) for name in self.learned}
 

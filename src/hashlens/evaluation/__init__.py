@@ -6,6 +6,7 @@ from hashlens.evaluation.average_precision import (
     average_precision_at_k_over_reachable,
     average_precision_at_k_over_relevant,
 )
+from hashlens.evaluation.baselines import LinearClassifier, class_code_bits, class_codes
 from hashlens.evaluation.code_statistics import (
     CodeStatistics,
     code_statistics,
@@ -22,6 +23,7 @@ from hashlens.evaluation.precision import (
     recall_at_k,
 )
 from hashlens.evaluation.protocols import PROTOCOLS, Split, make_split, selection_split
+from hashlens.evaluation.real_distances import evaluate_spherical, evaluate_vectors
 from hashlens.evaluation.retrieval import Evaluation, evaluate_codes, evaluate_histograms
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "CodeStatistics",
     "DistanceHistograms",
     "Evaluation",
+    "LinearClassifier",
     "RadiusCurves",
     "Split",
     "TiedScores",
@@ -36,9 +39,13 @@ __all__ = [
     "average_precision_at_k_over_found",
     "average_precision_at_k_over_reachable",
     "average_precision_at_k_over_relevant",
+    "class_code_bits",
+    "class_codes",
     "code_statistics",
     "evaluate_codes",
     "evaluate_histograms",
+    "evaluate_spherical",
+    "evaluate_vectors",
     "hamming_histograms",
     "linear_reconstruction_error",
     "make_split",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -48,8 +48,8 @@ class Evaluation:
     tied_at_k : float
         Mean number of items at the distance of the k-th neighbour. Above 1, the answer's last
         places are a draw; in the hundreds, codes have collapsed to class numbers.
-    curves : RadiusCurves
-        Precision and recall within each radius.
+    curves : RadiusCurves or None
+        Precision and recall within each radius; None for distances that are not in bits.
     """
 
     k: int
@@ -59,7 +59,7 @@ class Evaluation:
     average_precision: TiedMean
     queries_without_relevant: int
     tied_at_k: float
-    curves: RadiusCurves
+    curves: RadiusCurves | None
 
     def to_dict(self, curves: bool = False) -> dict[str, Any]:
         """Return plain numbers by name, for JSON; ``top5`` is the precision at k = 5.
@@ -71,7 +71,6 @@ class Evaluation:
         curves : bool
             Whether to add the curves over radii.
         """
-        radius = min(LOOKUP_RADIUS, len(self.curves.precision) - 1)
         figures: dict[str, Any] = {
             f"top{self.k}": self.precision.expected,
             f"top{self.k}_low": self.precision.low,
@@ -79,22 +78,27 @@ class Evaluation:
             "map": self.average_precision.expected,
             "map_low": self.average_precision.low,
             "map_high": self.average_precision.high,
-            f"precision_radius{radius}": float(self.curves.precision[radius]),
-            f"recall_radius{radius}": float(self.curves.recall[radius]),
-            f"empty_radius{radius}": float(self.curves.empty[radius]),
             f"tied_at_{self.k}": self.tied_at_k,
             "queries": self.queries,
             "database": self.database,
             "queries_without_relevant": self.queries_without_relevant,
         }
-        if curves:
-            figures["curves"] = {
-                "precision": self.curves.precision.tolist(),
-                "precision_of_found": self.curves.precision_of_found.tolist(),
-                "recall": self.curves.recall.tolist(),
-                "empty": self.curves.empty.tolist(),
-            }
+        if self.curves is not None:
+            figures |= _lookup_figures(self.curves)
+            if curves:
+                figures["curves"] = {
+                    name: values.tolist() for name, values in asdict(self.curves).items()
+                }
         return {name: _without_nan(value) for name, value in figures.items()}
+
+
+def _lookup_figures(curves: RadiusCurves) -> dict[str, float]:
+    radius = min(LOOKUP_RADIUS, len(curves.precision) - 1)
+    return {
+        f"precision_radius{radius}": float(curves.precision[radius]),
+        f"recall_radius{radius}": float(curves.recall[radius]),
+        f"empty_radius{radius}": float(curves.empty[radius]),
+    }
 
 
 def _without_nan(value: Any) -> Any:

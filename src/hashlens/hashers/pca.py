@@ -39,7 +39,7 @@ class PCA:
         Examples
         --------
         >>> pca = PCA.fit(np.float32([[0, 0], [2, 2], [4, 4]]), 1)
-        >>> pca.axes.ravel().round(3).tolist()
+        >>> [round(float(entry), 3) for entry in pca.axes[:, 0]]
         [0.707, 0.707]
         """
         mean = column_means(X)

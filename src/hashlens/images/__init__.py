@@ -1,0 +1,22 @@
+"""Image files and data sets: finding, reading and decoding them safely."""
+
+from hashlens.images.decode import decode_image
+from hashlens.images.files import ImageFile, read_image_file
+from hashlens.images.fit import Fit, Pixels, fit_pixels
+from hashlens.images.pipeline import Batch, decode_batches, map_ordered, thread_count
+from hashlens.images.walk import IMAGE_SUFFIXES, walk_images
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "Batch",
+    "Fit",
+    "ImageFile",
+    "Pixels",
+    "decode_batches",
+    "decode_image",
+    "fit_pixels",
+    "map_ordered",
+    "read_image_file",
+    "thread_count",
+    "walk_images",
+]

@@ -1,0 +1,163 @@
+"""Decoding in threads, ahead of whoever consumes the pixels."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from hashlens.errors import ImageError, ParameterError
+from hashlens.images.decode import Pixels
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch(Generic[Item]):
+    """Decoded images, and the items whose image could not be decoded.
+
+    Attributes
+    ----------
+    items : list of length n
+        What was decoded, in the order of the input.
+    pixels : uint8 array of shape (n, size, size, 3)
+    failed : list of (item, reason)
+        Failures met on the way, in the order of the input; n may be 0 beside them.
+    """
+
+    items: list[Item]
+    pixels: Pixels
+    failed: list[tuple[Item, str]]
+
+
+def thread_count() -> int:
+    """Return how many threads to use: ``HASHLENS_THREADS``, else the cores of this process.
+
+    Raises
+    ------
+    ParameterError
+        If the variable is set to something else than a positive integer.
+    """
+    setting = os.environ.get("HASHLENS_THREADS", "")
+    if not setting:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else _all_cores()
+    if not setting.isdecimal() or int(setting) < 1:
+        raise ParameterError(
+            f"The environment variable HASHLENS_THREADS must be a positive integer. "
+            f"Got {setting!r} instead."
+        )
+    return int(setting)
+
+
+def _all_cores() -> int:
+    return os.cpu_count() or 1
+
+
+def map_ordered(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    threads: int | None = None,
+    ahead: int = 64,
+) -> Iterator[tuple[Item, Result | ImageError]]:
+    """Yield ``(item, function(item))`` in the order of ``items``, computed in threads.
+
+    Parameters
+    ----------
+    function : callable
+        Called in threads. An `ImageError` that it raises is yielded in place of the result; any
+        other exception ends the iteration.
+    items : iterable
+        Drawn from in the calling thread, at most ``ahead`` items beyond what was yielded. With a
+        result bounded in size, so is the memory.
+    threads : int, optional
+        Default: `thread_count`.
+    ahead : int
+        Most items in flight.
+
+    Yields
+    ------
+    (item, result or ImageError)
+
+    Notes
+    -----
+    When the consumer stops early, or is interrupted, work that has not begun is dropped.
+
+    Examples
+    --------
+    >>> list(map_ordered(len, ["a", "bcd"]))
+    [('a', 1), ('bcd', 3)]
+    """
+    pool = ThreadPoolExecutor(threads or thread_count(), thread_name_prefix="hashlens-decode")
+    queue: deque[tuple[Item, Future[Result]]] = deque()
+    try:
+        for item in items:
+            queue.append((item, pool.submit(function, item)))
+            if len(queue) >= ahead:
+                outcome = _take(queue)
+                yield outcome
+        while queue:
+            outcome = _take(queue)
+            yield outcome
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _take(queue: deque[tuple[Item, Future[Result]]]) -> tuple[Item, Result | ImageError]:
+    item, future = queue.popleft()
+    try:
+        return item, future.result()
+    except ImageError as error:
+        return item, error
+
+
+def decode_batches(
+    load: Callable[[Item], Pixels],
+    items: Iterable[Item],
+    *,
+    batch_size: int = 32,
+    threads: int | None = None,
+) -> Iterator[Batch[Item]]:
+    """Decode images in threads and yield them in batches, in order; decoding goes on meanwhile.
+
+    Parameters
+    ----------
+    load : callable
+        Returns the pixels of an item, all of one shape; may raise `ImageError`. For files:
+        ``lambda path: decode_image(read_image_file(path).data, fit)``; for encoded images that are
+        in memory: ``lambda data: decode_image(data, fit)``.
+    items : iterable
+    batch_size : int
+        Images a batch; the last one may hold fewer. Two batches are decoded ahead.
+    threads : int, optional
+        Default: `thread_count`.
+
+    Yields
+    ------
+    Batch
+    """
+    if batch_size < 1:
+        raise ParameterError(
+            f"The 'batch_size' parameter of decode_batches must be positive. Got {batch_size!r}."
+        )
+    done: list[Item] = []
+    pixels: list[Pixels] = []
+    failed: list[tuple[Item, str]] = []
+    for item, outcome in map_ordered(load, items, threads=threads, ahead=2 * batch_size):
+        if isinstance(outcome, ImageError):
+            failed.append((item, str(outcome)))
+            continue
+        done.append(item)
+        pixels.append(outcome)
+        if len(done) == batch_size:
+            yield Batch(done, np.stack(pixels), failed)
+            done, pixels, failed = [], [], []
+    if done or failed:
+        stacked = np.stack(pixels) if pixels else np.empty((0, 0, 0, 3), np.uint8)
+        yield Batch(done, stacked, failed)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.codes import Codes
+from hashlens.codes import Codes, bytes_per_code, check_codes
 from hashlens.errors import DataError
+from hashlens.native import label_histograms
 
 Counts = npt.NDArray[np.int64]
 
@@ -150,20 +151,19 @@ def hamming_histograms(
     """
     queries = _check_side(query_codes, query_labels, bits, "query")
     database = _check_side(database_codes, database_labels, bits, "database")
-    from hashlens.native import label_histograms
-
+    # The kernel counts whole bytes; the zero tail bits of a shorter length never differ.
     total, relevant = label_histograms(
-        queries[0], database[0], queries[1], database[1], bits, threads
+        queries[0], database[0], queries[1], database[1], 8 * bytes_per_code(bits), threads
     )
-    return DistanceHistograms(total, relevant)
+    return DistanceHistograms(
+        total[:, : bits + 1].astype(np.int64), relevant[:, : bits + 1].astype(np.int64)
+    )
 
 
 def _check_side(
     codes: Codes, labels: npt.ArrayLike, bits: int, side: str
 ) -> tuple[Codes, npt.NDArray[np.int64]]:
     """Return codes and labels of one side, or say how they fail to fit."""
-    from hashlens.codes import check_codes
-
     packed = check_codes(codes, bits, f"The {side} side")
     array = np.asarray(labels)
     if array.shape != (len(packed),) or array.dtype.kind not in "iub":

@@ -96,25 +96,27 @@ def map_ordered(
     """
     pool = ThreadPoolExecutor(threads or thread_count(), thread_name_prefix="hashlens-decode")
     queue: deque[tuple[Item, Future[Result]]] = deque()
+
+    def outcomes(keep: int) -> Iterator[tuple[Item, Result | ImageError]]:
+        while len(queue) > keep:
+            item, future = queue.popleft()
+            outcome = _outcome(future)
+            yield item, outcome
+
     try:
         for item in items:
             queue.append((item, pool.submit(function, item)))
-            if len(queue) >= ahead:
-                outcome = _take(queue)
-                yield outcome
-        while queue:
-            outcome = _take(queue)
-            yield outcome
+            yield from outcomes(keep=ahead - 1)
+        yield from outcomes(keep=0)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _take(queue: deque[tuple[Item, Future[Result]]]) -> tuple[Item, Result | ImageError]:
-    item, future = queue.popleft()
+def _outcome(future: Future[Result]) -> Result | ImageError:
     try:
-        return item, future.result()
+        return future.result()
     except ImageError as error:
-        return item, error
+        return error
 
 
 def decode_batches(

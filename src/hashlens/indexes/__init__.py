@@ -1,0 +1,7 @@
+"""Indexes: packed codes in, exact nearest neighbours by Hamming distance out."""
+
+from hashlens.indexes.base import Index, SearchResult
+from hashlens.indexes.linear import LinearIndex
+from hashlens.indexes.pairs import Pairs, pairs_within
+
+__all__ = ["Index", "LinearIndex", "Pairs", "SearchResult", "pairs_within"]

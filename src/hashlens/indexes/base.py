@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hashlens.codes import Codes, check_bits
+from hashlens.errors import ParameterError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class SearchResult:
 
 
 class Index(ABC):
-    """Codes of ``bits`` bits with unique int64 ids; search is exact and deterministic.
+    """Codes of ``bits`` bits with unique int64 ids ≥ 0; search is exact and deterministic.
 
     Results are ordered by (distance, id), so they are the same for every kind of index, thread
     count and machine.
@@ -42,20 +43,80 @@ class Index(ABC):
 
     @abstractmethod
     def add(self, codes: Codes, ids: npt.ArrayLike | None = None) -> None:
-        """Add codes (n, bits / 8); ids default to the numbers that follow the largest so far."""
+        """Add codes (n, bits / 8); ids default to the numbers that follow the largest so far.
+
+        Raises
+        ------
+        DataError
+            If codes have another dtype or shape, or an id repeats or is in the index already; then
+            nothing was added.
+        """
 
     @abstractmethod
     def remove(self, ids: npt.ArrayLike) -> None:
         """Remove the codes of ``ids``; an id that is not there is an error."""
 
     @abstractmethod
-    def search(self, codes: Codes, k: int) -> SearchResult:
-        """Return the ``k`` nearest codes of each query."""
+    def search(
+        self,
+        codes: Codes,
+        k: int,
+        *,
+        allow: npt.ArrayLike | None = None,
+        deny: npt.ArrayLike | None = None,
+    ) -> SearchResult:
+        """Return the ``k`` nearest codes of each query.
+
+        Parameters
+        ----------
+        codes : uint8 array of shape (queries, bits / 8)
+        k : int
+            Neighbours wanted. Where the index holds fewer, rows are padded with −1.
+        allow : integers of shape (a,), or None
+            Only these ids may be found; ids that the index does not hold are ignored.
+        deny : integers of shape (d,), or None
+            These ids may not be found, even if allowed.
+        """
 
     @abstractmethod
-    def search_radius(self, codes: Codes, radius: int) -> SearchResult:
-        """Return all codes within ``radius`` bits of each query."""
+    def search_radius(
+        self,
+        codes: Codes,
+        radius: int,
+        *,
+        allow: npt.ArrayLike | None = None,
+        deny: npt.ArrayLike | None = None,
+    ) -> SearchResult:
+        """Return all codes within ``radius`` bits of each query; filters as in `search`."""
 
     @abstractmethod
     def __len__(self) -> int:
         """Return how many codes the index holds."""
+
+
+def check_k(k: int, caller: str) -> int:
+    """Return ``k`` as an int.
+
+    Raises
+    ------
+    ParameterError
+        If it is not a positive integer.
+    """
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+        raise ParameterError(f"The 'k' parameter of {caller} must be an int ≥ 1. Got {k!r}.")
+    return int(k)
+
+
+def check_radius(radius: int, bits: int, caller: str) -> int:
+    """Return ``radius`` as an int, at most ``bits``: no two codes are farther apart.
+
+    Raises
+    ------
+    ParameterError
+        If it is not a non-negative integer.
+    """
+    if isinstance(radius, bool) or not isinstance(radius, (int, np.integer)) or radius < 0:
+        raise ParameterError(
+            f"The 'radius' parameter of {caller} must be an int ≥ 0 (bits). Got {radius!r}."
+        )
+    return min(int(radius), bits)

@@ -1,0 +1,150 @@
+"""The linear scan: every code is compared with every query."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from hashlens.codes import Codes, bytes_per_code, check_codes
+from hashlens.errors import DataError
+from hashlens.indexes.base import Index, SearchResult, check_k, check_radius
+from hashlens.indexes.filters import blocked_rows
+from hashlens.indexes.row_ids import RowIds, check_ids
+from hashlens.native import scan
+
+_COMPACT_SHARE = 0.5
+"""Removed rows are dropped from memory once they are this share of all rows."""
+
+
+class LinearIndex(Index):
+    """Exact search by comparing every code with every query.
+
+    Needs no preparation and no memory beside the codes, and its time hardly depends on how the
+    codes are distributed. Best for small collections, large batches of queries, and codes that
+    are far from each other.
+
+    Parameters
+    ----------
+    bits : int
+        Code length.
+
+    Examples
+    --------
+    >>> index = LinearIndex(bits=8)
+    >>> index.add(np.array([[0b0001], [0b1111], [0b0011]], dtype=np.uint8))
+    >>> result = index.search(np.array([[0b0011]], dtype=np.uint8), k=2)
+    >>> result.ids.tolist(), result.distances.tolist()
+    ([[2, 0]], [[0, 1]])
+    """
+
+    def __init__(self, bits: int) -> None:
+        super().__init__(bits)
+        self._buffer: Codes = np.empty((0, bytes_per_code(bits)), dtype=np.uint8)
+        self._ids = RowIds()
+
+    @classmethod
+    def from_codes(cls, codes: Codes, denied: npt.ArrayLike | None = None) -> Self:
+        """Return an index that serves ``codes`` where they lie, with ids 0..n−1.
+
+        Parameters
+        ----------
+        codes : uint8 array of shape (n, bits / 8), C-contiguous
+            For instance a read-only memory map. It is not copied, until codes are added.
+        denied : integers of shape (d,), or None
+            Ids that the index does not hold, as if they had been removed.
+        """
+        if codes.ndim != 2 or not codes.flags.c_contiguous:
+            raise DataError(
+                "LinearIndex.from_codes expects a C-contiguous array of shape (n, bits / 8). "
+                f"Got shape {codes.shape}; copy it with numpy.ascontiguousarray."
+            )
+        index = cls(8 * codes.shape[1])
+        index._buffer = check_codes(codes, index.bits, "LinearIndex.from_codes")
+        index._ids = RowIds(len(codes))
+        if denied is not None:
+            index._ids.remove(check_ids(denied, "LinearIndex.from_codes"), "LinearIndex.from_codes")
+        return index
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @property
+    def codes(self) -> Codes:
+        """Codes of all rows, removed ones among them: uint8 (rows, bits / 8)."""
+        return self._buffer[: self._ids.rows]
+
+    def add(self, codes: Codes, ids: npt.ArrayLike | None = None) -> None:
+        """Add codes (n, bits / 8); ids default to the numbers that follow the largest so far."""
+        new = check_codes(codes, self.bits, "LinearIndex.add")
+        new_ids = self._ids.check_new(ids, len(new), "LinearIndex.add")
+        rows = self._ids.rows
+        if rows + len(new) > len(self._buffer) or not self._buffer.flags.writeable:
+            # Grown by half, so that adding one by one copies each code only a few times.
+            capacity = max(rows + len(new), rows + rows // 2)
+            grown = np.empty((capacity, new.shape[1]), dtype=np.uint8)
+            grown[:rows] = self._buffer[:rows]
+            self._buffer = grown
+        self._buffer[rows : rows + len(new)] = new
+        self._ids.extend(new_ids)
+
+    def remove(self, ids: npt.ArrayLike) -> None:
+        """Remove the codes of ``ids``; an id that is not there is an error."""
+        self._ids.remove(ids, "LinearIndex.remove")
+        rows = self._ids.rows
+        if self._buffer.flags.writeable and rows - len(self._ids) > _COMPACT_SHARE * rows:
+            self._compact()
+
+    def search(
+        self,
+        codes: Codes,
+        k: int,
+        *,
+        allow: npt.ArrayLike | None = None,
+        deny: npt.ArrayLike | None = None,
+    ) -> SearchResult:
+        """Return the ``k`` nearest codes of each query; see `Index.search`."""
+        queries = check_codes(codes, self.bits, "LinearIndex.search")
+        return self._scan(queries, check_k(k, "LinearIndex.search"), self.bits, allow, deny)
+
+    def search_radius(
+        self,
+        codes: Codes,
+        radius: int,
+        *,
+        allow: npt.ArrayLike | None = None,
+        deny: npt.ArrayLike | None = None,
+    ) -> SearchResult:
+        """Return all codes within ``radius`` bits of each query; see `Index.search_radius`."""
+        queries = check_codes(codes, self.bits, "LinearIndex.search_radius")
+        reach = check_radius(radius, self.bits, "LinearIndex.search_radius")
+        return self._scan(queries, None, reach, allow, deny)
+
+    def _scan(
+        self,
+        queries: Codes,
+        k: int | None,
+        radius: int,
+        allow: npt.ArrayLike | None,
+        deny: npt.ArrayLike | None,
+    ) -> SearchResult:
+        ids = self._ids
+        blocked = blocked_rows(ids, allow, deny, "The filter of a search")
+        found = scan(
+            self.codes,
+            queries,
+            k,
+            radius=radius,
+            ids=ids.array,
+            ascending=ids.ascending,
+            blocked=blocked,
+        )
+        return SearchResult(*found)
+
+    def _compact(self) -> None:
+        kept = RowIds()
+        kept.extend(self._ids.live_ids())
+        kept.next_id = self._ids.next_id
+        self._buffer = self._buffer[self._ids.live_rows()]
+        self._ids = kept

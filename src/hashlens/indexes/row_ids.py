@@ -1,0 +1,174 @@
+"""Which id each row of an index has, and which rows were removed."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from hashlens.errors import DataError
+from hashlens.native import MAX_ID
+
+Ids = npt.NDArray[np.int64]
+Rows = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+
+class RowIds:
+    """The ids of rows 0..n−1, numbered in order of arrival; removed rows keep their number.
+
+    As long as every id equals its row number, no array is kept: a hundred million codes served
+    from a file need none.
+    """
+
+    def __init__(self, count: int = 0) -> None:
+        self.rows = count
+        """How many rows there are, removed ones among them."""
+        self.next_id = count
+        """The id that the next row gets by default."""
+        self.ascending = True
+        """Whether ids ascend with the rows."""
+        self._ids: Ids | None = None
+        self._removed: Mask | None = None
+        self._removed_count = 0
+        self._order: Rows | None = None
+        self._blocked: npt.NDArray[np.uint8] | None = None
+
+    def __len__(self) -> int:
+        """Return how many rows are not removed."""
+        return self.rows - self._removed_count
+
+    @property
+    def array(self) -> Ids | None:
+        """Ids of all rows, or None where they are the row numbers."""
+        return self._ids
+
+    @property
+    def blocked(self) -> npt.NDArray[np.uint8] | None:
+        """A bit a row, least significant first, 1 = removed; None where no row is."""
+        if self._removed is None or not self._removed_count:
+            return None
+        if self._blocked is None:
+            self._blocked = np.packbits(self._removed, bitorder="little")
+        return self._blocked
+
+    def live_ids(self) -> Ids:
+        """Return the ids of all rows that are not removed, in the order of the rows."""
+        ids = np.arange(self.rows, dtype=np.int64) if self._ids is None else self._ids
+        return ids if self._removed is None else ids[~self._removed]
+
+    def live_rows(self) -> Rows:
+        """Return the numbers of all rows that are not removed."""
+        if self._removed is None:
+            return np.arange(self.rows, dtype=np.int64)
+        return np.flatnonzero(~self._removed)
+
+    def check_new(self, ids: npt.ArrayLike | None, count: int, caller: str) -> Ids:
+        """Return the ids that ``count`` new rows are to have.
+
+        Raises
+        ------
+        DataError
+            If ids are no integers of shape (count,), lie outside of 0..`MAX_ID`, repeat, or are
+            already in the index.
+        """
+        if ids is None:
+            return np.arange(self.next_id, self.next_id + count, dtype=np.int64)
+        array = check_ids(ids, caller)
+        if array.shape != (count,):
+            raise DataError(
+                f"{caller} expects an id for each of the {count} codes. Got shape {array.shape}."
+            )
+        if count and (array.min() < 0 or array.max() > MAX_ID):
+            raise DataError(
+                f"{caller} expects ids between 0 and {MAX_ID}. "
+                f"Got {array.min()} to {array.max()} instead."
+            )
+        if not _ascends(array) and len(np.unique(array)) < count:
+            raise DataError(f"{caller} expects unique ids. Some of those given occur twice.")
+        present = array[self.find(array) >= 0] if count else array
+        if len(present):
+            raise DataError(
+                f"{caller} got {len(present)} ids that the index already holds, the first is "
+                f"{present[0]}. Remove them first to replace their codes."
+            )
+        return array
+
+    def extend(self, ids: Ids) -> None:
+        """Append rows whose ids passed `check_new`."""
+        count = len(ids)
+        if not count:
+            return
+        follows = _ascends(ids) and (self.rows == 0 or int(ids[0]) >= self.next_id)
+        numbered = int(ids[0]) == self.rows and int(ids[-1]) == self.rows + count - 1 and follows
+        if self._ids is not None or not numbered:
+            old = np.arange(self.rows, dtype=np.int64) if self._ids is None else self._ids
+            self._ids = np.concatenate([old, ids])
+        if self._removed is not None:
+            self._removed = np.concatenate([self._removed, np.zeros(count, dtype=np.bool_)])
+        self.ascending = self.ascending and follows
+        self.rows += count
+        self.next_id = max(self.next_id, int(ids.max()) + 1)
+        self._order = self._blocked = None
+
+    def remove(self, ids: npt.ArrayLike, caller: str) -> Rows:
+        """Mark the rows of ``ids`` as removed and return their numbers.
+
+        Raises
+        ------
+        DataError
+            If an id is not in the index, or occurs twice; then nothing was removed.
+        """
+        array = check_ids(ids, caller)
+        rows = self.find(array)
+        if (rows < 0).any():
+            missing = array[rows < 0]
+            raise DataError(
+                f"{caller} got {len(missing)} ids that the index does not hold, the first is "
+                f"{missing[0]}."
+            )
+        if len(np.unique(rows)) < len(rows):
+            raise DataError(f"{caller} expects unique ids. Some of those given occur twice.")
+        if self._removed is None:
+            self._removed = np.zeros(self.rows, dtype=np.bool_)
+        self._removed[rows] = True
+        self._removed_count += len(rows)
+        self._order = self._blocked = None
+        return rows
+
+    def find(self, ids: Ids) -> Rows:
+        """Return the row of each id, −1 where the index does not hold it."""
+        if self._ids is None:
+            rows = np.where((ids >= 0) & (ids < self.rows), ids, -1)
+        else:
+            rows = self._look_up(ids)
+        if self._removed is not None and self.rows:
+            rows[self._removed[rows] & (rows >= 0)] = -1
+        return rows
+
+    def _look_up(self, ids: Ids) -> Rows:
+        assert self._ids is not None
+        if self._order is None:
+            # A removed id may have come back on a later row: only rows that live are looked up.
+            live = self.live_rows()
+            self._order = live if self.ascending else live[np.argsort(self._ids[live])]
+        sorted_ids = self._ids[self._order]
+        at = np.searchsorted(sorted_ids, ids)
+        at[at == len(sorted_ids)] = 0
+        if not len(sorted_ids):
+            return np.full(len(ids), -1, dtype=np.int64)
+        return np.where(sorted_ids[at] == ids, self._order[at], -1)
+
+
+def check_ids(ids: npt.ArrayLike, caller: str) -> Ids:
+    """Return ids as a contiguous int64 array of shape (n,), or say why they are none."""
+    array = np.asarray(ids)
+    if array.ndim != 1 or (array.dtype.kind not in "iu" and array.size):
+        raise DataError(
+            f"{caller} expects ids as integers of shape (n,). "
+            f"Got dtype {array.dtype}, shape {array.shape} instead."
+        )
+    return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def _ascends(ids: Ids) -> bool:
+    return bool(np.all(ids[1:] > ids[:-1]))

@@ -1,0 +1,157 @@
+// Row filters on AVX2: eight or four codes at a time are checked against the bound, and only a
+// group that holds a wanted code is looked at one by one.
+#include "target.hpp"
+
+#if HASHLENS_X86
+#include <immintrin.h>
+
+#include "hamming.hpp"
+#include "kernels.hpp"
+
+namespace hashlens::avx2 {
+namespace {
+
+// Returns the number of set bits of each byte.
+HASHLENS_AVX2 HASHLENS_INLINE __m256i count_bytes(__m256i x) {
+  const __m256i table = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4,  //
+                                         0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+  const __m256i nibble = _mm256_set1_epi8(0x0f);
+  const __m256i low = _mm256_shuffle_epi8(table, _mm256_and_si256(x, nibble));
+  const __m256i high =
+      _mm256_shuffle_epi8(table, _mm256_and_si256(_mm256_srli_epi16(x, 4), nibble));
+  return _mm256_add_epi8(low, high);
+}
+
+HASHLENS_AVX2 HASHLENS_INLINE __m256i load(const std::uint8_t* at) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
+}
+
+// Returns sums of pairs of 64-bit halves: of a in the even lanes, of b in the odd ones.
+HASHLENS_AVX2 HASHLENS_INLINE __m256i add_halves(__m256i a, __m256i b) {
+  return _mm256_add_epi8(_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b));
+}
+
+// Each length has a Group: how many codes it checks at once, and whether any is nearer than bound.
+struct Group4 {  // 32 bits: eight codes a register
+  static constexpr int kCodes = 8;
+  __m256i query, bound;
+  HASHLENS_AVX2 HASHLENS_INLINE Group4(const std::uint8_t* q, int b) {
+    std::int32_t word;
+    std::memcpy(&word, q, 4);
+    query = _mm256_set1_epi32(word);
+    bound = _mm256_set1_epi32(b);
+  }
+  HASHLENS_AVX2 HASHLENS_INLINE bool any(const std::uint8_t* codes) const {
+    const __m256i counts = count_bytes(_mm256_xor_si256(load(codes), query));
+    const __m256i pairs = _mm256_maddubs_epi16(counts, _mm256_set1_epi8(1));
+    const __m256i sums = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+    return _mm256_movemask_epi8(_mm256_cmpgt_epi32(bound, sums)) != 0;
+  }
+};
+
+struct Group8 {  // 64 bits: four codes a register
+  static constexpr int kCodes = 8;
+  __m256i query, bound;
+  HASHLENS_AVX2 HASHLENS_INLINE Group8(const std::uint8_t* q, int b) {
+    long long word;
+    std::memcpy(&word, q, 8);
+    query = _mm256_set1_epi64x(word);
+    bound = _mm256_set1_epi32(b);
+  }
+  HASHLENS_AVX2 HASHLENS_INLINE __m256i sums(const std::uint8_t* codes) const {
+    return _mm256_sad_epu8(count_bytes(_mm256_xor_si256(load(codes), query)),
+                           _mm256_setzero_si256());
+  }
+  HASHLENS_AVX2 HASHLENS_INLINE bool any(const std::uint8_t* codes) const {
+    const __m256i both =
+        _mm256_or_si256(sums(codes), _mm256_slli_epi64(sums(codes + 32), 32));
+    return _mm256_movemask_epi8(_mm256_cmpgt_epi32(bound, both)) != 0;
+  }
+};
+
+struct Group16 {  // 128 bits: two codes a register
+  static constexpr int kCodes = 8;
+  __m256i query, bound;
+  HASHLENS_AVX2 HASHLENS_INLINE Group16(const std::uint8_t* q, int b) {
+    query = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(q)));
+    bound = _mm256_set1_epi32(b);
+  }
+  HASHLENS_AVX2 HASHLENS_INLINE __m256i sums(const std::uint8_t* codes) const {
+    const __m256i a = count_bytes(_mm256_xor_si256(load(codes), query));
+    const __m256i b = count_bytes(_mm256_xor_si256(load(codes + 32), query));
+    return _mm256_sad_epu8(add_halves(a, b), _mm256_setzero_si256());
+  }
+  HASHLENS_AVX2 HASHLENS_INLINE bool any(const std::uint8_t* codes) const {
+    const __m256i both =
+        _mm256_or_si256(sums(codes), _mm256_slli_epi64(sums(codes + 64), 32));
+    return _mm256_movemask_epi8(_mm256_cmpgt_epi32(bound, both)) != 0;
+  }
+};
+
+template <int Registers>
+struct GroupWide {  // 256 bits a register, Registers of them a code
+  static constexpr int kCodes = 4;
+  __m256i query[Registers];
+  __m256i bound;
+  HASHLENS_AVX2 HASHLENS_INLINE GroupWide(const std::uint8_t* q, int b) {
+    for (int i = 0; i < Registers; ++i) query[i] = load(q + 32 * i);
+    bound = _mm256_set1_epi64x(b);
+  }
+  HASHLENS_AVX2 HASHLENS_INLINE __m256i counts(const std::uint8_t* code) const {
+    __m256i sum = count_bytes(_mm256_xor_si256(load(code), query[0]));
+    for (int i = 1; i < Registers; ++i) {
+      sum = _mm256_add_epi8(sum, count_bytes(_mm256_xor_si256(load(code + 32 * i), query[i])));
+    }
+    return sum;
+  }
+  HASHLENS_AVX2 HASHLENS_INLINE bool any(const std::uint8_t* codes) const {
+    constexpr int kStride = 32 * Registers;
+    const __m256i a = add_halves(counts(codes), counts(codes + kStride));
+    const __m256i b = add_halves(counts(codes + 2 * kStride), counts(codes + 3 * kStride));
+    const __m256i low = _mm256_permute2x128_si256(a, b, 0x20);
+    const __m256i high = _mm256_permute2x128_si256(a, b, 0x31);
+    const __m256i sums = _mm256_sad_epu8(_mm256_add_epi8(low, high), _mm256_setzero_si256());
+    return _mm256_movemask_epi8(_mm256_cmpgt_epi64(bound, sums)) != 0;
+  }
+};
+
+template <class Group, int Bytes>
+HASHLENS_AVX2 std::size_t filter_rows(const std::uint8_t* codes, std::size_t count,
+                                      const std::uint8_t* query, int, int bound, Near* out) {
+  const Group group(query, bound);
+  std::size_t found = 0;
+  std::size_t row = 0;
+  for (; row + Group::kCodes <= count; row += Group::kCodes) {
+    if (!group.any(codes + row * Bytes)) continue;
+    for (std::size_t r = row; r < row + Group::kCodes; ++r) {
+      const int d = distance<HardwarePopcount, Bytes>(codes + r * Bytes, query, Bytes);
+      out[found] = {static_cast<std::uint32_t>(r), d};
+      found += d < bound;
+    }
+  }
+  for (; row < count; ++row) {
+    const int d = distance<HardwarePopcount, Bytes>(codes + row * Bytes, query, Bytes);
+    out[found] = {static_cast<std::uint32_t>(row), d};
+    found += d < bound;
+  }
+  return found;
+}
+
+}  // namespace
+
+Kernels kernels_for(int bytes) {
+  Kernels kernels = popcnt::kernels_for(bytes);
+  kernels.level = Level::kAvx2;
+  switch (bytes) {
+    case 4: kernels.filter_rows = filter_rows<Group4, 4>; break;
+    case 8: kernels.filter_rows = filter_rows<Group8, 8>; break;
+    case 16: kernels.filter_rows = filter_rows<Group16, 16>; break;
+    case 32: kernels.filter_rows = filter_rows<GroupWide<1>, 32>; break;
+    case 64: kernels.filter_rows = filter_rows<GroupWide<2>, 64>; break;
+    default: break;
+  }
+  return kernels;
+}
+
+}  // namespace hashlens::avx2
+#endif

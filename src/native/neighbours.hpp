@@ -1,0 +1,95 @@
+// The neighbours of one query found so far, kept as keys that sort by (distance, id).
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "hamming.hpp"
+
+namespace hashlens {
+
+// Distance in the upper 10 bits, id in the lower 54: a single integer orders by (distance, id).
+using Key = std::uint64_t;
+constexpr int kIdBits = 54;
+constexpr std::uint64_t kMaxId = (std::uint64_t{1} << kIdBits) - 1;
+
+inline Key make_key(int distance, std::uint64_t id) {
+  return (static_cast<Key>(distance) << kIdBits) | id;
+}
+inline int key_distance(Key key) { return static_cast<int>(key >> kIdBits); }
+inline std::int64_t key_id(Key key) { return static_cast<std::int64_t>(key & kMaxId); }
+
+// Keeps the k nearest of all codes within `radius`, or all of them where k is kNoLimit.
+class Neighbours {
+ public:
+  static constexpr std::size_t kNoLimit = ~std::size_t{0};
+
+  // `ordered` promises that ids are pushed in ascending order, so that a later code never wins a
+  // tie; without it every code at the k-th distance has to be compared by its id.
+  Neighbours(std::size_t k, int radius, bool ordered)
+      : k_(k), kth_(radius + 1), last_(radius), ordered_(ordered),
+        at_(static_cast<std::size_t>(radius) + 2, 0) {
+    if (k_ == 0) kth_ = 0;
+  }
+
+  // Codes at this distance or farther can't be among the neighbours.
+  int bound() const {
+    if (k_ == 0) return 0;
+    return ordered_ ? kth_ : std::min(kth_, last_) + 1;
+  }
+
+  // Whether k neighbours are known; then none beyond kth_distance() is wanted.
+  bool full() const { return kth_ <= last_; }
+  int kth_distance() const { return kth_; }
+
+  // Takes a code whose distance is below bound().
+  void push(int distance, std::uint64_t id) {
+    const Key key = make_key(distance, id);
+    if (key > worst_) return;
+    keys_.push_back(key);
+    if (k_ == kNoLimit) return;
+    ++at_[static_cast<std::size_t>(distance)];
+    if (distance < kth_) ++nearer_;
+    while (nearer_ >= k_) nearer_ -= at_[static_cast<std::size_t>(--kth_)];
+    if (keys_.size() >= 2 * k_ + kSlack) shrink();
+  }
+
+  void merge(const Neighbours& other) {
+    for (const Key key : other.keys_) {
+      if (key_distance(key) < bound()) {
+        push(key_distance(key), static_cast<std::uint64_t>(key_id(key)));
+      }
+    }
+  }
+
+  // Sorts and returns the neighbours, nearest first.
+  const std::vector<Key>& finish() {
+    if (keys_.size() > k_) shrink();
+    std::sort(keys_.begin(), keys_.end());
+    return keys_;
+  }
+
+ private:
+  // Drops all but the k smallest keys. Keys nearer than kth_ are fewer than k, so none is lost
+  // that at_ still counts below kth_.
+  void shrink() {
+    const auto end = keys_.begin() + static_cast<std::ptrdiff_t>(k_);
+    std::nth_element(keys_.begin(), end - 1, keys_.end());
+    keys_.erase(end, keys_.end());
+    worst_ = keys_.back();
+  }
+
+  static constexpr std::size_t kSlack = 256;
+
+  std::size_t k_;
+  int kth_;   // the distance of the k-th nearest so far; radius + 1 while there are fewer than k
+  int last_;  // the largest distance that is wanted at all
+  bool ordered_;
+  std::size_t nearer_ = 0;  // how many keys are nearer than kth_
+  Key worst_ = ~Key{0};     // the largest key that can still be among the k smallest
+  std::vector<std::size_t> at_;
+  std::vector<Key> keys_;
+};
+
+}  // namespace hashlens

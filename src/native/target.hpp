@@ -1,0 +1,19 @@
+// Compiler and CPU targets: one binary holds every path, and the fastest that runs is picked at
+// run time. Only the functions marked with a target may use its instructions.
+#pragma once
+
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#define HASHLENS_X86 1
+#define HASHLENS_POPCNT __attribute__((target("popcnt")))
+#define HASHLENS_AVX2 __attribute__((target("avx2,popcnt")))
+#else
+#define HASHLENS_X86 0
+#endif
+
+#if defined(__GNUC__) || defined(__clang__)
+#define HASHLENS_INLINE inline __attribute__((always_inline))
+#define HASHLENS_UNLIKELY(condition) __builtin_expect(static_cast<bool>(condition), 0)
+#else
+#define HASHLENS_INLINE inline
+#define HASHLENS_UNLIKELY(condition) (condition)
+#endif

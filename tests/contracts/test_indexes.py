@@ -1,0 +1,224 @@
+"""One suite for every index: each must equal the naive scan, ids and distances."""
+
+import numpy as np
+import pytest
+
+from hashlens.codes import hamming_distance
+from hashlens.errors import DataError, ParameterError
+from hashlens.indexes import LinearIndex
+
+INDEXES = [LinearIndex]
+BITS = [8, 24, 32, 48, 64, 96, 128, 256, 512]
+
+
+def clumped_codes(rng, n, bits, centres=12, flip=0.04):
+    """Codes as learned hashes make them: copies of a few centres, each bit flipped at times."""
+    base = rng.random((centres, bits)) < 0.5
+    chosen = base[rng.integers(0, centres, n)] ^ (rng.random((n, bits)) < flip)
+    return np.packbits(chosen, axis=1)
+
+
+def naive(codes, ids, queries, k=None, radius=None):
+    """Return, for each query, (ids, distances) of its neighbours by sorting all codes."""
+    rows = []
+    for query in queries:
+        distances = hamming_distance(query[None], codes)
+        order = np.lexsort((ids, distances))
+        if radius is not None:
+            order = order[distances[order] <= radius]
+        order = order[:k]
+        rows.append((ids[order], distances[order]))
+    return rows
+
+
+def assert_equals(result, expected):
+    for q, (ids, distances) in enumerate(expected):
+        count = result.counts[q]
+        assert count == len(ids)
+        np.testing.assert_array_equal(result.ids[q, :count], ids)
+        np.testing.assert_array_equal(result.distances[q, :count], distances)
+        assert (result.ids[q, count:] == -1).all()
+        assert (result.distances[q, count:] == -1).all()
+
+
+@pytest.fixture(params=INDEXES, ids=lambda cls: cls.__name__)
+def make_index(request):
+    return request.param
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(7)
+
+
+@pytest.mark.parametrize("bits", BITS)
+@pytest.mark.parametrize("clumped", [False, True], ids=["uniform", "clumped"])
+def test_search_equals_the_naive_scan(make_index, rng, bits, clumped):
+    n = 1500
+    codes = (
+        clumped_codes(rng, n, bits) if clumped else rng.integers(0, 256, (n, bits // 8), np.uint8)
+    )
+    queries = np.concatenate([codes[:6], rng.integers(0, 256, (7, bits // 8), np.uint8)])
+    index = make_index(bits)
+    index.add(codes)
+    for k in (1, 10, 700, n):
+        assert_equals(index.search(queries, k), naive(codes, np.arange(n), queries, k=k))
+    for radius in (0, 1, bits // 8, bits // 3, bits):
+        found = index.search_radius(queries, radius)
+        assert_equals(found, naive(codes, np.arange(n), queries, radius=radius))
+
+
+@pytest.mark.parametrize("bits", [32, 64, 128, 200])
+def test_large_batches_equal_single_queries(make_index, rng, bits):
+    codes = clumped_codes(rng, 3000, bits)
+    queries = clumped_codes(rng, 300, bits)
+    index = make_index(bits)
+    index.add(codes)
+    batch = index.search(queries, 10)
+    for q in range(0, 300, 37):
+        single = index.search(queries[q : q + 1], 10)
+        np.testing.assert_array_equal(single.ids[0], batch.ids[q])
+        np.testing.assert_array_equal(single.distances[0], batch.distances[q])
+
+
+def test_results_do_not_depend_on_the_number_of_threads(make_index, rng, monkeypatch):
+    codes = clumped_codes(rng, 20000, 64)
+    queries = clumped_codes(rng, 40, 64)
+    index = make_index(64)
+    index.add(codes)
+    results = []
+    for threads in ("1", "2", "5"):
+        monkeypatch.setenv("HASHLENS_THREADS", threads)
+        results.append(
+            [
+                index.search(queries, 50),
+                index.search(queries[:1], 50),
+                index.search_radius(queries, 9),
+            ]
+        )
+    for other in results[1:]:
+        for a, b in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(a.ids, b.ids)
+            np.testing.assert_array_equal(a.distances, b.distances)
+
+
+def test_k_beyond_the_size_pads_with_minus_one(make_index):
+    index = make_index(8)
+    index.add(np.array([[1], [3]], dtype=np.uint8))
+    result = index.search(np.array([[1]], dtype=np.uint8), k=10_000)
+    assert result.ids.shape == (1, 10_000)
+    assert result.counts.tolist() == [2]
+    assert result.ids[0, :3].tolist() == [0, 1, -1]
+    assert result.distances[0, :3].tolist() == [0, 1, -1]
+
+
+def test_an_empty_index_and_no_queries_are_answered(make_index):
+    index = make_index(64)
+    query = np.zeros((1, 8), dtype=np.uint8)
+    assert index.search(query, 3).ids.tolist() == [[-1, -1, -1]]
+    assert index.search_radius(query, 64).counts.tolist() == [0]
+    index.add(query)
+    assert index.search(query[:0], 3).ids.shape == (0, 3)
+    assert len(index) == 1
+
+
+def test_a_hundred_thousand_equal_codes_give_the_lowest_ids(make_index):
+    index = make_index(64)
+    index.add(np.full((100_000, 8), 17, dtype=np.uint8), ids=np.arange(100_000)[::-1])
+    result = index.search(np.full((1, 8), 17, dtype=np.uint8), k=10)
+    assert result.ids[0].tolist() == list(range(10))
+    assert result.distances[0].tolist() == [0] * 10
+
+
+def test_ids_in_any_order_break_ties(make_index, rng):
+    codes = clumped_codes(rng, 800, 32, centres=3, flip=0.02)
+    ids = rng.permutation(5000)[:800].astype(np.int64)
+    index = make_index(32)
+    index.add(codes[:500], ids[:500])
+    index.add(codes[500:], ids[500:])
+    for k in (1, 20, 300):
+        assert_equals(index.search(codes[:9], k), naive(codes, ids, codes[:9], k=k))
+
+
+def test_adds_and_removes_in_turn(make_index, rng):
+    index = make_index(64)
+    held = {}
+    queries = clumped_codes(np.random.default_rng(7), 5, 64)
+    for step in range(12):
+        new = clumped_codes(np.random.default_rng(7), 400, 64)[rng.permutation(400)[:150]]
+        index.add(new)
+        for i, code in enumerate(new):
+            held[150 * step + i] = code
+        gone = rng.permutation(sorted(held))[: 60 + 10 * step]
+        index.remove(gone)
+        for id_ in gone:
+            del held[int(id_)]
+        assert len(index) == len(held)
+        ids = np.array(sorted(held), dtype=np.int64)
+        codes = np.array([held[int(i)] for i in ids])
+        assert_equals(index.search(queries, 25), naive(codes, ids, queries, k=25))
+        assert_equals(index.search_radius(queries, 6), naive(codes, ids, queries, radius=6))
+
+
+def test_a_removed_id_may_come_back(make_index):
+    index = make_index(8)
+    index.add(np.array([[0], [255]], dtype=np.uint8))
+    index.remove([0])
+    index.add(np.array([[15]], dtype=np.uint8), ids=[0])
+    result = index.search(np.array([[15]], dtype=np.uint8), k=5)
+    assert result.ids[0].tolist() == [0, 1, -1, -1, -1]
+    assert result.distances[0].tolist() == [0, 4, -1, -1, -1]
+    index.remove([0])
+    assert index.search(np.array([[15]], dtype=np.uint8), k=1).ids.tolist() == [[1]]
+
+
+@pytest.mark.parametrize("share", [0.9, 0.3, 0.004])
+def test_filters_equal_the_naive_scan_over_what_they_leave(make_index, rng, share):
+    n = 4000
+    codes = clumped_codes(rng, n, 64)
+    queries = codes[:4]
+    index = make_index(64)
+    index.add(codes)
+    index.remove(np.arange(0, n, 9))
+    allow = np.flatnonzero(rng.random(n) < share)
+    deny = np.flatnonzero(rng.random(n) < 0.3)
+    live = np.arange(n) % 9 != 0
+    for kept, filters in [
+        (live & np.isin(np.arange(n), allow), {"allow": allow}),
+        (live & ~np.isin(np.arange(n), deny), {"deny": deny}),
+        (live & np.isin(np.arange(n), np.setdiff1d(allow, deny)), {"allow": allow, "deny": deny}),
+        (np.zeros(n, bool), {"allow": []}),
+    ]:
+        ids = np.flatnonzero(kept)
+        found = index.search(queries, 30, **filters)
+        assert_equals(found, naive(codes[kept], ids, queries, k=30))
+        found = index.search_radius(queries, 5, **filters)
+        assert_equals(found, naive(codes[kept], ids, queries, radius=5))
+
+
+def test_wrong_use_is_refused_and_changes_nothing(make_index):
+    index = make_index(64)
+    code = np.zeros((2, 8), dtype=np.uint8)
+    index.add(code)
+    with pytest.raises(DataError, match="64 bits"):
+        index.add(np.zeros((1, 4), dtype=np.uint8))
+    with pytest.raises(DataError, match="already holds"):
+        index.add(code, ids=[7, 1])
+    with pytest.raises(DataError, match="twice"):
+        index.add(code, ids=[7, 7])
+    with pytest.raises(DataError, match="between 0 and"):
+        index.add(code, ids=[-1, 7])
+    with pytest.raises(DataError, match="does not hold"):
+        index.remove([0, 5])
+    with pytest.raises(DataError, match="twice"):
+        index.remove([0, 0])
+    with pytest.raises(ParameterError, match="'k'"):
+        index.search(code, 0)
+    with pytest.raises(ParameterError, match="'radius'"):
+        index.search_radius(code, -1)
+    with pytest.raises(DataError, match="float"):
+        index.search(np.zeros((1, 8)), 1)
+    with pytest.raises(ParameterError, match="multiple of 8"):
+        make_index(12)
+    assert len(index) == 2
+    assert index.search(code[:1], 3).ids.tolist() == [[0, 1, -1]]

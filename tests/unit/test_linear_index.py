@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from hashlens.errors import DataError, ParameterError
+from hashlens.indexes import LinearIndex
+from hashlens.native import thread_count
+
+
+def test_a_memory_map_is_served_without_a_copy(tmp_path):
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 256, (1000, 8), dtype=np.uint8)
+    path = tmp_path / "codes"
+    codes.tofile(path)
+    mapped = np.memmap(path, dtype=np.uint8, mode="r").reshape(-1, 8)
+    index = LinearIndex.from_codes(mapped, denied=[3, 4])
+    assert np.shares_memory(index.codes, mapped)
+    assert len(index) == 998
+    assert index.search(codes[3:4], 1).ids[0, 0] != 3
+    assert index.search(codes[5:6], 1).ids[0, 0] == 5
+    index.remove([5])
+    index.add(codes[3:6])
+    assert index.search(codes[5:6], 1).ids[0, 0] == 1002
+    np.testing.assert_array_equal(mapped, codes)
+
+
+def test_from_codes_refuses_what_it_would_have_to_copy():
+    with pytest.raises(DataError, match="contiguous"):
+        LinearIndex.from_codes(np.zeros((8, 16), dtype=np.uint8)[:, ::2])
+
+
+def test_removed_codes_give_their_memory_back():
+    index = LinearIndex(8)
+    index.add(np.arange(100, dtype=np.uint8)[:, None])
+    index.remove(np.arange(60))
+    assert len(index.codes) == 40
+    assert index.search(np.array([[70]], dtype=np.uint8), 1).ids.tolist() == [[70]]
+    index.add(np.array([[1]], dtype=np.uint8))
+    assert index.search(np.array([[1]], dtype=np.uint8), 1).ids.tolist() == [[100]]
+
+
+@pytest.mark.parametrize("text", ["0", "-2", "many", "1.5"])
+def test_a_senseless_thread_count_is_refused(monkeypatch, text):
+    monkeypatch.setenv("HASHLENS_THREADS", text)
+    with pytest.raises(ParameterError, match="HASHLENS_THREADS"):
+        thread_count()
+
+
+def test_the_thread_count_defaults_to_the_cores(monkeypatch):
+    monkeypatch.delenv("HASHLENS_THREADS", raising=False)
+    assert thread_count() >= 1
+    monkeypatch.setenv("HASHLENS_THREADS", "3")
+    assert thread_count() == 3

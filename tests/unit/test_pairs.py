@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+
+from hashlens.codes import hamming_distance
+from hashlens.errors import DataError, ParameterError
+from hashlens.indexes import pairs_within
+
+
+@pytest.mark.parametrize("bits", [8, 48, 64, 128, 256])
+@pytest.mark.parametrize("radius", [0, 1, 3, 10])
+def test_pairs_equal_those_of_the_whole_distance_matrix(bits, radius):
+    rng = np.random.default_rng(bits)
+    centres = rng.random((30, bits)) < 0.5
+    noise = rng.random((900, bits)) < 3 / bits
+    codes = np.packbits(centres[rng.integers(0, 30, 900)] ^ noise, axis=1)
+    distances = hamming_distance(codes[:, None], codes[None])
+    first, second = np.nonzero(np.triu(distances <= radius, k=1))
+    pairs = pairs_within(codes, radius)
+    np.testing.assert_array_equal(pairs.first, first)
+    np.testing.assert_array_equal(pairs.second, second)
+    np.testing.assert_array_equal(pairs.distances, distances[first, second])
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_fewer_than_two_codes_make_no_pair(n):
+    assert len(pairs_within(np.zeros((n, 8), dtype=np.uint8), 64)) == 0
+
+
+def test_wrong_use_is_refused():
+    with pytest.raises(DataError, match="shape"):
+        pairs_within(np.zeros(8, dtype=np.uint8), 1)
+    with pytest.raises(ParameterError, match="radius"):
+        pairs_within(np.zeros((2, 8), dtype=np.uint8), -1)

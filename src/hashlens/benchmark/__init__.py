@@ -1,0 +1,17 @@
+"""The benchmark of hashing methods: one resumable run, one table with all it takes to read it."""
+
+from hashlens.benchmark.features import Features
+from hashlens.benchmark.report import document, write_report
+from hashlens.benchmark.runner import Progress, Results, Settings, run_benchmark
+from hashlens.benchmark.selection import Budget
+
+__all__ = [
+    "Budget",
+    "Features",
+    "Progress",
+    "Results",
+    "Settings",
+    "document",
+    "run_benchmark",
+    "write_report",
+]

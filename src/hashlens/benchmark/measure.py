@@ -1,0 +1,120 @@
+"""One cell of the table: fit a hasher, hash, search, and write down every figure."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from hashlens.benchmark.features import Features
+from hashlens.benchmark.methods import MethodPreset
+from hashlens.benchmark.selection import make_hasher
+from hashlens.codes import Codes
+from hashlens.evaluation import (
+    Split,
+    code_statistics,
+    evaluate_codes,
+    evaluate_spherical,
+    linear_reconstruction_error,
+    quantisation_error,
+)
+
+OWN_DISTANCE = "own-distance"
+"""The preset's name in rows that are ranked by the method's own distance, not by Hamming's."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What is fitted once: a method and preset at one length, protocol and seed."""
+
+    method: MethodPreset
+    bits: int
+    protocol: str
+    seed: int
+
+    @property
+    def path(self) -> PurePosixPath:
+        """Return the file that keeps its rows, relative to the folder of results."""
+        return PurePosixPath(
+            "rows", self.protocol, self.method.label, f"{self.bits}-{self.seed}.json"
+        )
+
+    def __str__(self) -> str:
+        return f"{self.protocol} {self.method.label} {self.bits} bits, seed {self.seed}"
+
+
+def measure(unit: Unit, features: Features, split: Split, params: dict[str, Any]) -> list[Row]:
+    """Return the rows of a unit, one for each distance that its codes are ranked by.
+
+    Parameters
+    ----------
+    unit : Unit
+    features : Features
+    split : Split
+        Of the unit's protocol.
+    params : dict
+        Parameters that selection chose.
+    """
+    hasher = make_hasher(unit.method, unit.bits, params, unit.seed)
+    start = time.perf_counter()
+    hasher.fit(features.train_vectors[split.fit], features.train_labels[split.fit])
+    fitted = time.perf_counter()
+    database = hasher.transform(features.train_vectors[split.database])
+    queries = hasher.transform(features.test_vectors[split.query])
+    encoded = time.perf_counter()
+    shared = {
+        "fit_seconds": round(fitted - start, 3),
+        "encode_microseconds": round(1e6 * (encoded - fitted) / (len(database) + len(queries)), 3),
+        "parameters": hasher.get_params(),
+        "tuned": params,
+        **_statistics(database, unit.bits, features, split),
+    }
+    return [
+        _row(unit, distance, queries, database, features, split, shared)
+        for distance in unit.method.distances
+    ]
+
+
+def _statistics(database: Codes, bits: int, features: Features, split: Split) -> dict[str, Any]:
+    """Return figures of the database's codes and of what they keep of the descriptors."""
+    vectors = features.train_vectors[split.database]
+    return {
+        **code_statistics(database, bits).to_dict(),
+        "quantisation_error": quantisation_error(database, vectors),
+        "linear_reconstruction_error": linear_reconstruction_error(database, bits, vectors),
+    }
+
+
+def _row(
+    unit: Unit,
+    distance: str,
+    queries: Codes,
+    database: Codes,
+    features: Features,
+    split: Split,
+    shared: dict[str, Any],
+) -> Row:
+    search = evaluate_codes if distance == "hamming" else evaluate_spherical
+    start = time.perf_counter()
+    result = search(
+        queries,
+        features.test_labels[split.query],
+        database,
+        features.train_labels[split.database],
+        unit.bits,
+    )
+    return {
+        "method": unit.method.method,
+        "preset": unit.method.preset if distance == "hamming" else OWN_DISTANCE,
+        "bits": unit.bits,
+        "protocol": unit.protocol,
+        "seed": unit.seed,
+        **result.to_dict(curves=True),
+        "distance": distance,
+        "evaluate_seconds": round(time.perf_counter() - start, 3),
+        "split_seed": split.seed,
+        **shared,
+    }

@@ -1,0 +1,114 @@
+"""Which methods a benchmark runs, by preset, and among which parameters each may choose.
+
+Every method may try the same number of candidates (`hashlens.benchmark.selection.Budget`); the
+first candidate is always its default. A method with fewer ideas to try, such as LSH, has none to
+gain either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from hashlens.errors import ParameterError
+from hashlens.hashers import METHODS
+
+Params = Mapping[str, Any]
+Distance = Literal["hamming", "spherical"]
+
+
+@dataclass(frozen=True, slots=True)
+class MethodPreset:
+    """A method with fixed parameters and the candidates for the others.
+
+    Attributes
+    ----------
+    method : str
+        A key of `hashlens.hashers.METHODS`.
+    preset : str
+    fixed : mapping
+        Parameters that define the preset.
+    candidates : sequence of mappings
+        Alternatives to the defaults, tried on a part of the training set in this order.
+    distances : sequence of {"hamming", "spherical"}
+        The distances by which its codes are ranked; each gives a row.
+    """
+
+    method: str
+    preset: str
+    fixed: Params
+    candidates: Sequence[Params] = ()
+    distances: Sequence[Distance] = ("hamming",)
+
+    @property
+    def label(self) -> str:
+        """Return the name in tables and file names: the method, with a preset that is not default.
+
+        Examples
+        --------
+        >>> MethodPreset("itq", "default", {}).label, MethodPreset("autoencoder", "paper", {}).label
+        ('itq', 'autoencoder-paper')
+        """
+        return row_label(self.method, self.preset)
+
+
+def row_label(method: str, preset: str) -> str:
+    """Return how a table names the rows of a method and preset."""
+    return method if preset == "default" else f"{method}-{preset}"
+
+
+def _grid(**alternatives: Sequence[Any]) -> tuple[Params, ...]:
+    """Return one candidate a value, each changing one parameter alone."""
+    return tuple({name: value} for name, values in alternatives.items() for value in values)
+
+
+PRESETS: tuple[MethodPreset, ...] = (
+    MethodPreset("lsh", "default", {}),
+    MethodPreset("pcah", "default", {}),
+    MethodPreset("pca-rr", "default", {}),
+    MethodPreset("itq", "default", {}),
+    MethodPreset("sh", "default", {}),
+    MethodPreset("sph", "default", {}, distances=("hamming", "spherical")),
+    MethodPreset("kmh", "default", {}),
+    MethodPreset("splh", "default", {}),
+    MethodPreset("bre", "default", {}),
+    MethodPreset("dh", "default", {}),
+    MethodPreset("sdh", "default", {}),
+    MethodPreset("dlbhc", "default", {}),
+    MethodPreset("autoencoder", "default", {}),
+    MethodPreset("codebook", "default", {}),
+)
+
+
+def choose_presets(names: Sequence[str]) -> tuple[MethodPreset, ...]:
+    """Return the presets of the methods named, in the order of tables.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Methods (all their presets), labels such as ``"autoencoder-paper"``, or ``"all"``.
+
+    Raises
+    ------
+    ParameterError
+        If a name is neither.
+
+    Examples
+    --------
+    >>> [preset.label for preset in choose_presets(["itq", "lsh"])]
+    ['lsh', 'itq']
+    """
+    wanted = set(names)
+    known = {"all", *METHODS, *(preset.label for preset in PRESETS)}
+    unknown = sorted(wanted - known)
+    if unknown or not wanted:
+        raise ParameterError(
+            f"Unknown methods: {', '.join(unknown) or 'none given'}. "
+            f"Expected 'all' or some of: {', '.join(sorted(known - {'all'}))}."
+        )
+    return tuple(
+        preset
+        for preset in PRESETS
+        if "all" in wanted or preset.method in wanted or preset.label in wanted
+    )

@@ -1,0 +1,289 @@
+"""The resumable run: everything already measured is read, the rest is measured and written."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from hashlens.benchmark import baselines
+from hashlens.benchmark.features import Features
+from hashlens.benchmark.files import fingerprint, read_json, remembered, write_json
+from hashlens.benchmark.measure import Row, Unit, measure
+from hashlens.benchmark.methods import MethodPreset, choose_presets
+from hashlens.benchmark.selection import Budget, choose_parameters
+from hashlens.codes import check_bits
+from hashlens.errors import DataError, ParameterError
+from hashlens.evaluation import PROTOCOLS, Split, make_split
+
+FORMAT = 1
+"""Version of what is measured and how it is written; another version is measured anew."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a benchmark measures.
+
+    Attributes
+    ----------
+    bits : sequence of int
+    methods : sequence of str
+        As for `choose_presets`.
+    protocols : sequence of str
+    seeds : int
+        Fits of each cell of `standard`. The other protocols get as many where a fit takes less
+        than ``repeat_below_seconds``, else one.
+    split_seed : int
+        Draws the parts of `heldout` and `unseen`, the same for every method and seed.
+    budget : Budget
+    repeat_below_seconds : float
+    """
+
+    bits: Sequence[int] = (32, 48, 64, 128)
+    methods: Sequence[str] = ("all",)
+    protocols: Sequence[str] = PROTOCOLS
+    seeds: int = 3
+    split_seed: int = 0
+    budget: Budget = field(default_factory=Budget)
+    repeat_below_seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        for bits in self.bits:
+            check_bits(bits, "a benchmark")
+        choose_presets(self.methods)
+        unknown = [name for name in self.protocols if name not in PROTOCOLS]
+        if unknown or not self.protocols or not self.bits:
+            raise ParameterError(
+                "A benchmark needs at least one code length and one protocol of "
+                f"{', '.join(PROTOCOLS)}. Got bits {list(self.bits)} and "
+                f"protocols {list(self.protocols)}."
+            )
+        if self.seeds < 1 or self.budget.candidates < 1:
+            raise ParameterError(
+                "A benchmark needs at least one seed and one candidate. "
+                f"Got {self.seeds} seeds and {self.budget.candidates} candidates."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is.
+
+    Attributes
+    ----------
+    done, total : int
+        Units measured, read or skipped, of all units.
+    step : str
+        What is being done, for people.
+    """
+
+    done: int
+    total: int
+    step: str
+
+
+@dataclass
+class Results:
+    """What a run measured; failures are kept beside the rows, never silently dropped."""
+
+    rows: list[Row] = field(default_factory=list)
+    baselines: list[Row] = field(default_factory=list)
+    selections: list[dict[str, Any]] = field(default_factory=list)
+    splits: dict[str, str] = field(default_factory=dict)
+    failures: list[dict[str, str]] = field(default_factory=list)
+
+
+Listener = Callable[[Progress], None]
+
+
+def run_benchmark(
+    features: Features, settings: Settings, out: Path, listen: Listener | None = None
+) -> Results:
+    """Measure every cell and keep each in a file of ``out``, so that a killed run goes on.
+
+    Parameters
+    ----------
+    features : Features
+    settings : Settings
+    out : Path
+        Folder of results. What it holds of the same descriptors and parameters is not measured
+        again.
+    listen : callable, optional
+        Called with the progress before each step.
+
+    Returns
+    -------
+    Results
+        A method that fails leaves an entry in ``failures``, and the others go on.
+
+    Raises
+    ------
+    DataError
+        If ``out`` holds results of other descriptors, or another run is writing to it.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(out / ".lock", timeout=0):
+            _claim(out, features)
+            return _Run(features, settings, out, listen or (lambda _: None)).all()
+    except Timeout as error:
+        raise DataError(
+            f"Another benchmark is writing to {out}. Wait for it, or choose another folder."
+        ) from error
+
+
+def _claim(out: Path, features: Features) -> None:
+    """Write whose results the folder holds, or refuse a folder of other results."""
+    marker = out / "features.json"
+    if marker.exists():
+        held = read_json(marker).get("digest")
+        if held != features.digest:
+            raise DataError(
+                f"{out} holds results of other descriptors or another data set (digest "
+                f"{str(held)[:12]}, these have {features.digest[:12]}). "
+                "Choose another folder with --out, or remove this one."
+            )
+        return
+    write_json(marker, {"digest": features.digest, "descriptor": dict(features.descriptor)})
+
+
+class _Run:
+    """One pass over the plan. Seeds come last, so that an early kill leaves a whole table."""
+
+    def __init__(self, features: Features, settings: Settings, out: Path, listen: Listener) -> None:
+        self.features = features
+        self.settings = settings
+        self.out = out
+        self.listen = listen
+        self.presets = choose_presets(settings.methods)
+        self.splits: dict[str, Split] = {}
+        self.chosen: dict[tuple[str, str], dict[str, Any] | None] = {}
+        self.results = Results()
+
+    def all(self) -> Results:
+        plan = list(self._plan())
+        for protocol in self.settings.protocols:
+            self.listen(Progress(0, len(plan), f"{protocol}: baselines"))
+            self._prepare(protocol)
+        for done, unit in enumerate(plan):
+            if not self._is_repeat_too_slow(unit):
+                self.listen(Progress(done, len(plan), str(unit)))
+                self._unit(unit)
+        self.listen(Progress(len(plan), len(plan), "done"))
+        return self.results
+
+    def _plan(self) -> Iterator[Unit]:
+        for seed in range(self.settings.seeds):
+            for protocol in self.settings.protocols:
+                for preset in self.presets:
+                    for bits in self.settings.bits:
+                        yield Unit(preset, bits, protocol, seed)
+
+    def _key(self, *facts: Any) -> str:
+        return fingerprint([FORMAT, self.features.digest, self.settings.split_seed, *facts])
+
+    def _prepare(self, protocol: str) -> None:
+        """Draw the split of a protocol and measure its baselines."""
+        split = make_split(
+            protocol,
+            self.features.train_labels,
+            self.features.test_labels,
+            self.settings.split_seed,
+        )
+        self.splits[protocol] = split
+        self.results.splits[protocol] = split.describe()
+        parts: list[tuple[str, Callable[[], list[Row]]]] = [
+            ("float-knn", lambda: [baselines.float_search(self.features, split)]),
+            (
+                "linear-classifier",
+                lambda: baselines.linear_classifier(self.features, split, self.settings.budget),
+            ),
+        ]
+        for name, compute in parts:
+            path = self.out / "baselines" / f"{protocol}-{name}.json"
+            key = self._key(protocol, name, asdict(self.settings.budget))
+            document = self._remember(f"{protocol} {name}", path, key, compute)
+            self.results.baselines += document["rows"] if document else []
+
+    def _remember(
+        self, step: str, path: Path, key: str, compute: Callable[[], list[Row]]
+    ) -> dict[str, Any] | None:
+        """Return a file's document, computing and writing it where needed; None if that fails."""
+        held: dict[str, Any] | None = remembered(path, key)
+        if held is not None:
+            return held
+        try:
+            held = {"fingerprint": key, "rows": compute()}
+        # One method's failure, whatever it is, must not cost the hours of the others.
+        except Exception as error:
+            self._fail(step, error)
+            return None
+        write_json(path, held)
+        return held
+
+    def _fail(self, step: str, error: Exception) -> None:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        self.results.failures.append(
+            {
+                "step": step,
+                "error": f"{type(error).__name__}: {error}",
+                "where": f"{Path(last.filename).name}:{last.lineno}",
+            }
+        )
+
+    def _parameters(self, preset: MethodPreset, protocol: str) -> dict[str, Any] | None:
+        """Return what selection chose for a preset and protocol; None if it failed."""
+        name = (preset.label, protocol)
+        if name not in self.chosen:
+            self.chosen[name] = self._select(preset, protocol)
+        return self.chosen[name]
+
+    def _select(self, preset: MethodPreset, protocol: str) -> dict[str, Any] | None:
+        budget = self.settings.budget
+        path = self.out / "selection" / protocol / f"{preset.label}.json"
+        facts = [dict(candidate) for candidate in preset.candidates]
+        key = self._key(protocol, preset.label, dict(preset.fixed), facts, asdict(budget))
+
+        def compute() -> list[Row]:
+            # Only training arrays go in: no choice can see the test set.
+            vectors, labels = self.features.train_vectors, self.features.train_labels
+            return [choose_parameters(preset, vectors, labels, self.splits[protocol], budget)]
+
+        document = self._remember(f"{protocol} {preset.label} selection", path, key, compute)
+        if document is None:
+            return None
+        selection = document["rows"][0]
+        self.results.selections.append({"protocol": protocol, "method": preset.label, **selection})
+        return dict(selection["params"])
+
+    def _is_repeat_too_slow(self, unit: Unit) -> bool:
+        """Return whether the unit is a repeat beside `standard` of a fit that takes long."""
+        if unit.protocol == "standard" or unit.seed == 0:
+            return False
+        times = [
+            row["fit_seconds"]
+            for row in self.results.rows
+            if row["seed"] == 0
+            and row["protocol"] == unit.protocol
+            and row["bits"] == unit.bits
+            and (row["method"], row["preset"]) == (unit.method.method, unit.method.preset)
+        ]
+        return not times or times[0] >= self.settings.repeat_below_seconds
+
+    def _unit(self, unit: Unit) -> None:
+        params = self._parameters(unit.method, unit.protocol)
+        if params is None:
+            return
+        key = self._key(str(unit), dict(unit.method.fixed), params, unit.method.distances)
+        split = self.splits[unit.protocol]
+        document = self._remember(
+            str(unit),
+            self.out / unit.path,
+            key,
+            lambda: measure(unit, self.features, split, params),
+        )
+        self.results.rows += document["rows"] if document else []

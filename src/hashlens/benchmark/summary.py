@@ -1,0 +1,143 @@
+"""Rows of single seeds gathered to mean ± standard deviation, and the claims they support."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hashlens.benchmark.methods import row_label
+from hashlens.benchmark.quoted import PROPOSED, RIVALS, printed_top5
+from hashlens.hashers import METHODS
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Mean and standard deviation over seeds; the deviation is None for a single seed."""
+
+    mean: float
+    deviation: float | None
+    seeds: int
+
+    def percent(self, digits: int = 1) -> str:
+        """Return percents, such as ``71.2 ± 0.3``.
+
+        Examples
+        --------
+        >>> Spread(0.7123, 0.0031, 3).percent(), Spread(0.5, None, 1).percent()
+        ('71.2 ± 0.3', '50.0')
+        """
+        text = f"{100 * self.mean:.{digits}f}"
+        return text if self.deviation is None else f"{text} ± {100 * self.deviation:.{digits}f}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """All seeds of one method, preset, length and protocol."""
+
+    method: str
+    preset: str
+    bits: int
+    protocol: str
+    rows: tuple[Row, ...]
+
+    @property
+    def label(self) -> str:
+        """Return the method's name in tables."""
+        return row_label(self.method, self.preset)
+
+    def spread(self, figure: str) -> Spread | None:
+        """Return mean and deviation of a figure over seeds; None where no seed has it."""
+        values = [row[figure] for row in self.rows if row.get(figure) is not None]
+        if not values:
+            return None
+        deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
+        return Spread(float(np.mean(values)), deviation, len(values))
+
+
+def cells(rows: Iterable[Row]) -> list[Cell]:
+    """Return rows gathered by everything but the seed, in the order of tables."""
+    groups: dict[tuple[str, str, int, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row["method"], row["preset"], row["bits"], row["protocol"]].append(row)
+    order = {method: place for place, method in enumerate(METHODS)}
+    found = [
+        Cell(*key, tuple(sorted(group, key=lambda row: int(row["seed"]))))
+        for key, group in groups.items()
+    ]
+    return sorted(
+        found,
+        key=lambda cell: (
+            cell.protocol,
+            order.get(cell.method, len(order)),
+            cell.preset != "default",
+            cell.preset,
+            cell.bits,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """How far the proposed method is ahead of its best rival at one length.
+
+    Attributes
+    ----------
+    bits : int
+    proposed, rival : float
+        Mean top-5 shares.
+    rival_name : str
+    deviation : float or None
+        Standard deviation of the difference between a seed of each, √(s₁² + s₂²).
+    printed : float or None
+        The paper's own figure for its method, quoted.
+    """
+
+    bits: int
+    proposed: float
+    rival: float
+    rival_name: str
+    deviation: float | None
+    printed: float | None
+
+    @property
+    def is_ahead(self) -> bool:
+        """Return whether the lead exceeds two standard deviations."""
+        return self.deviation is not None and self.proposed - self.rival > 2 * self.deviation
+
+    @property
+    def beats_printed(self) -> bool | None:
+        """Return whether the figure is above the paper's; None where it prints none."""
+        return None if self.printed is None else self.proposed > self.printed
+
+
+def margins(found: Sequence[Cell], protocol: str = "standard") -> list[Margin]:
+    """Return, per length, the proposed method's lead over the best of the paper's rivals."""
+    result = []
+    for bits in sorted({cell.bits for cell in found}):
+        here = [cell for cell in found if cell.bits == bits and cell.protocol == protocol]
+        proposed = [c for c in here if (c.method, c.preset) == (PROPOSED, "default")]
+        rivals = [cell for cell in here if cell.method in RIVALS]
+        if not proposed or not rivals:
+            continue
+        own = _top5(proposed[0])
+        best = max(rivals, key=lambda cell: _top5(cell).mean)
+        other = _top5(best)
+        deviation = None
+        if own.deviation is not None and other.deviation is not None:
+            deviation = float(np.hypot(own.deviation, other.deviation))
+        printed = printed_top5(PROPOSED, bits)
+        result.append(Margin(bits, own.mean, other.mean, best.label, deviation, printed))
+    return result
+
+
+def _top5(cell: Cell) -> Spread:
+    spread = cell.spread("top5")
+    if spread is None:
+        raise ValueError(f"The rows of {cell.label} have no top5.")
+    return spread

@@ -1,0 +1,149 @@
+import json
+import re
+
+import pytest
+
+from hashlens.benchmark import document, write_report
+from hashlens.benchmark.context import commit, machine
+from hashlens.benchmark.files import read_json, write_json
+from hashlens.benchmark.quoted import printed_top5
+from hashlens.benchmark.summary import Spread, cells, margins
+
+COMMAND = "hashlens benchmark cifar100 --out here"
+
+
+@pytest.fixture(scope="module")
+def found(run, features, settings):
+    return document(run[0], features, settings, COMMAND)
+
+
+def test_document_is_rows_and_context(found):
+    assert set(found) == {"rows", "context"}
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    required = {"method", "preset", "bits", "protocol", "seed", "top5", "top5_low", "top5_high",
+                "map", "fit_seconds"}  # fmt: skip
+    for row in found["rows"]:
+        assert required <= row.keys()
+        assert "curves" not in row
+
+
+def test_context_states_what_a_table_must(found):
+    context = found["context"]
+    for fact in ("descriptor", "data", "splits", "split_seed", "metric", "ties", "seeds",
+                 "selection", "baselines", "command", "commit", "machine"):  # fmt: skip
+        assert fact in context
+    assert context["descriptor"] == {"backbone": "random", "normalisation": "unit L2 length"}
+    assert "also trained on" in context["splits"]["standard"]
+    assert "never trained on" in context["splits"]["heldout"]
+    assert context["machine"]["cores"] >= 1
+
+
+def test_report_files(run, features, settings, tmp_path):
+    written = write_report(run[0], features, settings, tmp_path, COMMAND)
+    assert (tmp_path / "cifar100.json") in written
+    for path in written:
+        head = path.read_bytes()[:300]
+        assert head.startswith(b"\x89PNG") if path.suffix == ".png" else head
+        if path.suffix == ".svg":
+            assert b"<svg" in path.read_bytes()
+    plots = {path.stem for path in written if path.suffix == ".svg"}
+    assert plots == {path.stem for path in written if path.suffix == ".png"}
+    assert {"top5-standard", "precision-recall-unseen", "precision-radius-heldout",
+            "bit-statistics-standard"} <= plots  # fmt: skip
+
+
+def test_page_shows_every_method_length_and_baseline(run, features, settings, tmp_path):
+    write_report(run[0], features, settings, tmp_path, COMMAND, plots=False)
+    page = (tmp_path / "cifar100.md").read_text()
+    for protocol in ("standard", "heldout", "unseen"):
+        section = page.split(f"## Protocol `{protocol}`")[1].split("\n## ")[0]
+        for line in ("exact k-NN on floats", "linear classifier", "class code, 3 bits", "`itq`"):
+            assert f"| {line}" in section
+        assert ("quoted from the paper" in section) == (protocol == "standard")
+    assert COMMAND in page
+    cell = next(
+        c for c in cells(run[0].rows) if (c.label, c.bits, c.protocol) == ("itq", 16, "unseen")
+    )
+    assert re.search(rf"\| `itq` \|.*\| {re.escape(cell.spread('top5').percent())} \|", page)
+
+
+def test_rows_of_a_table_are_as_wide_as_its_heading(run, features, settings, tmp_path):
+    write_report(run[0], features, settings, tmp_path, COMMAND, plots=False)
+    widths = [
+        {line.count(" | ") for line in table.splitlines()}
+        for table in re.findall(r"(?:^\|.*\n)+", (tmp_path / "cifar100.md").read_text(), re.M)
+    ]
+    assert len(widths) >= 6
+    assert all(len(width) == 1 for width in widths)
+
+
+def test_failures_are_on_the_page(run, features, settings, tmp_path):
+    failed = type(run[0])(
+        rows=run[0].rows,
+        splits=run[0].splits,
+        failures=[
+            {"step": "standard kmh 32 bits", "error": "MemoryError: no", "where": "kmh.py:1"}
+        ],
+    )
+    write_report(failed, features, settings, tmp_path, COMMAND, plots=False)
+    page = (tmp_path / "cifar100.md").read_text()
+    assert "## Not measured" in page
+    assert "standard kmh 32 bits: MemoryError: no" in page
+
+
+def row(method, top5, seed, bits=64):
+    return {"method": method, "preset": "default", "bits": bits, "protocol": "standard",
+            "seed": seed, "top5": top5}  # fmt: skip
+
+
+def test_spread_over_seeds():
+    cell = cells([row("itq", 0.4, 0), row("itq", 0.5, 1), row("itq", 0.6, 2)])[0]
+    assert cell.spread("top5").mean == pytest.approx(0.5)
+    assert cell.spread("top5").deviation == pytest.approx(0.1)
+    assert cell.spread("map") is None
+    assert cells([row("itq", 0.4, 0)])[0].spread("top5") == Spread(0.4, None, 1)
+
+
+@pytest.mark.parametrize(("lead", "ahead"), [(0.001, False), (0.2, True), (-0.2, False)])
+def test_margin_is_over_the_best_rival_in_deviations(lead, ahead):
+    rows = [
+        row("autoencoder", 0.6 + lead + noise, seed) for seed, noise in enumerate((0, 0.01, 0.02))
+    ]
+    rows += [row("dlbhc", 0.6 + noise, seed) for seed, noise in enumerate((0, 0.01, 0.02))]
+    rows += [row("lsh", 0.3, 0), row("itq", 0.9, 0)]
+    (margin,) = margins(cells(rows))
+    assert margin.rival_name == "dlbhc"
+    assert margin.deviation == pytest.approx(0.01 * 2**0.5)
+    assert margin.is_ahead is ahead
+    assert margin.printed == printed_top5("autoencoder", 64) == 0.5308
+
+
+def test_one_seed_supports_no_claim():
+    (margin,) = margins(cells([row("autoencoder", 0.9, 0), row("lsh", 0.1, 0)]))
+    assert margin.deviation is None
+    assert not margin.is_ahead
+
+
+def test_tables_list_methods_in_order():
+    labels = [
+        c.label for c in cells([row("codebook", 0.1, 0), row("lsh", 0.1, 0), row("itq", 0.1, 0)])
+    ]
+    assert labels == ["lsh", "itq", "codebook"]
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "row.json"
+    write_json(path, {"top5": 0.5})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(path, {"top5": float("nan")})
+    assert read_json(path) == {"top5": 0.5}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_commit_outside_of_a_source_tree(tmp_path):
+    assert commit(tmp_path) is None
+
+
+def test_machine_is_named():
+    assert machine()["processor"]
+    assert machine()["packages"]["numpy"]

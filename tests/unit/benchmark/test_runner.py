@@ -1,0 +1,193 @@
+import json
+
+import pytest
+from filelock import FileLock
+
+from hashlens.benchmark import Settings, measure, run_benchmark, runner
+from hashlens.benchmark.methods import MethodPreset
+from hashlens.errors import DataError, FormatError, ParameterError
+
+from .conftest import SMALL_BUDGET, small_features
+
+
+def without_times(rows):
+    return [
+        {
+            name: value
+            for name, value in row.items()
+            if not name.endswith(("seconds", "microseconds"))
+        }
+        for row in rows
+    ]
+
+
+def test_every_cell_of_the_plan_has_a_row(run):
+    results, _ = run
+    assert results.failures == []
+    cells = {(r["method"], r["bits"], r["protocol"], r["seed"]) for r in results.rows}
+    assert cells == {
+        (method, bits, protocol, seed)
+        for method in ("lsh", "itq")
+        for bits in (8, 16)
+        for protocol in ("standard", "heldout", "unseen")
+        for seed in (0, 1)
+    }
+    assert len(cells) == len(results.rows)
+
+
+def test_rows_hold_what_a_table_needs(run):
+    for row in run[0].rows:
+        assert 0 <= row["top5_low"] <= row["top5"] <= row["top5_high"] <= 1
+        assert 0 < row["map"] <= 1
+        assert row["preset"] == "default"
+        assert row["fit_seconds"] >= 0
+        assert len(row["curves"]["recall"]) == row["bits"] + 1
+        figures = (
+            "bit_imbalance",
+            "bit_correlation",
+            "quantisation_error",
+            "linear_reconstruction_error",
+            "unique_codes_per_thousand",
+        )
+        assert all(row[figure] >= 0 for figure in figures)
+
+
+def test_seeds_reach_the_methods(run):
+    rows = [
+        r for r in run[0].rows if (r["method"], r["bits"], r["protocol"]) == ("lsh", 16, "standard")
+    ]
+    assert rows[0]["top5"] != rows[1]["top5"]
+    assert [row["parameters"]["random_state"] for row in rows] == [0, 1]
+
+
+def test_baselines_of_every_protocol(run):
+    found = {(b["protocol"], b["baseline"]): b for b in run[0].baselines}
+    assert len(found) == 9
+    assert found["standard", "class-code"]["bits"] == 3
+    assert found["standard", "linear-classifier"]["accuracy"] > 0.5
+    assert found["unseen", "linear-classifier"]["accuracy"] is None
+    assert found["unseen", "float-knn"]["queries"] == 24
+
+
+def test_a_finished_run_is_read_not_measured(run, features, settings, monkeypatch):
+    def refuse(*arguments):
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr(runner, "measure", refuse)
+    monkeypatch.setattr(runner, "choose_parameters", refuse)
+    monkeypatch.setattr(runner.baselines, "float_search", refuse)
+    again = run_benchmark(features, settings, run[1])
+    assert again.failures == []
+    assert again.rows == run[0].rows
+    assert again.baselines == run[0].baselines
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(
+    run, features, settings, tmp_path, monkeypatch
+):
+    measured = []
+
+    def count(unit, *arguments):
+        measured.append(str(unit))
+        return measure.measure(unit, *arguments)
+
+    monkeypatch.setattr(runner, "measure", count)
+
+    def stop_at_seven(progress):
+        if progress.done == 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_benchmark(features, settings, tmp_path, stop_at_seven)
+    assert len(measured) == 7
+    results = run_benchmark(features, settings, tmp_path)
+    assert len(measured) == len(set(measured)) == len(results.rows) == 24
+    assert without_times(results.rows) == without_times(run[0].rows)
+
+
+def test_other_parameters_are_measured_anew(features, settings, tmp_path, monkeypatch):
+    small = Settings(
+        bits=(8,), methods=("itq",), protocols=("standard",), seeds=1, budget=SMALL_BUDGET
+    )
+    run_benchmark(features, small, tmp_path)
+    changed = (MethodPreset("itq", "default", {"iterations": 1}),)
+    monkeypatch.setattr(runner, "choose_presets", lambda names: changed)
+    results = run_benchmark(features, small, tmp_path)
+    assert [row["parameters"]["iterations"] for row in results.rows] == [1]
+
+
+def test_a_folder_of_other_descriptors_is_refused(run, settings):
+    with pytest.raises(DataError, match=r"other descriptors.*--out"):
+        run_benchmark(small_features(seed=9), settings, run[1])
+
+
+def test_two_runs_at_once_are_refused(run, features, settings):
+    with FileLock(run[1] / ".lock"), pytest.raises(DataError, match="Another benchmark"):
+        run_benchmark(features, settings, run[1])
+
+
+def test_a_damaged_row_is_named(features, tmp_path):
+    small = Settings(
+        bits=(8,), methods=("lsh",), protocols=("standard",), seeds=1, budget=SMALL_BUDGET
+    )
+    run_benchmark(features, small, tmp_path)
+    path = tmp_path / "rows/standard/lsh/8-0.json"
+    path.write_text("{")
+    with pytest.raises(FormatError, match=r"8-0\.json.*Remove it"):
+        run_benchmark(features, small, tmp_path)
+
+
+def test_one_method_that_fails_costs_no_other(features, tmp_path):
+    """32 dimensions have no 40 principal components; LSH needs none."""
+    settings = Settings(
+        bits=(40,), methods=("lsh", "pcah"), protocols=("standard",), seeds=1, budget=SMALL_BUDGET
+    )
+    results = run_benchmark(features, settings, tmp_path)
+    assert [row["method"] for row in results.rows] == ["lsh"]
+    assert len(results.failures) == 1
+    assert "pcah 40 bits" in results.failures[0]["step"]
+    assert "DataError" in results.failures[0]["error"]
+
+
+def test_slow_fits_are_repeated_on_standard_only(features, tmp_path):
+    settings = Settings(
+        bits=(8,), methods=("itq",), seeds=2, budget=SMALL_BUDGET, repeat_below_seconds=0
+    )
+    results = run_benchmark(features, settings, tmp_path)
+    cells = [(row["protocol"], row["seed"]) for row in results.rows]
+    assert cells == [("standard", 0), ("heldout", 0), ("unseen", 0), ("standard", 1)]
+
+
+def test_progress_counts_to_the_end(features, settings, run):
+    heard = []
+    run_benchmark(features, settings, run[1], heard.append)
+    done = [progress.done for progress in heard]
+    assert done == sorted(done)
+    assert (done[-1], heard[-1].total) == (24, 24)
+    assert any("itq 16 bits" in progress.step for progress in heard)
+
+
+def test_files_of_a_run_are_whole_json(run):
+    files = list(run[1].rglob("*"))
+    assert len([path for path in files if path.suffix == ".json"]) > 24
+    assert not [path for path in files if path.suffix == ".tmp"]
+    for path in files:
+        if path.suffix == ".json":
+            json.loads(path.read_text())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"bits": (12,)},
+        {"bits": ()},
+        {"methods": ("itk",)},
+        {"methods": ()},
+        {"protocols": ("paper",)},
+        {"protocols": ()},
+        {"seeds": 0},
+    ],
+)
+def test_settings_that_measure_nothing(wrong):
+    with pytest.raises(ParameterError):
+        Settings(**wrong)

@@ -1,0 +1,114 @@
+"""Hyper-parameters are chosen on training rows alone, with one budget for every method."""
+
+import inspect
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hashlens.benchmark import Settings, run_benchmark, runner, selection
+from hashlens.benchmark.methods import PRESETS, MethodPreset
+from hashlens.benchmark.selection import choose_parameters
+from hashlens.evaluation import PROTOCOLS, make_split
+
+from .conftest import SMALL_BUDGET, small_features
+
+TUNED = MethodPreset("itq", "default", {}, ({"iterations": 1}, {"iterations": 3}))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_selection_reads_only_rows_that_train(protocol, features):
+    """Rows outside of split.fit are NaN, which every hasher refuses: one read would raise."""
+    split = make_split(protocol, features.train_labels, features.test_labels)
+    vectors = np.full_like(features.train_vectors, np.nan)
+    vectors[split.fit] = features.train_vectors[split.fit]
+    poisoned = choose_parameters(TUNED, vectors, features.train_labels, split, SMALL_BUDGET)
+    clean = choose_parameters(
+        TUNED, features.train_vectors, features.train_labels, split, SMALL_BUDGET
+    )
+    scores = [[c["top5"] for c in choice["candidates"]] for choice in (poisoned, clean)]
+    assert len(scores[0]) == 3
+    assert scores[0] == scores[1]
+
+
+def test_the_poison_of_the_test_above_would_be_noticed(features):
+    split = make_split("standard", features.train_labels, features.test_labels)
+    vectors = features.train_vectors.copy()
+    vectors[split.fit[::7]] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        choose_parameters(TUNED, vectors, features.train_labels, split, SMALL_BUDGET)
+
+
+def test_a_run_chooses_alike_whatever_the_test_set_holds(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "choose_presets", lambda names: (TUNED,))
+    settings = Settings(bits=(8,), methods=("itq",), seeds=1, budget=SMALL_BUDGET)
+    first = run_benchmark(small_features(), settings, tmp_path / "a")
+    other = run_benchmark(small_features(test_seed=77), settings, tmp_path / "b")
+    scores = [
+        [[c["top5"] for c in choice["candidates"]] for choice in run.selections]
+        for run in (first, other)
+    ]
+    assert scores[0] == scores[1]
+    assert [c["params"] for c in first.selections] == [c["params"] for c in other.selections]
+    strengths = [
+        [b["strength"] for b in run.baselines if b["baseline"] == "class-code"]
+        for run in (first, other)
+    ]
+    assert strengths[0] == strengths[1]
+    assert [r["top5"] for r in first.rows] != [r["top5"] for r in other.rows]
+
+
+def test_selection_cannot_be_given_a_test_set():
+    parameters = inspect.signature(choose_parameters).parameters
+    assert list(parameters) == ["preset", "train_vectors", "train_labels", "split", "budget"]
+
+
+def test_the_best_candidate_wins_and_is_used(features, tmp_path, monkeypatch):
+    split = make_split("standard", features.train_labels, features.test_labels)
+    choice = choose_parameters(
+        TUNED, features.train_vectors, features.train_labels, split, SMALL_BUDGET
+    )
+    best = max(choice["candidates"], key=lambda candidate: candidate["top5"])
+    assert choice["params"] == best["params"]
+    monkeypatch.setattr(runner, "choose_presets", lambda names: (TUNED,))
+    settings = Settings(
+        bits=(8,), methods=("itq",), protocols=("standard",), seeds=1, budget=SMALL_BUDGET
+    )
+    row = run_benchmark(features, settings, tmp_path).rows[0]
+    assert row["tuned"] == best["params"]
+    assert best["params"].items() <= row["parameters"].items()
+
+
+def test_a_tie_keeps_the_default(features, monkeypatch):
+    split = make_split("standard", features.train_labels, features.test_labels)
+    same = MethodPreset("itq", "default", {}, ({"iterations": 50}, {"iterations": 50}))
+    choice = choose_parameters(
+        same, features.train_vectors, features.train_labels, split, SMALL_BUDGET
+    )
+    assert len({candidate["top5"] for candidate in choice["candidates"]}) == 1
+    assert choice["params"] == {}
+
+
+def test_the_budget_caps_candidates_and_rows(features, monkeypatch):
+    fitted = []
+    original = selection.make_hasher
+
+    def spy(*arguments):
+        hasher = original(*arguments)
+        fit = hasher.fit
+        hasher.fit = lambda X, y: (fitted.append(len(X)), fit(X, y))[1]
+        return hasher
+
+    monkeypatch.setattr(selection, "make_hasher", spy)
+    split = make_split("standard", features.train_labels, features.test_labels)
+    arrays = features.train_vectors, features.train_labels
+    capped = replace(SMALL_BUDGET, candidates=2, fit_rows=50)
+    choose_parameters(TUNED, *arrays, split, capped)
+    assert fitted == [50, 50]
+    choose_parameters(TUNED, *arrays, split, replace(capped, candidates=1))
+    assert fitted == [50, 50]
+
+
+def test_no_method_has_more_candidates_than_the_budget_tries():
+    budget = selection.Budget()
+    assert all(len(preset.candidates) + 1 <= budget.candidates for preset in PRESETS)

@@ -1,0 +1,136 @@
+"""A connection to SQLite whose errors are hashlens errors, and whose transactions are blocks."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from hashlens.errors import CollectionError, CollectionLockedError, FormatError
+
+_BUSY_SECONDS = 30.0
+
+Values = Sequence[object]
+
+
+class Database:
+    """One SQLite file that exists, open for one user; safe to use from several threads.
+
+    Parameters
+    ----------
+    path : Path
+    write : bool
+        Whether statements may change it.
+
+    Raises
+    ------
+    CollectionError
+        If there is no such file or it can't be opened.
+    """
+
+    def __init__(self, path: Path, write: bool = False) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        self._connection = _connect(path, write)
+
+    def close(self) -> None:
+        """Close the connection. The last one folds the write-ahead log into the file."""
+        self._connection.close()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let all reads inside see the same instant, whatever a writer does meanwhile."""
+        with self._block("BEGIN", "Reading"):
+            yield
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make all changes inside durable together, or none of them."""
+        with self._block("BEGIN IMMEDIATE", "Writing"):
+            yield
+
+    def all(self, statement: str, values: Values = ()) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        with self._lock, self._translated("Reading"):
+            return self._connection.execute(statement, values).fetchall()
+
+    def value(self, statement: str, values: Values = ()) -> Any:
+        """Return the first value of the first row of a query."""
+        return self.all(statement, values)[0][0]
+
+    def run(self, statement: str, values: Values = ()) -> int:
+        """Run a statement that changes something; return how many rows it changed."""
+        with self._lock, self._translated("Writing"):
+            return self._connection.execute(statement, values).rowcount
+
+    def run_many(self, statement: str, values: Iterable[Values]) -> None:
+        """Run a statement once for each row of values."""
+        with self._lock, self._translated("Writing"):
+            self._connection.executemany(statement, values)
+
+    @contextmanager
+    def _block(self, begin: str, action: str) -> Iterator[None]:
+        with self._lock:
+            with self._translated(action):
+                self._connection.execute(begin)
+            try:
+                yield
+                with self._translated(action):
+                    self._connection.execute("COMMIT")
+            except BaseException:
+                # SQLite has rolled back by itself after some errors, such as a full disk.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _translated(self, action: str) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise _translate(error, f"{action} {self.path}") from error
+
+
+def _connect(path: Path, write: bool) -> sqlite3.Connection:
+    """Connect to a file that exists.
+
+    Readers connect for writing too, because of the shared index of the write-ahead log. Where they
+    can't, on read-only media, and no log is left, the file may be taken as immutable.
+    """
+    if not path.is_file():
+        raise CollectionError(f"{path} is missing, so {path.parent} is no collection.")
+    log = path.with_name(f"{path.name}-wal")
+    immutable = not write and not os.access(path.parent, os.W_OK) and not log.exists()
+    options = "mode=ro&immutable=1" if immutable else "mode=rw"
+    try:
+        return sqlite3.connect(
+            f"file:{quote(os.fsencode(path.absolute()))}?{options}",
+            uri=True,
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+    except sqlite3.Error as error:
+        raise _translate(error, f"Opening {path}") from error
+
+
+def _translate(error: sqlite3.Error, action: str) -> CollectionError | FormatError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return CollectionError(
+            f"{action} failed: the disk is full. All that was committed before is kept. Free some "
+            "space, then run the same command again."
+        )
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return CollectionLockedError(f"{action} failed: another process holds it ({error}).")
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return FormatError(
+            f"{action} failed: the file is damaged ({error}). Restore it, or delete the collection "
+            "and index the images again."
+        )
+    return CollectionError(f"{action} failed: {error}. All that was committed before is kept.")

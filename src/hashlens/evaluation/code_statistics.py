@@ -8,6 +8,7 @@ between descriptor and code; each bit is on for half of the data; bits are almos
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,6 +19,9 @@ from hashlens.codes import Codes, check_codes, unpack
 from hashlens.errors import DataError
 
 Floats = npt.NDArray[np.float64]
+
+RANK_TOLERANCE = 1e-6
+"""Directions of the bits below this share of the strongest are taken for dependent bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +144,18 @@ def quantisation_error(codes: Codes, descriptors: npt.ArrayLike) -> float:
     """
     vectors = _same_length(codes, descriptors)
     group, sizes = unique_code_groups(codes)
-    order = np.argsort(group, kind="stable")
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    centres = np.add.reduceat(vectors[order], starts, axis=0, dtype=np.float64)
-    centres /= sizes[:, None]
-    return _mean_distance(vectors, centres.astype(vectors.dtype), group)
+    # An item that has its code for itself lies on its centre: only shared codes have an error.
+    shared = np.flatnonzero(sizes[group] > 1)
+    if len(shared) == 0:
+        return 0.0
+    rows = shared[np.argsort(group[shared], kind="stable")]
+    _, group_of_row = np.unique(group[rows], return_inverse=True)
+    centres = _group_means(vectors, rows, group_of_row)
+    distances = 0.0
+    for part in _blocks(len(rows)):
+        gaps = vectors[rows[part]] - centres[group_of_row[part]]
+        distances += float(np.linalg.norm(gaps, axis=1).sum())
+    return distances / len(vectors)
 
 
 def linear_reconstruction_error(codes: Codes, bits: int, descriptors: npt.ArrayLike) -> float:
@@ -167,14 +178,21 @@ def linear_reconstruction_error(codes: Codes, bits: int, descriptors: npt.ArrayL
     >>> round(linear_reconstruction_error(codes, 8, np.eye(8)), 6)
     0.0
     """
-    vectors = _same_length(codes, descriptors).astype(np.float64)
-    values = unpack(codes, bits).astype(np.float64)
-    centred, bits_centred = vectors - vectors.mean(axis=0), values - values.mean(axis=0)
-    spread = float((centred**2).sum())
+    vectors = _same_length(codes, descriptors)
+    values = unpack(codes, bits)
+    mean = vectors.mean(axis=0, dtype=np.float64).astype(vectors.dtype)
+    shares = bit_shares(codes, bits).astype(vectors.dtype)
+    spread = 0.0
+    cross = np.zeros((bits, vectors.shape[1]))
+    gram = np.zeros((bits, bits))
+    for part in _blocks(len(vectors)):
+        centred, ones = vectors[part] - mean, values[part] - shares
+        spread += float(np.square(centred).sum(dtype=np.float64))
+        cross += ones.T @ centred
+        gram += ones.T @ ones
     if spread == 0:
         raise DataError("The descriptors are all equal: there is no variance to reconstruct.")
-    cross = bits_centred.T @ centred
-    weights = np.linalg.lstsq(bits_centred.T @ bits_centred, cross, rcond=None)[0]
+    weights = np.linalg.lstsq(gram, cross, rcond=RANK_TOLERANCE)[0]
     explained = float((cross * weights).sum())
     return min(1.0, max(0.0, 1.0 - explained / spread))
 
@@ -189,13 +207,19 @@ def _same_length(codes: Codes, descriptors: npt.ArrayLike) -> npt.NDArray[Any]:
     return vectors if vectors.dtype.kind == "f" else vectors.astype(np.float64)
 
 
-def _mean_distance(
-    vectors: npt.NDArray[Any], centres: npt.NDArray[Any], group: npt.NDArray[np.int64]
-) -> float:
-    """Return the mean distance of vectors to their group's centre, in blocks of bounded memory."""
-    block = 4096
-    total = 0.0
-    for start in range(0, len(vectors), block):
-        part = slice(start, start + block)
-        total += float(np.linalg.norm(vectors[part] - centres[group[part]], axis=1).sum())
-    return total / len(vectors)
+def _blocks(count: int) -> Iterator[slice]:
+    """Yield slices of ``count`` rows whose descriptors fit in some ten megabytes."""
+    for start in range(0, count, 4096):
+        yield slice(start, min(start + 4096, count))
+
+
+def _group_means(
+    vectors: npt.NDArray[Any], rows: npt.NDArray[np.int64], group: npt.NDArray[np.int64]
+) -> npt.NDArray[Any]:
+    """Return the mean vector of each group of ``rows``; ``group`` numbers them and ascends."""
+    sums = np.zeros((int(group[-1]) + 1, vectors.shape[1]))
+    for part in _blocks(len(rows)):
+        groups, starts = np.unique(group[part], return_index=True)
+        sums[groups] += np.add.reduceat(vectors[rows[part]].astype(np.float64), starts, axis=0)
+    sums /= np.bincount(group)[:, None]
+    return sums.astype(vectors.dtype)

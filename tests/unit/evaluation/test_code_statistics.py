@@ -65,6 +65,23 @@ def test_quantisation_error_by_a_loop_over_clusters(bits):
     )
 
 
+def test_quantisation_error_over_many_blocks():
+    """A cluster that spans blocks has one centre all the same."""
+    rng = np.random.default_rng(4)
+    codes = rng.integers(0, 2, (9000, 1)).astype(np.uint8)
+    descriptors = rng.normal(size=(9000, 3))
+    error = sum(
+        np.linalg.norm(part - part.mean(axis=0), axis=1).sum()
+        for part in (descriptors[codes[:, 0] == code] for code in (0, 1))
+    )
+    assert quantisation_error(codes, descriptors) == pytest.approx(error / 9000)
+
+
+def test_unique_codes_have_no_quantisation_error():
+    codes = np.arange(200, dtype=np.uint8)[:, None]
+    assert quantisation_error(codes, np.random.default_rng(5).normal(size=(200, 3))) == 0
+
+
 def test_reconstruction_error_is_that_of_linear_regression(bits):
     from sklearn.linear_model import LinearRegression
     from sklearn.metrics import r2_score

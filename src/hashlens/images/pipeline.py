@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -65,7 +65,7 @@ def map_ordered(
     *,
     threads: int | None = None,
     ahead: int = 64,
-) -> Iterator[tuple[Item, Result | ImageError]]:
+) -> Generator[tuple[Item, Result | ImageError], None, None]:
     """Yield ``(item, function(item))`` in the order of ``items``, computed in threads.
 
     Parameters

@@ -224,10 +224,10 @@ class Catalog:
                 "INSERT OR REPLACE INTO roots VALUES (?, ?)", (os.fsencode(path), kind)
             )
 
-    def remove_roots(self, path: str, kind: RootKind) -> int:
-        """Forget the roots or exclusions at or below a path; return how many there were."""
-        where = "kind = ? AND (path = ? OR (path >= ? AND path < ?))"
-        return self._database.run(f"DELETE FROM roots WHERE {where}", (kind, *_at(path)))
+    def remove_roots(self, path: str) -> int:
+        """Forget the roots and exclusions at or below a path; return how many there were."""
+        where = "path = ? OR (path >= ? AND path < ?)"
+        return self._database.run(f"DELETE FROM roots WHERE {where}", _at(path))
 
     def put_segment(self, segment: Segment) -> None:
         """Remember the checksums of records that are being committed."""

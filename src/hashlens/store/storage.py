@@ -146,6 +146,11 @@ class Storage:
             lock.release()
         return cls(folder, write=True)
 
+    @property
+    def is_writable(self) -> bool:
+        """Whether it was opened for writing."""
+        return self._lock is not None
+
     def close(self) -> None:
         """Close all files and give the writer's lock back."""
         for file in self._files.values():

@@ -1,0 +1,24 @@
+"""Collections: folders of images that can be searched by what they show."""
+
+from hashlens.collection.collection import Collection, is_collection
+from hashlens.collection.indexing import OnProgress
+from hashlens.collection.results import (
+    CollectionInfo,
+    DuplicateGroup,
+    Hit,
+    IndexReport,
+    RemoveReport,
+)
+from hashlens.collection.searching import Query
+
+__all__ = [
+    "Collection",
+    "CollectionInfo",
+    "DuplicateGroup",
+    "Hit",
+    "IndexReport",
+    "OnProgress",
+    "Query",
+    "RemoveReport",
+    "is_collection",
+]

@@ -1,0 +1,376 @@
+"""A collection: the directory that holds the codes of images, and the model that made them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from hashlens.codes import bytes_per_code
+from hashlens.collection.duplicates import duplicate_groups
+from hashlens.collection.indexing import Indexer, OnProgress
+from hashlens.collection.results import (
+    CollectionInfo,
+    DuplicateGroup,
+    Hit,
+    IndexReport,
+    RemoveReport,
+)
+from hashlens.collection.scope import (
+    PathLike,
+    absolute,
+    add_roots,
+    forget_gone,
+    images_below,
+    plan_update,
+    remove_paths,
+)
+from hashlens.collection.searching import Query, SearchSpec, encode_queries, find
+from hashlens.encoder import Encoder
+from hashlens.errors import CollectionError, ModelMismatchError
+from hashlens.indexes.base import check_radius
+from hashlens.store import CatalogState, Storage, damage_of, is_catalog, sync_tree
+
+MODEL_FOLDER = "model"
+
+LabelOf = Callable[[str], str | None]
+
+
+class Collection:
+    """Images that can be searched by what they show; use `create` or `open` to get one.
+
+    One process may write to a collection while any number search it: each search sees the
+    collection as the last commit left it. It is a context manager that closes itself.
+
+    Examples
+    --------
+    >>> from hashlens.encoder import load_encoder               # doctest: +SKIP
+    >>> with Collection.create("photos.hashlens", load_encoder()) as photos:   # doctest: +SKIP
+    ...     report = photos.index(["~/photos"])
+    ...     hits = photos.search("query.jpg", k=5)
+    """
+
+    def __init__(self, storage: Storage, encoder: Encoder | None = None) -> None:
+        self._storage = storage
+        self._encoder = encoder
+        self.folder = storage.folder
+
+    @classmethod
+    def create(
+        cls, folder: str | os.PathLike[str], encoder: Encoder, keep_descriptors: bool = False
+    ) -> Self:
+        """Make an empty collection, open for writing.
+
+        Parameters
+        ----------
+        folder : path
+            A new or empty directory.
+        encoder : Encoder
+            Makes the codes; a copy is kept in the collection.
+        keep_descriptors : bool
+            Keep each image's descriptor too, in half precision, so that searches can re-rank.
+            It can't be added later. Takes 2 × ``encoder.descriptor_dim`` bytes an image.
+
+        Raises
+        ------
+        CollectionError
+            If ``folder`` is a collection already or holds anything else, or can't be written.
+        """
+        dimension = encoder.descriptor_dim if keep_descriptors else None
+        state = CatalogState(encoder.bits, encoder.digest, dimension)
+
+        def save_model(target: Path) -> None:
+            encoder.save(target / MODEL_FOLDER)
+            sync_tree(target / MODEL_FOLDER)
+
+        return cls(Storage.create(Path(folder), state, save_model), encoder)
+
+    @classmethod
+    def open(
+        cls,
+        folder: str | os.PathLike[str],
+        write: bool = False,
+        encoder: Encoder | None = None,
+    ) -> Self:
+        """Open a collection.
+
+        Parameters
+        ----------
+        folder : path
+        write : bool
+            Whether it will be changed. Only one process at a time can.
+        encoder : Encoder, optional
+            Default: the collection's own, loaded when first needed.
+
+        Raises
+        ------
+        CollectionError
+            If there is no collection.
+        CollectionLockedError
+            If ``write`` and another process is writing.
+        ModelMismatchError
+            If ``encoder`` is not the model that made the collection.
+        FormatError
+            If it is damaged or of a newer format version.
+        """
+        collection = cls(Storage(Path(folder), write), encoder)
+        if encoder is not None:
+            try:
+                collection._check_model(encoder)
+            except BaseException:
+                collection.close()
+                raise
+        return collection
+
+    def close(self) -> None:
+        """Close all files, and let others write."""
+        self._storage.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return self._storage.catalog.counts()["indexed"]
+
+    @property
+    def encoder(self) -> Encoder:
+        """The model that makes the collection's codes.
+
+        Raises
+        ------
+        FormatError, ModelMismatchError
+            If the collection's copy of it is damaged, or is another model.
+        """
+        if self._encoder is None:
+            encoder = Encoder.load(self.folder / MODEL_FOLDER)
+            self._check_model(encoder)
+            self._encoder = encoder
+        return self._encoder
+
+    def index(
+        self,
+        paths: Sequence[PathLike],
+        *,
+        on_progress: OnProgress | None = None,
+        label_of: LabelOf | None = None,
+    ) -> IndexReport:
+        """Add the images at and below paths; bring those up to date that changed.
+
+        Images that have the size and modification time of the last time are not read; those whose
+        content is known, under whatever name, are not encoded again. Work is committed at least
+        every few seconds, so after an interruption the same call goes on where it was.
+
+        Parameters
+        ----------
+        paths : files and folders
+            Remembered, so that `update` looks at them too. Hidden files are passed over, as are
+            files in folders whose suffix is no image's.
+        on_progress : callable, optional
+            Called with (files done, files in all, path) after each file.
+        label_of : callable, optional
+            Returns the label of a path, or None; it is kept beside the image.
+
+        Raises
+        ------
+        CollectionError
+            If the collection is not open for writing, or the disk is full or fails.
+        KeyboardInterrupt
+            When interrupted; what was finished is in the collection.
+
+        Notes
+        -----
+        Images that can't be read are counted and named in the report, and never fatal. They are
+        remembered, and tried again when their file changes.
+        """
+        self._check_writable("index")
+        report = IndexReport()
+        wanted = [absolute(path) for path in paths]
+        add_roots(self._storage.catalog, wanted)
+        files = images_below(self._storage.catalog, wanted, report.failed)
+        return self._run(files, report, on_progress, label_of)
+
+    def update(
+        self, *, on_progress: OnProgress | None = None, label_of: LabelOf | None = None
+    ) -> IndexReport:
+        """Look at all paths that were ever indexed: add, renew, and drop what has vanished.
+
+        Parameters and errors are those of `index`. Below a root that does not exist, for instance
+        on a drive that is not plugged in, nothing is dropped; it is reported as failed.
+        """
+        self._check_writable("update")
+        report = IndexReport()
+        plan = plan_update(self._storage.catalog, report.failed)
+        # Dropping comes last: a file that was renamed finds its code under the old name.
+        self._run(plan.files, report, on_progress, label_of)
+        report.removed = forget_gone(self._storage, plan.gone)
+        self._storage.compact_if_worthwhile()
+        return report
+
+    def remove(self, paths: Sequence[PathLike]) -> RemoveReport:
+        """Drop the images at and below paths from the collection; the files are untouched.
+
+        `update`, and `index` of a folder above, leave these paths out from then on; `index` of the
+        very paths brings them back.
+
+        Raises
+        ------
+        CollectionError
+            If the collection is not open for writing, or the disk is full or fails.
+        """
+        self._check_writable("remove")
+        report = remove_paths(self._storage, [absolute(path) for path in paths])
+        self._storage.compact_if_worthwhile()
+        return report
+
+    def search(
+        self,
+        query: Query,
+        k: int | None = None,
+        *,
+        radius: int | None = None,
+        rerank: bool = False,
+        candidates: int | None = None,
+    ) -> list[Hit]:
+        """Return the images nearest to one, exactly, ordered by (distance, time of indexing).
+
+        Parameters
+        ----------
+        query : path, bytes of an image file, or uint8 array of shape (height, width, 3)
+        k : int, optional
+            How many at most. Default: 10, or all where ``radius`` is given. A collection that
+            holds fewer images returns all of them.
+        radius : int, optional
+            Largest Hamming distance, in bits.
+        rerank : bool
+            Order the nearest by the Euclidean distance of their descriptors (equation 1 of the
+            paper); needs a collection that keeps descriptors.
+        candidates : int, optional
+            How many of the nearest by Hamming distance are re-ranked. Default: 10 × k, at least
+            100; all where only ``radius`` is given.
+
+        Raises
+        ------
+        ImageError
+            If the query can't be read.
+        ParameterError
+            If k < 1 or radius < 0, or ``rerank`` is asked of a collection without descriptors.
+        """
+        spec = SearchSpec(k, radius, rerank, candidates)
+        return self.search_many([query], spec)[0]
+
+    def search_many(
+        self, queries: Sequence[Query], spec: SearchSpec | None = None
+    ) -> list[list[Hit]]:
+        """Search for several images at once, by the parameters of `search`."""
+        checked = (spec or SearchSpec()).checked(self._storage.catalog.state().bits)
+        if not queries:
+            return []
+        codes, vectors = encode_queries(self.encoder, queries)
+        with self._storage.snapshot() as snapshot:
+            return find(self._storage, snapshot, checked, codes, vectors)
+
+    def duplicates(self, radius: int) -> list[DuplicateGroup]:
+        """Return the groups of near-duplicates, sorted: exact, over all pairs of images.
+
+        Two images are in one group if their codes differ in at most ``radius`` bits, or if a chain
+        of such pairs leads from one to the other. Radius 0 finds copies and equal codes.
+
+        Raises
+        ------
+        ParameterError
+            If the radius is negative.
+        """
+        check_radius(radius, self._storage.catalog.state().bits, "duplicates")
+        with self._storage.snapshot() as snapshot:
+            return duplicate_groups(self._storage, snapshot, radius)
+
+    def paths(self) -> list[str]:
+        """Return the paths of all images that can be found, in the order of their bytes."""
+        return [row.path for row in self._storage.catalog.images() if row.slot is not None]
+
+    def failures(self) -> list[tuple[str, str]]:
+        """Return (path, reason) of the files that are remembered as unreadable."""
+        rows = self._storage.catalog.images()
+        return [(row.path, row.reason) for row in rows if row.reason is not None]
+
+    def info(self) -> CollectionInfo:
+        """Return what the collection is and holds."""
+        catalog = self._storage.catalog
+        with catalog.snapshot():
+            state, counts = catalog.state(), catalog.counts()
+            roots, excluded = catalog.roots("root"), catalog.roots("excluded")
+        files = (entry for entry in os.scandir(self.folder) if entry.is_file())
+        return CollectionInfo(
+            folder=self.folder,
+            images=counts["indexed"],
+            failed=counts["failed"],
+            bits=state.bits,
+            model=state.digest,
+            descriptor_dim=state.descriptor_dim,
+            roots=roots,
+            excluded=excluded,
+            disk_bytes=sum(entry.stat().st_size for entry in files),
+            bytes_per_image=bytes_per_code(state.bits),
+        )
+
+    def verify(self) -> list[str]:
+        """Read all that was committed, and return what is wrong, a sentence each.
+
+        Returns
+        -------
+        list of str
+            Empty if the catalogue, the codes, the descriptors and the model are whole.
+        """
+        return damage_of(self._storage)
+
+    def _run(
+        self,
+        files: Sequence[str],
+        report: IndexReport,
+        on_progress: OnProgress | None,
+        label_of: LabelOf | None,
+    ) -> IndexReport:
+        indexer = Indexer(
+            self._storage, self.encoder, on_progress or _no_progress, label_of or _no_label, report
+        )
+        return indexer.run(files)
+
+    def _check_writable(self, operation: str) -> None:
+        if not self._storage.is_writable:
+            raise CollectionError(
+                f"{operation} changes the collection {self.folder}, which is open for reading. "
+                "Open it with Collection.open(folder, write=True)."
+            )
+
+    def _check_model(self, encoder: Encoder) -> None:
+        state = self._storage.catalog.state()
+        if encoder.digest != state.digest:
+            raise ModelMismatchError(
+                f"The collection {self.folder} was made by the model {state.digest[:16]} "
+                f"({state.bits} bits), and this is the model {encoder.digest[:16]} "
+                f"({encoder.bits} bits). Their codes can't be compared. Leave the model out, so "
+                "that the collection's own is used, or make another collection."
+            )
+
+
+def is_collection(folder: str | os.PathLike[str]) -> bool:
+    """Return whether there is a collection in a directory (whole or damaged)."""
+    return is_catalog(Path(folder))
+
+
+def _no_progress(done: int, total: int, path: str) -> None:
+    """Report nothing."""
+
+
+def _no_label(path: str) -> None:
+    return None

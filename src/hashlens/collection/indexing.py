@@ -1,0 +1,214 @@
+"""Bringing image files into a collection: incremental, resumable, nothing committed is lost."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+import numpy as np
+
+from hashlens.codes import Codes
+from hashlens.collection.results import IndexReport
+from hashlens.encoder import Encoder
+from hashlens.errors import ImageError
+from hashlens.images import Pixels, decode_image, map_ordered, read_image_file
+from hashlens.store import Change, ImageRow, Records, Storage
+
+OnProgress = Callable[[int, int, str], None]
+"""Called with how many of how many files are done, and the path of the latest."""
+
+_BATCH = 32
+_COMMIT_IMAGES, _COMMIT_SECONDS = 512, 2.0
+
+
+@dataclass(slots=True)
+class _Work:
+    """A file on its way into the collection."""
+
+    row: ImageRow
+    content: bytes = b""
+    pixels: Pixels | None = None
+    code: Codes | None = None
+    descriptor: Records | None = None
+    twin: _Work | None = None
+    """Earlier work of the same content, whose code is not known yet."""
+
+
+class Indexer:
+    """One run over a list of files, in their order.
+
+    Parameters
+    ----------
+    storage : Storage
+        Open for writing.
+    encoder : Encoder
+    on_progress : callable
+    label_of : callable
+        Returns the label of a path, or None.
+    report : IndexReport
+        Is added to.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        encoder: Encoder,
+        on_progress: OnProgress,
+        label_of: Callable[[str], str | None],
+        report: IndexReport,
+    ) -> None:
+        self._storage = storage
+        self._encoder = encoder
+        self._on_progress = on_progress
+        self._label_of = label_of
+        self.report = report
+        self._done, self._total = 0, 0
+        self._waiting: list[_Work] = []
+        self._first_of: dict[bytes, _Work] = {}
+        self._undecided = 0
+        self._last_commit = time.monotonic()
+
+    def run(self, paths: Sequence[str]) -> IndexReport:
+        """Index files; what is unchanged is skipped.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            When interrupted, after committing the images that were finished; says how many.
+        CollectionError
+            If the disk is full or fails; earlier commits stay.
+        """
+        self._total = len(paths)
+        try:
+            outcomes = map_ordered(self._load, self._stale(paths), ahead=2 * _BATCH)
+            with closing(outcomes):
+                for path, outcome in outcomes:
+                    self._take(path, outcome)
+            self._commit()
+        except KeyboardInterrupt:
+            self._commit_finished()
+            raise KeyboardInterrupt(
+                f"Interrupted after {self._done:,} of {self._total:,} files. What was finished is "
+                "in the collection; run the same command again to go on."
+            ) from None
+        return self.report
+
+    def _stale(self, paths: Sequence[str]) -> Iterator[str]:
+        """Yield the files that must be read: those that are new or not as they were."""
+        for path in paths:
+            known = self._storage.catalog.image(path)
+            if known is None or not _is_unchanged(path, known):
+                yield path
+                continue
+            if known.reason is None:
+                self.report.skipped += 1
+            else:
+                self.report.failed.append((path, known.reason))
+            self._progress(path)
+
+    def _load(self, path: str) -> _Work:
+        """Read a file and, unless its content is known, decode it. Called in threads."""
+        file = read_image_file(path)
+        content = hashlib.sha256(file.data).digest()
+        row = ImageRow(path, file.size, file.mtime_ns, content, None)
+        slot = self._storage.catalog.slot_of_content(content)
+        if slot is not None:
+            return _Work(row._replace(slot=slot), content)
+        try:
+            return _Work(row, content, decode_image(file.data, self._encoder.fit))
+        except ImageError as error:
+            return _Work(row._replace(reason=str(error)), content)
+
+    def _take(self, path: str, outcome: _Work | ImageError) -> None:
+        """Queue a file's outcome to be committed, and commit when it is time."""
+        if isinstance(outcome, ImageError):
+            self._take_unreadable(path, str(outcome))
+        else:
+            self._take_loaded(outcome)
+        self._progress(path)
+        if self._undecided == _BATCH:
+            self._encode()
+        seconds = time.monotonic() - self._last_commit
+        if len(self._waiting) >= _COMMIT_IMAGES or seconds >= _COMMIT_SECONDS:
+            self._commit()
+
+    def _take_unreadable(self, path: str, reason: str) -> None:
+        """Report a file that can't be read now; what is known about it stays known."""
+        self.report.failed.append((path, reason))
+        known = self._storage.catalog.image(path)
+        if known is None or known.slot is None:
+            row = ImageRow(path, None, None, None, None, reason=reason)
+            self._waiting.append(_Work(row))
+
+    def _take_loaded(self, work: _Work) -> None:
+        path, content = work.row.path, work.content
+        slot = work.row.slot
+        if slot is None:  # It may have been committed since the thread asked.
+            slot = self._storage.catalog.slot_of_content(content)
+        work.row = work.row._replace(label=self._label_of(path))
+        if work.row.reason is not None:
+            self.report.failed.append((path, work.row.reason))
+        elif slot is not None:
+            self.report.reused += 1
+            known = self._storage.catalog.image(path)
+            if known is not None and known.slot is not None and known.content == content:
+                work.row = work.row._replace(slot=known.slot)  # Touched only.
+            else:
+                work.code, work.descriptor = self._storage.record(slot)
+            work.pixels = None
+        elif content in self._first_of:
+            self.report.reused += 1
+            work.pixels, work.twin = None, self._first_of[content]
+        else:
+            self.report.added += 1
+            self._first_of[content] = work
+            self._undecided += 1
+        self._waiting.append(work)
+
+    def _encode(self) -> None:
+        """Encode what is decoded."""
+        works = [work for work in self._waiting if work.pixels is not None]
+        pixels = [work.pixels for work in works if work.pixels is not None]
+        if works:
+            codes, descriptors = self._encoder.encode_pixels(np.stack(pixels))
+            for work, code, descriptor in zip(works, codes, descriptors, strict=True):
+                work.code, work.descriptor, work.pixels = code, descriptor, None
+        self._undecided = 0
+
+    def _commit(self) -> None:
+        self._encode()
+        self._commit_finished()
+
+    def _commit_finished(self) -> None:
+        """Commit the files up to the first that is not encoded yet, so that order is kept."""
+        ready = 0
+        while ready < len(self._waiting) and self._waiting[ready].pixels is None:
+            ready += 1
+        changes = [_change(work) for work in self._waiting[:ready]]
+        if changes:
+            self._storage.commit(changes)
+        self._waiting = self._waiting[ready:]
+        self._first_of = {}
+        self._last_commit = time.monotonic()
+
+    def _progress(self, path: str) -> None:
+        self._done += 1
+        self._on_progress(self._done, self._total, path)
+
+
+def _change(work: _Work) -> Change:
+    source = work.twin or work
+    return Change(work.row, source.code, source.descriptor)
+
+
+def _is_unchanged(path: str, known: ImageRow) -> bool:
+    """Whether a file has the size and modification time that it had when it was read."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return False
+    return (status.st_size, status.st_mtime_ns) == (known.size, known.mtime_ns)

@@ -32,6 +32,15 @@ struct HardwarePopcount {
 };
 #endif
 
+// Returns the number of the lowest set bit; `word` is not 0.
+HASHLENS_INLINE int lowest_bit(std::uint64_t word) {
+#if defined(__GNUC__) || defined(__clang__)
+  return __builtin_ctzll(word);
+#else
+  return PortablePopcount::count((word & (~word + 1)) - 1);
+#endif
+}
+
 // Returns the distance of two codes of `Bytes` bytes, or of `bytes` where Bytes is 0. A template
 // length lets the compiler unroll the loop and turn the copies into plain loads.
 template <class Popcount, int Bytes>

@@ -107,4 +107,7 @@ def hamming_distance(a: Codes, b: Codes) -> npt.NDArray[np.int32]:
     >>> hamming_distance(a, b)
     array([3, 0], dtype=int32)
     """
-    return np.bitwise_count(np.bitwise_xor(a, b)).sum(axis=-1, dtype=np.int32)
+    counts: npt.NDArray[np.int32] = np.bitwise_count(np.bitwise_xor(a, b)).sum(
+        axis=-1, dtype=np.int32
+    )
+    return counts

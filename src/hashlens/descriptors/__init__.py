@@ -1,0 +1,7 @@
+"""From image to float32 vector."""
+
+from hashlens.descriptors.base import Descriptor, Pixels, Vectors
+from hashlens.descriptors.load import load_descriptor
+from hashlens.descriptors.spec import DescriptorSpec
+
+__all__ = ["Descriptor", "DescriptorSpec", "Pixels", "Vectors", "load_descriptor"]

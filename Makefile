@@ -1,0 +1,53 @@
+# Two commands do everything on a fresh machine with Python 3.11 and a C++17 compiler:
+#   make demo    a small install, a search over real photographs, a contact sheet
+#   make test    all extras, the whole test-suite
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NATIVE := $(wildcard src/native/*) CMakeLists.txt
+IMAGES ?=
+OUT ?= demo-out
+
+.PHONY: demo test check format lint types layers bench clean help
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+demo: $(VENV)/.demo ## index real photographs and search them (IMAGES=folder for your own)
+	$(BIN)/python tools/demo.py --out $(OUT) $(if $(IMAGES),--images "$(IMAGES)")
+
+test: $(VENV)/.dev ## the test-suite, with all extras
+	$(BIN)/python -m pytest
+
+check: lint types layers test ## what CI runs
+
+format: $(VENV)/.dev ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+layers: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev ## the slow tests; benchmarks are in benchmarks/
+	$(BIN)/python -m pytest -m slow
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(BIN)/python pyproject.toml $(NATIVE)
+	$(BIN)/pip install --quiet '.[demo]'
+	touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt $(NATIVE)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,bench,demo,dev]'
+	touch $@ $(VENV)/.demo
+
+clean: ## remove what was built
+	rm -rf build dist $(VENV) $(OUT)

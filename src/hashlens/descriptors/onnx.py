@@ -1,0 +1,120 @@
+"""Descriptors that run in ONNX Runtime: the bundled one, and any other ONNX file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from hashlens.descriptors.base import Descriptor, Vectors
+from hashlens.descriptors.spec import DescriptorSpec, file_sha256
+from hashlens.errors import DataError, FormatError
+from hashlens.images import thread_count
+
+# Larger batches fall out of the second-level cache.
+_BATCH = 32
+
+
+class OnnxDescriptor(Descriptor):
+    """A descriptor from an ONNX file: one float32 input (n, 3, s, s), one output (n, D).
+
+    Parameters
+    ----------
+    path : Path
+        The ONNX file.
+    spec : DescriptorSpec
+        What the file holds; its checksum is compared with ``spec.weights_sha256``.
+    threads : int, optional
+        CPU threads; by default the environment's ``HASHLENS_THREADS``, else all cores.
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, damaged, not the one of the spec, or of other shapes.
+    """
+
+    def __init__(self, path: Path, spec: DescriptorSpec, threads: int | None = None) -> None:
+        import onnxruntime
+
+        if not path.is_file():
+            raise FormatError(f"The descriptor's network {path} is missing.")
+        found = file_sha256(path)
+        if found != spec.weights_sha256:
+            raise FormatError(
+                f"{path} is not the network of descriptor {spec.name!r}: expected SHA-256 "
+                f"{spec.weights_sha256}, got {found}. The file is damaged or was replaced."
+            )
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or thread_count()
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            raise FormatError(f"ONNX Runtime can't load {path}: {error}") from error
+        self.path = path
+        self.spec = spec
+        self._check_shapes()
+
+    def run(self, inputs: Vectors) -> Vectors:
+        """Return the network's raw output (n, dimension) for inputs (n, 3, size, size)."""
+        name = self._session.get_inputs()[0].name
+        parts = [
+            self._session.run(None, {name: inputs[start : start + _BATCH]})[0]
+            for start in range(0, len(inputs), _BATCH)
+        ]
+        return cast(Vectors, parts[0] if len(parts) == 1 else np.concatenate(parts))
+
+    def _check_shapes(self) -> None:
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        size, dimension = self.spec.input_size, self.spec.dimension
+        fits = (
+            len(inputs) == len(outputs) == 1
+            and inputs[0].type == outputs[0].type == "tensor(float)"
+            and _matches(inputs[0].shape, (None, 3, size, size))
+            and _matches(outputs[0].shape, (None, dimension))
+        )
+        if not fits:
+            raise FormatError(
+                f"{self.path} does not have the shapes of its spec: expected one float32 input "
+                f"(n, 3, {size}, {size}) and one float32 output (n, {dimension}); got "
+                f"{[(i.type, i.shape) for i in inputs]} and {[(o.type, o.shape) for o in outputs]}."
+            )
+
+
+def _matches(shape: list[int | str | None], expected: tuple[int | None, ...]) -> bool:
+    """Compare shapes; a symbolic size in the file matches anything, the batch must be symbolic."""
+    return len(shape) == len(expected) and all(
+        not isinstance(size, int) or size == wanted
+        for size, wanted in zip(shape, expected, strict=True)
+    )
+
+
+def load_onnx_descriptor(path: Path, threads: int | None = None) -> OnnxDescriptor:
+    """Load ``FILE.onnx`` with its spec, the JSON file ``FILE.json`` beside it.
+
+    Raises
+    ------
+    FormatError, DataError
+        If the spec is missing or does not describe the file.
+    """
+    return OnnxDescriptor(path, read_spec(path.with_suffix(".json")), threads)
+
+
+def read_spec(path: Path) -> DescriptorSpec:
+    """Read a `DescriptorSpec` from JSON."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(
+            f"A descriptor in ONNX needs its spec in {path}: a JSON object with the fields of "
+            "hashlens.descriptors.DescriptorSpec."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise FormatError(f"{path} is not a readable JSON file: {error}") from error
+    if not isinstance(values, dict):
+        raise FormatError(f"{path} must hold a JSON object. Got {type(values).__name__} instead.")
+    return DescriptorSpec.from_dict(values, path)

@@ -1,0 +1,106 @@
+"""What a descriptor is, exactly: enough to tell whether two vectors may be compared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from hashlens.errors import FormatError, ParameterError
+from hashlens.images import Fit
+
+Normalisation = Literal["none", "l2", "sigmoid"]
+
+_ABOUT = ("name", "licence", "source")
+
+
+@dataclass(frozen=True, slots=True)
+class DescriptorSpec:
+    """A descriptor's network, its preprocessing, and where it comes from.
+
+    Attributes
+    ----------
+    name : str
+        For people, as ``efficientnet-lite0.in1k``.
+    weights_sha256 : str
+        Of the weights' file, in hexadecimal.
+    input_size : int
+        Side of the square input, in pixels.
+    fit : {"squash", "crop"}
+        How an image becomes square: both sides scaled on their own, so that nothing is lost; or the
+        shorter side scaled to ``input_size / crop_fraction``, then the centre cropped.
+    crop_fraction : float
+        In (0, 1]; 1 where ``fit`` is "squash".
+    interpolation : {"bilinear", "bicubic", "lanczos"}
+    mean, std : three floats
+        Pixels enter as (value − mean) / std, per RGB channel, on the scale 0–255.
+    dimension : int
+        Length of the vector.
+    normalisation : {"none", "l2", "sigmoid"}
+        What is done to the network's output: nothing, unit length, or the logistic function
+        (the paper's descriptors in [0, 1]).
+    licence, source : str
+        Of the weights.
+    """
+
+    name: str
+    weights_sha256: str
+    input_size: int
+    fit: Literal["squash", "crop"]
+    crop_fraction: float
+    interpolation: Literal["bilinear", "bicubic", "lanczos"]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    dimension: int
+    normalisation: Normalisation
+    licence: str
+    source: str
+
+    def __post_init__(self) -> None:
+        if self.normalisation not in ("none", "l2", "sigmoid"):
+            raise ParameterError(
+                "The 'normalisation' of a descriptor must be 'none', 'l2' or 'sigmoid'. "
+                f"Got {self.normalisation!r} instead."
+            )
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that decides the vectors: equal digests, comparable vectors."""
+        decisive = {key: value for key, value in asdict(self).items() if key not in _ABOUT}
+        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def image_fit(self) -> Fit:
+        """How images are decoded for this descriptor."""
+        return Fit(self.input_size, self.fit, self.interpolation, self.crop_fraction)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], where: Path | str = "a model") -> DescriptorSpec:
+        """Return a spec from the fields that ``to_dict`` gave.
+
+        Raises
+        ------
+        FormatError
+            If a field is missing or unknown; ``where`` is named in the message.
+        """
+        names = {field.name for field in fields(cls)}
+        if set(values) != names:
+            missing, unknown = names - set(values), set(values) - names
+            raise FormatError(
+                f"The descriptor spec in {where} does not have the expected fields. "
+                f"Missing: {', '.join(sorted(missing)) or 'none'}; "
+                f"unknown: {', '.join(sorted(unknown)) or 'none'}."
+            )
+        return cls(**(values | {"mean": tuple(values["mean"]), "std": tuple(values["std"])}))
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

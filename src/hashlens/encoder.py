@@ -1,0 +1,248 @@
+"""Descriptor + hasher: from decoded images to packed codes, kept in one model directory.
+
+A model directory holds ``model.json`` (format version, descriptor spec, hasher and parameters,
+digests, how it was trained, what it measured), ``hasher.npz`` (the learned arrays) and, where the
+descriptor is not the bundled one, ``descriptor.onnx``. See docs/formats.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+import zipfile
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hashlens.codes import Codes
+from hashlens.descriptors import Descriptor, DescriptorSpec, Pixels, Vectors
+from hashlens.descriptors.default import FOLDER, default_descriptor, default_spec
+from hashlens.descriptors.onnx import OnnxDescriptor
+from hashlens.descriptors.spec import file_sha256
+from hashlens.errors import FormatError, HashlensError, ParameterError
+from hashlens.hashers import Hasher, hasher_class
+from hashlens.images import Fit
+
+FORMAT_VERSION = 1
+DEFAULT_MODEL = FOLDER / "model"
+
+_MANIFEST, _ARRAYS, _NETWORK = "model.json", "hasher.npz", "descriptor.onnx"
+
+
+@dataclass
+class Encoder:
+    """A fitted hasher with the descriptor that it was fitted on.
+
+    Parameters
+    ----------
+    hasher : Hasher
+        Fitted on vectors of the descriptor.
+    spec : DescriptorSpec
+        Of the descriptor.
+    descriptor : Descriptor, optional
+        The network itself; loaded when first needed where it is left out.
+    network : Path, optional
+        The descriptor's ONNX file, where it is not the bundled one.
+    training : dict, optional
+        How the hasher was trained, for people: data, seed, parameters, commands.
+    metrics : dict, optional
+        What it measured.
+    """
+
+    hasher: Hasher
+    spec: DescriptorSpec
+    descriptor: Descriptor | None = None
+    network: Path | None = None
+    training: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def bits(self) -> int:
+        """Length of the codes, in bits."""
+        return self.hasher.bits
+
+    @property
+    def descriptor_dim(self) -> int:
+        """Length of the descriptors."""
+        return self.spec.dimension
+
+    @property
+    def fit(self) -> Fit:
+        """How images are to be decoded."""
+        return self.spec.image_fit
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of descriptor spec and hasher: codes with other digests can't be compared."""
+        digest = hashlib.sha256(self.spec.digest.encode())
+        digest.update(f"{self.hasher.name}/{self.bits}".encode())
+        for name, array in sorted(self.hasher.state().items()):
+            digest.update(f"/{name}/{array.dtype.str}/{array.shape}/".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def describe(self, pixels: Pixels) -> Vectors:
+        """Return descriptors, float32 (n, descriptor_dim), of decoded images (n, s, s, 3)."""
+        if self.descriptor is None:
+            self.descriptor = self._load_descriptor()
+        return self.descriptor.describe(pixels)
+
+    def encode_pixels(self, pixels: Pixels) -> tuple[Codes, Vectors]:
+        """Return packed codes, uint8 (n, bits / 8), and the descriptors that they stand for.
+
+        Parameters
+        ----------
+        pixels : uint8 array of shape (n, size, size, 3)
+            As `hashlens.images.decode_image` returns them for ``self.fit``.
+        """
+        vectors = self.describe(pixels)
+        return self.hasher.transform(vectors), vectors
+
+    def _load_descriptor(self) -> Descriptor:
+        if self.network is not None:
+            return OnnxDescriptor(self.network, self.spec)
+        if self.spec.digest == default_spec().digest:
+            return default_descriptor()
+        raise FormatError(
+            f"The model's descriptor is {self.spec.name!r}, and its network is not at hand: the "
+            f"bundled one is {default_spec().name!r}. Give the model directory its {_NETWORK}."
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write a model directory, whole or not at all.
+
+        Raises
+        ------
+        ParameterError
+            If ``folder`` exists and is no model directory: nothing of yours is overwritten.
+        """
+        folder = Path(folder)
+        if folder.exists() and not (folder / _MANIFEST).is_file() and any(folder.iterdir()):
+            raise ParameterError(
+                f"{folder} exists and is not a model directory. Choose another, or remove it."
+            )
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
+        try:
+            partial.mkdir()
+            self._write(partial)
+            if folder.exists():
+                shutil.rmtree(folder)
+            partial.rename(folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+    def _write(self, folder: Path) -> None:
+        arrays = self.hasher.state()
+        with (folder / _ARRAYS).open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        if self.network is not None:
+            shutil.copyfile(self.network, folder / _NETWORK)
+        manifest = {
+            "format_version": FORMAT_VERSION,
+            "bits": self.bits,
+            "digest": self.digest,
+            "descriptor": self.spec.to_dict(),
+            "hasher": {"name": self.hasher.name, "parameters": self.hasher.get_params()},
+            "arrays_sha256": file_sha256(folder / _ARRAYS),
+            "training": self.training,
+            "metrics": self.metrics,
+        }
+        (folder / _MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Encoder:
+        """Read a model directory.
+
+        Raises
+        ------
+        FormatError
+            If it is missing, damaged, or of a newer format version.
+        """
+        folder = Path(folder)
+        manifest = _read_manifest(folder)
+        try:
+            spec = DescriptorSpec.from_dict(manifest["descriptor"], folder / _MANIFEST)
+            kind = hasher_class(manifest["hasher"]["name"])
+            state = _read_arrays(folder / _ARRAYS, manifest["arrays_sha256"])
+            hasher = kind.from_state(state, manifest["hasher"]["parameters"])
+            digest = manifest["digest"]
+        except (KeyError, TypeError) as error:
+            raise FormatError(
+                f"{folder / _MANIFEST} lacks the entry {error}, or has it in another form."
+            ) from error
+        network = folder / _NETWORK
+        encoder = cls(
+            hasher,
+            spec,
+            network=network if network.is_file() else None,
+            training=manifest.get("training", {}),
+            metrics=manifest.get("metrics", {}),
+        )
+        if encoder.digest != digest:
+            raise FormatError(
+                f"The model in {folder} does not have the digest that its {_MANIFEST} states: "
+                f"expected {digest}, got {encoder.digest}. The directory is damaged."
+            )
+        return encoder
+
+
+def load_encoder(model: str | Path | None = None) -> Encoder:
+    """Load a model by name or directory; by default the bundled one.
+
+    Raises
+    ------
+    HashlensError
+        If there is no such model; the message says where it was looked for.
+    """
+    if model is None or str(model) == "default":
+        return Encoder.load(DEFAULT_MODEL)
+    folder = Path(model)
+    if not folder.is_dir():
+        raise HashlensError(
+            f"There is no model {str(model)!r}: expected 'default' or a model directory, as "
+            "`hashlens train ... --out DIR` makes it."
+        )
+    return Encoder.load(folder)
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / _MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FormatError(f"{folder} is not a model directory: it has no {_MANIFEST}.") from None
+    except (OSError, ValueError) as error:
+        raise FormatError(f"{path} is not a readable JSON file: {error}") from error
+    version = manifest.get("format_version") if isinstance(manifest, dict) else None
+    if not isinstance(version, int):
+        raise FormatError(f"{path} states no format version, so it is no hashlens model.")
+    if version > FORMAT_VERSION:
+        raise FormatError(
+            f"{path} has the format version {version}; this hashlens reads up to "
+            f"{FORMAT_VERSION}. Upgrade it: pip install --upgrade hashlens"
+        )
+    checked: dict[str, Any] = manifest
+    return checked
+
+
+def _read_arrays(path: Path, expected: str) -> dict[str, npt.NDArray[Any]]:
+    if not path.is_file():
+        raise FormatError(f"The model's learned arrays, {path}, are missing.")
+    found = file_sha256(path)
+    if found != expected:
+        raise FormatError(f"{path} is damaged: expected the SHA-256 {expected}, got {found}.")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise FormatError(f"{path} is not a readable npz file: {error}") from error

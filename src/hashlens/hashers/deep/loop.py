@@ -1,0 +1,209 @@
+"""The mini-batch loop that all deep hashers share: SGD, a schedule, early stopping."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from hashlens.codes import pack
+from hashlens.errors import DataError
+from hashlens.evaluation import evaluate_codes
+from hashlens.hashers.presets import Schedule
+
+MAX_VALIDATION = 5000
+"""Queries that estimate top-5 to half a point; more would only cost time."""
+
+WARM_UP = 1 / 6
+"""Share of the steps over which one-cycle raises the learning rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """What one pass over the training data did.
+
+    Attributes
+    ----------
+    number : int
+        From 1.
+    epochs : int
+        How many there will be at most.
+    losses : dict of str to float
+        The mean of every loss term, unweighted.
+    top5 : float
+        Precision at 5 of validation queries among the training codes, in [0, 1].
+    seconds : float
+        Since training began.
+    """
+
+    number: int
+    epochs: int
+    losses: dict[str, float]
+    top5: float
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields for JSON."""
+        return asdict(self)
+
+
+OnEpoch = Callable[[Epoch], None]
+LossTerms = Callable[[Tensor, Tensor], dict[str, tuple[float, Tensor]]]
+"""From a batch (inputs, labels) to name → (weight, term)."""
+
+
+@dataclass(slots=True)
+class Training:
+    """One run of the loop: a network, its loss, and data.
+
+    Attributes
+    ----------
+    network : nn.Module
+        Its ``forward`` returns what is thresholded at zero, (n, bits).
+    terms : callable
+        The loss terms of a batch, each with its weight.
+    schedule : Schedule
+    seed : int
+        Of the split and the order of batches. Weights are initialised by the caller.
+    on_epoch : callable, optional
+        Told after each epoch.
+    """
+
+    network: nn.Module
+    terms: LossTerms
+    schedule: Schedule
+    seed: int
+    on_epoch: OnEpoch | None = None
+
+    def run(self, X: npt.NDArray[np.float32], y: npt.NDArray[np.int64]) -> list[Epoch]:
+        """Train, leave the best epoch's weights in the network, and return the history.
+
+        Parameters
+        ----------
+        X : float32 array of shape (n, D)
+        y : int64 array of shape (n,), labels from 0
+
+        Raises
+        ------
+        DataError
+            If there are too few vectors for a batch and a validation part, or the loss diverges.
+        """
+        validation, training = validation_split(y, self.schedule.validation_share, self.seed)
+        data = _Data(torch.from_numpy(X), torch.from_numpy(y), training, validation)
+        optimiser = torch.optim.SGD(
+            self.network.parameters(),
+            lr=self.schedule.learning_rate,
+            momentum=self.schedule.momentum,
+            weight_decay=self.schedule.weight_decay,
+        )
+        size = min(self.schedule.batch_size, len(training))
+        rate = _learning_rate(optimiser, self.schedule, len(training) // size)
+        order = torch.Generator().manual_seed(self.seed)
+        history: list[Epoch] = []
+        best, best_weights = Epoch(0, 0, {}, -1.0, 0.0), self.network.state_dict()
+        began = time.monotonic()
+        for number in range(1, self.schedule.epochs + 1):
+            losses = self._pass(data, size, optimiser, rate, order)
+            top5 = self._validate(data)
+            seconds = time.monotonic() - began
+            history.append(Epoch(number, self.schedule.epochs, losses, top5, seconds))
+            if self.on_epoch is not None:
+                self.on_epoch(history[-1])
+            if top5 > best.top5:
+                best, best_weights = history[-1], copy.deepcopy(self.network.state_dict())
+            elif number - best.number >= self.schedule.patience:
+                break
+        self.network.load_state_dict(best_weights)
+        self.network.eval()
+        return history
+
+    def _pass(
+        self,
+        data: _Data,
+        size: int,
+        optimiser: torch.optim.Optimizer,
+        rate: torch.optim.lr_scheduler.LRScheduler,
+        order: torch.Generator,
+    ) -> dict[str, float]:
+        """Go through the training part once; return the mean of every term."""
+        self.network.train()
+        shuffled = data.training[torch.randperm(len(data.training), generator=order)]
+        sums: dict[str, float] = {}
+        batches = len(shuffled) // size
+        for batch in shuffled[: batches * size].split(size):
+            terms = self.terms(data.inputs[batch], data.labels[batch])
+            loss = torch.stack([weight * term for weight, term in terms.values()]).sum()
+            if not torch.isfinite(loss):
+                raise DataError(
+                    "Training diverged: the loss is not finite. Lower the schedule's "
+                    "learning_rate or the weight of the largest term."
+                )
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            rate.step()
+            for name, (_, term) in terms.items():
+                sums[name] = sums.get(name, 0.0) + term.item()
+        return {name: total / batches for name, total in sums.items()}
+
+    def _validate(self, data: _Data) -> float:
+        """Precision at 5 of the validation part among the training part's codes."""
+        self.network.eval()
+        with torch.inference_mode():
+            query, database = (
+                pack(
+                    torch.cat([self.network(x) > 0 for x in data.inputs[part].split(4096)]).numpy()
+                )
+                for part in (data.validation, data.training)
+            )
+        labels = data.labels.numpy()
+        return evaluate_codes(
+            query, labels[data.validation], database, labels[data.training], 8 * query.shape[1]
+        ).precision.expected
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    inputs: Tensor
+    labels: Tensor
+    training: Tensor
+    validation: Tensor
+
+
+def validation_split(y: npt.NDArray[np.int64], share: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Return indices of the validation part, at most 5,000, and of the training part.
+
+    Raises
+    ------
+    DataError
+        If either would be too small.
+    """
+    order = np.random.default_rng(seed).permutation(len(y))
+    count = min(round(share * len(y)), MAX_VALIDATION)
+    if count < 1 or len(y) - count < 5:
+        raise DataError(
+            f"{len(y)} labelled vectors are too few to hold out a share of {share} for validation "
+            "and to train on the rest."
+        )
+    return torch.from_numpy(order[:count]), torch.from_numpy(order[count:])
+
+
+def _learning_rate(
+    optimiser: torch.optim.Optimizer, schedule: Schedule, batches: int
+) -> torch.optim.lr_scheduler.LRScheduler:
+    if schedule.decay == "constant":
+        return torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimiser,
+        max_lr=schedule.learning_rate,
+        total_steps=schedule.epochs * batches + 1,
+        pct_start=WARM_UP,
+        cycle_momentum=False,
+    )

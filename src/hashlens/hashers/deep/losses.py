@@ -1,0 +1,60 @@
+"""Loss terms on relaxed codes ``h`` in (0, 1), one a function, all averages over the batch.
+
+Equation numbers are those of Zelensky, Pismenskova, Voronin 2018.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def negative_log_likelihood(logits: Tensor, labels: Tensor) -> Tensor:
+    """Softmax cross-entropy: −log of the likelihood (12), a sample.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n, classes)
+    labels : int64 Tensor of shape (n,)
+    """
+    return functional.cross_entropy(logits, labels)
+
+
+def reconstruction(x: Tensor, restored: Tensor) -> Tensor:
+    """‖x − x'‖², eq. (7), averaged over the batch (8). Both of shape (n, D)."""
+    return (x - restored).square().sum(dim=1).mean()
+
+
+def weight_penalty(weights: Iterable[Tensor], p: int) -> Tensor:
+    """‖W‖_p^p, eqs. (9) to (11), over all weight matrices; p is 1 or 2."""
+    return torch.stack([w.abs().pow(p).sum() for w in weights]).sum()
+
+
+def balance(h: Tensor) -> Tensor:
+    """How far bits are from being on for half of the batch: mean over bits of (2·mean(h) − 1)².
+
+    The paper's constraint 2; 0 is balanced, 1 a constant bit. ``h`` is of shape (n, bits).
+    """
+    return (2 * h.mean(dim=0) - 1).square().mean()
+
+
+def decorrelation(h: Tensor) -> Tensor:
+    """Mean squared correlation of different bits over the batch: the paper's constraint 3."""
+    centred = h - h.mean(dim=0)
+    scaled = centred / centred.square().sum(dim=0).clamp_min(1e-6).sqrt()
+    correlation = scaled.T @ scaled
+    bits = h.shape[1]
+    off_diagonal = correlation.square().sum() - correlation.diagonal().square().sum()
+    return off_diagonal / (bits * (bits - 1))
+
+
+def quantisation(h: Tensor) -> Tensor:
+    """How much thresholding changes a code: mean of (1 − |2h − 1|)².
+
+    Eq. (2) measures how far descriptors lie from the centre of those that share their code; it has
+    no gradient. This term has, and is zero where every h is 0 or 1 already.
+    """
+    return (1 - (2 * h - 1).abs()).square().mean()

@@ -1,0 +1,220 @@
+"""The autoencoder's configuration: architecture, loss weights, schedule, and two presets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, TypeVar
+
+from hashlens.errors import ParameterError
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """The autoencoder's layers.
+
+    Attributes
+    ----------
+    descriptor_units : int
+        U, the width of the descriptor layer.
+    batch_norm : bool
+        Normalise the descriptor layer's and the code's inputs over the batch. Folded into the
+        weights after training.
+    steepness : float
+        With ``batch_norm``, the descriptor is at first σ(s·(z − 1)) of a normalised z: steep and
+        off for most inputs, so that descriptors are sparse. Learned from there.
+    join_trunk : bool
+        Whether the encoder sees the trunk's features beside the descriptor.
+    tied : bool
+        Whether the decoder's weights are the encoder's, transposed.
+    head : {"linear", "cosine"}
+        The softmax head: W c + b of c = 2h − 1; or scale · (cos(c, w_j) − margin · [j = label]),
+        which keeps classes apart by an angle and so by bits.
+    scale, margin : float
+        Of the cosine head.
+    """
+
+    descriptor_units: int = 1024
+    batch_norm: bool = True
+    steepness: float = 4.0
+    join_trunk: bool = False
+    tied: bool = True
+    head: Literal["linear", "cosine"] = "cosine"
+    scale: float = 8.0
+    margin: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The weight of every term of the loss; 0 leaves a term out.
+
+    Attributes
+    ----------
+    nll : float
+        α of the labels' negative log-likelihood (12).
+    reconstruction : float
+        α of ‖f − f'‖² (7, 8).
+    penalty : float
+        λ of ‖W‖_p^p (9, 10) over all weight matrices, beside the schedule's weight decay.
+    p : int
+        1 or 2 (11).
+    balance, decorrelation, quantisation : float
+        Of the paper's constraints on codes.
+    """
+
+    nll: float = 1.0
+    reconstruction: float = 0.0
+    penalty: float = 0.0
+    p: int = 2
+    balance: float = 0.0
+    decorrelation: float = 0.0
+    quantisation: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How a network is trained: SGD with momentum in mini-batches.
+
+    Attributes
+    ----------
+    epochs : int
+        At most; early stopping may end before.
+    batch_size : int
+    learning_rate : float
+        The peak where ``decay`` is "one-cycle".
+    momentum : float
+    weight_decay : float
+        L2 on all parameters, inside of SGD.
+    decay : {"one-cycle", "constant"}
+        One-cycle: up for a sixth of the steps, then down to nearly zero along a cosine.
+    patience : int
+        Epochs without a better validation top-5 after which training stops.
+    validation_share : float
+        Share of the training vectors that is held out to choose the epoch; at most 5,000.
+    """
+
+    epochs: int = 20
+    batch_size: int = 256
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    decay: Literal["one-cycle", "constant"] = "one-cycle"
+    patience: int = 8
+    validation_share: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A whole configuration of the autoencoder."""
+
+    architecture: Architecture = field(default_factory=Architecture)
+    terms: Terms = field(default_factory=Terms)
+    schedule: Schedule = field(default_factory=Schedule)
+
+
+PRESETS: dict[str, Preset] = {
+    "default": Preset(),
+    "paper": Preset(
+        Architecture(
+            descriptor_units=4096, batch_norm=False, join_trunk=True, tied=True, head="linear"
+        ),
+        Terms(nll=1.0, reconstruction=1.0),
+        Schedule(epochs=30, learning_rate=0.01, decay="constant"),
+    ),
+}
+"""``paper`` is the paper's letter. ``default`` was chosen on a part of the training set of
+CIFAR-100; docs/reproduction.md shows what each choice is worth."""
+
+Config = TypeVar("Config", Architecture, Terms, Schedule)
+
+
+def resolve_preset(
+    name: str,
+    architecture: Mapping[str, Any] | None = None,
+    terms: Mapping[str, Any] | None = None,
+    schedule: Mapping[str, Any] | None = None,
+) -> Preset:
+    """Return a preset with some of its fields changed.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such preset or field, or a value is out of range.
+
+    Examples
+    --------
+    >>> resolve_preset("default", terms={"reconstruction": 0.5}).terms.reconstruction
+    0.5
+    """
+    if name not in PRESETS:
+        raise ParameterError(
+            f"The 'preset' parameter of AutoencoderHasher must be one of {', '.join(PRESETS)}. "
+            f"Got {name!r} instead."
+        )
+    preset = Preset(
+        changed(PRESETS[name].architecture, architecture),
+        changed(PRESETS[name].terms, terms),
+        changed(PRESETS[name].schedule, schedule),
+    )
+    _check_architecture(preset.architecture)
+    _check_terms(preset.terms)
+    check_schedule(preset.schedule)
+    return preset
+
+
+def changed(config: Config, overrides: Mapping[str, Any] | None) -> Config:
+    """Return ``config`` with some fields replaced; an unknown field is a ParameterError."""
+    names = [f.name for f in fields(config)]
+    for name in overrides or {}:
+        if name not in names:
+            raise ParameterError(
+                f"{type(config).__name__} has no field {name!r}. It has: {', '.join(names)}."
+            )
+    return replace(config, **(overrides or {}))
+
+
+def check_schedule(schedule: Schedule) -> None:
+    """Say which field of a schedule is out of range.
+
+    Raises
+    ------
+    ParameterError
+    """
+    _check(
+        schedule,
+        epochs=(schedule.epochs >= 1, "at least 1"),
+        batch_size=(schedule.batch_size >= 2, "at least 2"),
+        learning_rate=(schedule.learning_rate > 0, "above 0"),
+        momentum=(0 <= schedule.momentum < 1, "in [0, 1)"),
+        weight_decay=(schedule.weight_decay >= 0, "at least 0"),
+        decay=(schedule.decay in ("one-cycle", "constant"), "'one-cycle' or 'constant'"),
+        patience=(schedule.patience >= 1, "at least 1"),
+        validation_share=(0 < schedule.validation_share < 1, "in (0, 1)"),
+    )
+
+
+def _check_architecture(architecture: Architecture) -> None:
+    _check(
+        architecture,
+        descriptor_units=(architecture.descriptor_units >= 1, "at least 1"),
+        head=(architecture.head in ("linear", "cosine"), "'linear' or 'cosine'"),
+        scale=(architecture.scale > 0, "above 0"),
+        margin=(0 <= architecture.margin < 2, "in [0, 2)"),
+    )
+
+
+def _check_terms(terms: Terms) -> None:
+    weights = [f.name for f in fields(terms) if f.name != "p"]
+    _check(terms, p=(terms.p in (1, 2), "1 or 2"))
+    _check(terms, **{name: (getattr(terms, name) >= 0, "at least 0") for name in weights})
+    if not any(getattr(terms, name) for name in weights):
+        raise ParameterError("At least one weight of the autoencoder's Terms must be above 0.")
+
+
+def _check(config: Any, **rules: tuple[bool, str]) -> None:
+    for name, (fine, expected) in rules.items():
+        if not fine:
+            raise ParameterError(
+                f"The {name!r} field of {type(config).__name__} must be {expected}. "
+                f"Got {getattr(config, name)!r} instead."
+            )

@@ -1,0 +1,243 @@
+"""Labelled images: class folders, parquet in the public hub's layout, CIFAR-100 by name."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hashlens.errors import DataError, MissingExtraError
+from hashlens.images.walk import walk_images
+
+Labels = npt.NDArray[np.int64]
+
+TEST_SHARE = 0.2
+"""Share of every class that becomes the test part where a data set has none."""
+
+
+class LabelledImages(ABC):
+    """A sequence of encoded images (the bytes of image files) with a label each."""
+
+    labels: Labels
+
+    @abstractmethod
+    def read(self, index: int) -> bytes:
+        """Return the bytes of one image file."""
+
+    @abstractmethod
+    def name(self, index: int) -> str:
+        """Return what to call the image in messages."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled images in a training and a test part.
+
+    Attributes
+    ----------
+    classes : tuple of str
+        ``classes[label]`` is the name of a label.
+    train, test : LabelledImages
+    source : str
+        Where it was read from, for people.
+    """
+
+    classes: tuple[str, ...]
+    train: LabelledImages
+    test: LabelledImages
+    source: str
+
+
+class ImageFiles(LabelledImages):
+    """Image files on disk."""
+
+    def __init__(self, paths: list[Path], labels: Labels) -> None:
+        self.paths = paths
+        self.labels = labels
+
+    def read(self, index: int) -> bytes:
+        """Return the file's bytes."""
+        return self.paths[index].read_bytes()
+
+    def name(self, index: int) -> str:
+        """Return the file's path."""
+        return str(self.paths[index])
+
+    def part(self, indices: npt.NDArray[np.int64]) -> ImageFiles:
+        """Return some of the images."""
+        return ImageFiles([self.paths[i] for i in indices], self.labels[indices])
+
+
+class ParquetImages(LabelledImages):
+    """Images in parquet files with the columns ``img{bytes,path}`` (or ``image``) and a label."""
+
+    def __init__(self, files: list[Path]) -> None:
+        try:
+            import pyarrow as pa
+            import pyarrow.parquet as pq
+        except ImportError:
+            raise MissingExtraError("A data set in parquet", "pyarrow", "train") from None
+        try:
+            schema = pq.read_schema(files[0])
+            image = _column(schema.names, ("img", "image"), files[0])
+            label = _column(schema.names, ("fine_label", "label"), files[0])
+            table = pa.concat_tables(pq.read_table(file, columns=[image, label]) for file in files)
+            self._images = table.column(image).combine_chunks()
+            self.labels = table.column(label).to_numpy().astype(np.int64)
+        except pa.ArrowException as error:
+            raise DataError(
+                f"{files[0].parent} holds a parquet file that is damaged: {error}"
+            ) from error
+        self.classes = _class_names(schema, label, self.labels)
+        self._where = str(files[0].parent)
+
+    def read(self, index: int) -> bytes:
+        """Return the image's bytes."""
+        data: bytes | None = self._images[index]["bytes"].as_py()
+        if data is None:
+            raise DataError(f"{self.name(index)} holds no bytes: it points to a file elsewhere.")
+        return data
+
+    def name(self, index: int) -> str:
+        """Return the row, as the image has no path of its own."""
+        return f"{self._where}, row {index}"
+
+
+def load_dataset(data: str | Path, folder: Path | None = None, seed: int = 0) -> Dataset:
+    """Open a labelled data set.
+
+    Parameters
+    ----------
+    data : str or Path
+        A folder with a sub-folder a class, with or without ``train/`` and ``test/`` above them; a
+        folder of parquet files named ``train*`` and ``test*``; or the name ``cifar100``, which is
+        downloaded once from the public hub and cached there.
+    folder : Path, optional
+        Where the data set of that name lies on disk, instead of a download.
+    seed : int, default 0
+        Of the split, where class folders come without ``test/``: a fifth of every class.
+
+    Raises
+    ------
+    DataError
+        If there is no such folder, or it has neither form.
+    """
+    if str(data) == "cifar100":
+        return _from_parquet(folder or _download_cifar100())
+    root = Path(folder or data)
+    if not root.is_dir():
+        raise DataError(
+            f"The data set {str(root)!r} does not exist. Expected a folder with a sub-folder a "
+            "class, a folder of parquet files, or the name 'cifar100'."
+        )
+    if any(root.glob("*.parquet")):
+        return _from_parquet(root)
+    return _from_class_folders(root, seed)
+
+
+def _from_parquet(root: Path) -> Dataset:
+    files = sorted(root.rglob("*.parquet"))
+    train = [file for file in files if file.name.startswith("train")]
+    test = [file for file in files if file.name.startswith(("test", "valid"))]
+    if not train or not test:
+        raise DataError(
+            f"{root} needs parquet files named train* and test*. "
+            f"Got {', '.join(file.name for file in files) or 'none'}."
+        )
+    train_part, test_part = ParquetImages(train), ParquetImages(test)
+    return Dataset(train_part.classes, train_part, test_part, str(root))
+
+
+def _from_class_folders(root: Path, seed: int) -> Dataset:
+    if (root / "train").is_dir() and (root / "test").is_dir():
+        classes = _class_folders(root / "train")
+        train, test = (_files(root / part, classes) for part in ("train", "test"))
+        return Dataset(classes, train, test, str(root))
+    classes = _class_folders(root)
+    images = _files(root, classes)
+    in_test = stratified_split(images.labels, TEST_SHARE, seed)
+    return Dataset(
+        classes,
+        images.part(np.flatnonzero(~in_test)),
+        images.part(np.flatnonzero(in_test)),
+        f"{root} (a fifth of every class is the test part, seed {seed})",
+    )
+
+
+def stratified_split(labels: Labels, share: float, seed: int) -> npt.NDArray[np.bool_]:
+    """Return a mask that picks ``share`` of every class, and leaves each class one at least."""
+    rng = np.random.default_rng(seed)
+    chosen = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        chosen[members[: min(round(share * len(members)), len(members) - 1)]] = True
+    return chosen
+
+
+def _class_folders(root: Path) -> tuple[str, ...]:
+    names = sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    if len(names) < 2:
+        raise DataError(
+            f"{root} needs at least two sub-folders, one a class, with images in them. "
+            f"Got {len(names)}."
+        )
+    return tuple(names)
+
+
+def _files(root: Path, classes: tuple[str, ...]) -> ImageFiles:
+    paths: list[Path] = []
+    labels: list[int] = []
+    for label, name in enumerate(classes):
+        if (root / name).is_dir():
+            found = [Path(path) for path in walk_images([root / name])]
+            paths += found
+            labels += [label] * len(found)
+    if not paths:
+        raise DataError(f"There are no images in the class folders of {root}.")
+    return ImageFiles(paths, np.array(labels, dtype=np.int64))
+
+
+def _download_cifar100() -> Path:
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError:
+        raise MissingExtraError("Downloading CIFAR-100", "huggingface_hub", "train") from None
+    try:
+        folder = snapshot_download(
+            "uoft-cs/cifar100", repo_type="dataset", allow_patterns="cifar100/*.parquet"
+        )
+    except Exception as error:
+        raise DataError(
+            f"CIFAR-100 can't be downloaded: {error}. If it is on your disk, name its folder of "
+            "parquet files with --data."
+        ) from error
+    return Path(folder)
+
+
+def _column(names: list[str], wanted: tuple[str, ...], file: Path) -> str:
+    for name in wanted:
+        if name in names:
+            return name
+    raise DataError(
+        f"{file} needs a column named {' or '.join(wanted)}. It has: {', '.join(names)}."
+    )
+
+
+def _class_names(schema: Any, label: str, labels: Labels) -> tuple[str, ...]:
+    """Return the names that the hub's metadata gives to labels, else their numbers."""
+    import json
+
+    known = (schema.metadata or {}).get(b"huggingface")
+    if known:
+        features = json.loads(known).get("info", {}).get("features", {})
+        names = features.get(label, {}).get("names")
+        if names:
+            return tuple(names)
+    return tuple(str(value) for value in range(int(labels.max()) + 1))

@@ -46,11 +46,11 @@ def remove_paths(storage: Storage, paths: Sequence[str]) -> RemoveReport:
     for path in paths:
         images = storage.remove([path], below=True)
         with catalog.transaction():
-            forgotten = catalog.remove_roots(path)
-            if _nearest_kind(catalog, path) == "root":
+            known = images + catalog.remove_roots(path) > 0
+            if known and _nearest_kind(catalog, path) == "root":
                 catalog.put_roots([path], "excluded")
         removed += images
-        if images + forgotten == 0:
+        if not known:
             unknown.append(path)
     return RemoveReport(removed, unknown)
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from hashlens.errors import CollectionError, FormatError
 from hashlens.store.database import Database
-from hashlens.store.files import disk_errors
+from hashlens.store.files import disk_errors, sync_folder
 from hashlens.store.schema import MIGRATIONS, check_version, migrate, version_of
 
 FILE_NAME = "catalog.sqlite"
@@ -106,6 +106,7 @@ class Catalog:
         path = folder / FILE_NAME
         with disk_errors(f"Creating {path}"):
             path.touch()
+            sync_folder(folder)
         database = Database(path, write=True)
         try:
             database.run("PRAGMA journal_mode = WAL")

@@ -130,6 +130,7 @@ class Storage:
         """
         with disk_errors(f"Creating the collection {folder}"):
             folder.mkdir(parents=True, exist_ok=True)
+            sync_folder(folder.parent)
         lock = WriterLock(folder)
         lock.acquire()
         try:
@@ -140,8 +141,6 @@ class Storage:
             for layout in layouts_of(state):
                 RecordFile.create(folder, layout).close()
             Catalog.create(folder, state).close()
-            with disk_errors(f"Creating the collection {folder}"):
-                sync_folder(folder)
         finally:
             lock.release()
         return cls(folder, write=True)
@@ -185,6 +184,7 @@ class Storage:
 
     def record(self, slot: int) -> tuple[Codes, Records | None]:
         """Return the code of a slot, (bits / 8,), and its descriptor where they are kept."""
+        self._open_files(self.catalog.state())
         descriptors = self._files.get("descriptors")
         code = self._files["codes"].read(slot, 1)[0]
         return code, None if descriptors is None else descriptors.read(slot, 1)[0]

@@ -1,0 +1,29 @@
+"""Work on a collection until done or killed: ``index_child.py MODE COLLECTION PHOTOS``."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from pixel_encoder import pixel_encoder
+
+from hashlens.collection import Collection, indexing
+
+
+def main(mode, folder, photos):
+    # Many small commits, so that a kill is likely to hit one.
+    indexing._COMMIT_IMAGES, indexing._BATCH = 8, 4
+    with Collection.open(folder, write=True, encoder=pixel_encoder()) as collection:
+        if mode == "index":
+            collection.index([photos], on_progress=announce)
+        while mode == "compact":
+            announce(1, 1, "")
+            collection._storage.compact()
+
+
+def announce(done, total, path):
+    if done == 1:
+        print("started", flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

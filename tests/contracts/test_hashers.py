@@ -23,9 +23,9 @@ BITS = 16
 SMALL: dict[str, dict[str, Any]] = {}
 """Parameters that keep a fit on the small data under about a second."""
 
-NEEDS_BITS_DIMENSIONS = {"pcah", "pca-rr", "itq"}
+NEEDS_BITS_DIMENSIONS = {"pcah", "pca-rr", "itq", "kmh"}
 """Methods that spend an orthogonal direction on every bit; others take bits > dimensions."""
-NEEDS_BITS_SAMPLES = {"pcah", "pca-rr", "itq"}
+NEEDS_BITS_SAMPLES = {"pcah", "pca-rr", "itq", "kmh"}
 """Methods that refuse fewer training vectors than bits."""
 
 BUILT = [name for name, (module, _) in METHODS.items() if find_spec(module)]

@@ -73,7 +73,7 @@ def check_choice(value: Any, name: str, caller: str, choices: Collection[Any]) -
 
 
 def check_at_most_dimensions(bits: int, dimensions: int, caller: str) -> None:
-    """Say why a method that spends a direction on every bit can't give more bits than dimensions.
+    """Say why a method that spends an orthogonal direction on every bit can't give more of them.
 
     Raises
     ------
@@ -82,9 +82,9 @@ def check_at_most_dimensions(bits: int, dimensions: int, caller: str) -> None:
     """
     if bits > dimensions:
         raise DataError(
-            f"{caller} learns one direction a bit, so {bits} bits need vectors of at least {bits} "
-            f"dimensions. Got {dimensions}. Ask for fewer bits, or use a method without this limit "
-            "such as 'lsh' or 'sh'."
+            f"{caller} needs a direction of its own for every bit: {bits} bits need vectors of at "
+            f"least {bits} dimensions. Got {dimensions}. Ask for fewer bits, or use a method "
+            "without this limit, such as 'lsh' or 'sh'."
         )
 
 

@@ -1,0 +1,148 @@
+"""The centres of k-means hashing and the two steps that improve them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from hashlens.hashers.base import Floats
+from hashlens.hashers.linear import row_blocks
+
+MOVES_PER_CENTRE = 10
+"""Majorisation steps a centre gets each time it is its turn; it is nearly still after them."""
+
+Doubles = npt.NDArray[np.float64]
+
+
+def centre_bits(size: int) -> npt.NDArray[np.bool_]:
+    """Return the bits of the numbers 0 … size − 1, most significant first: (size, log2 size).
+
+    Examples
+    --------
+    >>> centre_bits(4).astype(int).tolist()
+    [[0, 0], [0, 1], [1, 0], [1, 1]]
+    """
+    width = size.bit_length() - 1
+    return (np.arange(size)[:, None] >> np.arange(width)[::-1] & 1).astype(bool)
+
+
+@dataclass
+class Codebooks:
+    """2^b centres in each of M subspaces of d dimensions; subspaces are independent.
+
+    Attributes
+    ----------
+    centres : float64 array of shape (M, 2^b, d)
+        c; centre i of a subspace has the number i.
+    targets : float64 array of shape (M, 2^b, 2^b)
+        d_h(i, j) = 2 s · sqrt(Hamming(i, j)): how far apart centres i and j should be.
+    weight : float
+        λ of the affinity error.
+    """
+
+    centres: Doubles
+    targets: Doubles
+    weight: float
+
+    @classmethod
+    def initial(cls, parts: Floats, b: int, weight: float) -> Self:
+        """Put centres at the corners of a cube along the b directions of most variance.
+
+        Parameters
+        ----------
+        parts : float32 array of shape (n, M, d)
+            Coordinates along principal directions, by falling variance within each subspace.
+        b : int
+            Bits of a subspace.
+        weight : float
+            λ.
+
+        Notes
+        -----
+        Half the cube's edge is s, the mean absolute coordinate along those directions, so that
+        distances of corners are d_h exactly and the affinity error begins at zero.
+        """
+        _, subspaces, d = parts.shape
+        bits = centre_bits(2**b)
+        s = np.abs(parts[:, :, :b]).mean(axis=(0, 2), dtype=np.float64)
+        centres = np.zeros((subspaces, 2**b, d))
+        centres[:, :, :b] = s[:, None, None] * np.where(bits, 1.0, -1.0)
+        hamming = (bits[:, None] != bits[None]).sum(axis=2)
+        return cls(centres, 2 * s[:, None, None] * np.sqrt(hamming), weight)
+
+    def improve(self, parts: Floats, iterations: int) -> Doubles:
+        """Assign and move by turns; return (iterations + 1, 2) quantisation and affinity errors."""
+        losses = np.empty((iterations + 1, 2))
+        energy = float(np.einsum("nmd,nmd->", parts, parts, dtype=np.float64)) / len(parts)
+        for turn in range(iterations + 1):
+            counts, sums = self.assign(parts)
+            shares = counts / len(parts)
+            losses[turn] = (
+                self._quantisation(shares, sums / len(parts), energy),
+                self.affinity(shares),
+            )
+            if turn < iterations:
+                means = sums / np.maximum(counts, 1)[:, :, None]
+                self.move(shares, means)
+        return losses
+
+    def assign(self, parts: Floats) -> tuple[Doubles, Doubles]:
+        """Return count (M, 2^b) and sum (M, 2^b, d) of the vectors nearest to each centre."""
+        n, subspaces, d = parts.shape
+        size = self.centres.shape[1]
+        half_squares = (self.centres**2).sum(axis=2) / 2
+        transposed = self.centres.transpose(0, 2, 1).astype(np.float32)
+        counts, sums = np.zeros((subspaces, size)), np.zeros((subspaces, size, d))
+        for rows in row_blocks(n):
+            for m in range(subspaces):
+                block = parts[rows, m]
+                nearest = np.argmax(
+                    block @ transposed[m] - half_squares[m].astype(np.float32), axis=1
+                )
+                # sums[m, j] += Σ block[nearest == j], as one product with a one-hot matrix
+                one_hot = (nearest == np.arange(size)[:, None]).astype(np.float32)
+                counts[m] += one_hot.sum(axis=1)
+                sums[m] += one_hot @ block
+        return counts, sums
+
+    def _quantisation(self, shares: Doubles, sums: Doubles, energy: float) -> float:
+        """(1/n) Σ ‖x − c‖² expanded, from sums that are divided by n."""
+        squares = (self.centres**2).sum(axis=2)
+        return energy - 2 * float((sums * self.centres).sum()) + float((shares * squares).sum())
+
+    def affinity(self, shares: Doubles) -> float:
+        """Return Σ_ij (n_i n_j / n²) (‖c_i − c_j‖ − d_h(i, j))², summed over subspaces."""
+        gaps = self.centres[:, :, None] - self.centres[:, None]
+        errors = (np.sqrt((gaps**2).sum(axis=3)) - self.targets) ** 2
+        return float(np.einsum("mi,mj,mij->", shares, shares, errors))
+
+    def move(self, shares: Doubles, means: Doubles) -> None:
+        """Move every centre in turn, others fixed, so as to lower its part of the objective.
+
+        For centre j: (n_j/n) ‖c − mean_j‖² + 2λ Σ_i (n_i n_j/n²) (‖c − c_i‖ − d_h(i, j))².
+        With u_i the unit vector from c_i to the current c, (‖c − c_i‖ − d)² is at most
+        ‖c − c_i − d u_i‖², with equality at the current c. The minimum of that bound is a
+        weighted mean. Subspaces are moved at once.
+
+        Parameters
+        ----------
+        shares : float64 array of shape (M, 2^b)
+            n_j / n; a centre without vectors stays where it is.
+        means : float64 array of shape (M, 2^b, d)
+            Mean of the vectors of each centre.
+        """
+        for j in range(self.centres.shape[1]):
+            pull = 2 * self.weight * shares
+            pull[:, j] = 0.0
+            whole = 1 + pull.sum(axis=1)
+            fixed = means[:, j] + np.einsum("mi,mid->md", pull, self.centres)
+            for _ in range(MOVES_PER_CENTRE):
+                gaps = self.centres[:, j, None] - self.centres
+                lengths = np.sqrt((gaps**2).sum(axis=2))
+                stretch = pull * self.targets[:, j] / np.where(lengths > 0, lengths, 1.0)
+                moved = (fixed + np.einsum("mi,mid->md", stretch, gaps)) / whole[:, None]
+                used = shares[:, j] > 0
+                self.centres[used, j] = moved[used]

@@ -90,9 +90,7 @@ class Encoder:
 
     def describe(self, pixels: Pixels) -> Vectors:
         """Return descriptors, float32 (n, descriptor_dim), of decoded images (n, s, s, 3)."""
-        if self.descriptor is None:
-            self.descriptor = self._load_descriptor()
-        return self.descriptor.describe(pixels)
+        return self.load_descriptor().describe(pixels)
 
     def encode_pixels(self, pixels: Pixels) -> tuple[Codes, Vectors]:
         """Return packed codes, uint8 (n, bits / 8), and the descriptors that they stand for.
@@ -105,15 +103,26 @@ class Encoder:
         vectors = self.describe(pixels)
         return self.hasher.transform(vectors), vectors
 
-    def _load_descriptor(self) -> Descriptor:
-        if self.network is not None:
-            return OnnxDescriptor(self.network, self.spec)
-        if self.spec.digest == default_spec().digest:
-            return default_descriptor()
-        raise FormatError(
-            f"The model's descriptor is {self.spec.name!r}, and its network is not at hand: the "
-            f"bundled one is {default_spec().name!r}. Give the model directory its {_NETWORK}."
-        )
+    def load_descriptor(self) -> Descriptor:
+        """Return the descriptor's network, loaded at the first call.
+
+        Raises
+        ------
+        FormatError
+            If it is neither the bundled one nor in the model directory, or is damaged.
+        """
+        if self.descriptor is None:
+            if self.network is not None:
+                self.descriptor = OnnxDescriptor(self.network, self.spec)
+            elif self.spec.digest == default_spec().digest:
+                self.descriptor = default_descriptor()
+            else:
+                raise FormatError(
+                    f"The model's descriptor is {self.spec.name!r}, and its network is not at hand:"
+                    f" the bundled one is {default_spec().name!r}. Give the model directory its "
+                    f"{_NETWORK}."
+                )
+        return self.descriptor
 
     def save(self, folder: Path) -> None:
         """Write a model directory, whole or not at all.

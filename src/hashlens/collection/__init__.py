@@ -9,7 +9,7 @@ from hashlens.collection.results import (
     IndexReport,
     RemoveReport,
 )
-from hashlens.collection.searching import Query
+from hashlens.collection.searching import Query, SearchSpec
 
 __all__ = [
     "Collection",
@@ -20,5 +20,6 @@ __all__ = [
     "OnProgress",
     "Query",
     "RemoveReport",
+    "SearchSpec",
     "is_collection",
 ]

@@ -1,0 +1,199 @@
+"""`train` and `evaluate`: from labelled images to a model directory, and to its figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hashlens.cli.console import note, print_json, progress_bar, report_failures
+from hashlens.cli.options import CacheOption, DataFolderOption, JsonOption, cache_folder
+from hashlens.descriptors import Descriptor, load_descriptor
+from hashlens.encoder import load_encoder
+from hashlens.errors import ParameterError
+from hashlens.hashers import create_hasher, hasher_class
+from hashlens.images.datasets import load_dataset
+from hashlens.training import (
+    DescribedDataset,
+    describe_dataset,
+    evaluate_encoder,
+    train_encoder,
+)
+
+DataArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="A folder with a sub-folder a class, a folder of parquet files, or 'cifar100'.",
+        show_default=False,
+    ),
+]
+ProtocolOption = Annotated[
+    str,
+    typer.Option(
+        help="standard: search the training images; heldout: search labelled images that were not "
+        "trained on; unseen: search classes that were not trained on."
+    ),
+]
+SplitSeedOption = Annotated[int, typer.Option("--split-seed", help="Seed of the protocol's split.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(train)
+    app.command()(evaluate)
+
+
+def train(
+    data: DataArgument,
+    bits: Annotated[int, typer.Option(help="Code length: a multiple of 8, up to 512.")] = 64,
+    method: Annotated[str, typer.Option(help="The hashing method.")] = "autoencoder",
+    preset: Annotated[
+        str | None,
+        typer.Option(help="The autoencoder's configuration: default or paper.", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "--model",
+            metavar="DIR",
+            help="The model directory to write. Default: METHOD-BITS in this folder.",
+            show_default=False,
+        ),
+    ] = None,
+    descriptor: Annotated[str, typer.Option(help="default, timm:NAME or onnx:FILE.")] = "default",
+    weights: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Local weights of a timm: descriptor."),
+    ] = None,
+    protocol: ProtocolOption = "standard",
+    split_seed: SplitSeedOption = 0,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Most epochs of a deep method.", show_default=False),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the method.")] = 0,
+    data_folder: DataFolderOption = None,
+    cache: CacheOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Train a code on labelled images: DATA in, a model directory out.
+
+    Descriptors are computed once and kept, so another method or length takes only its own training.
+
+    \b
+    Examples:
+      hashlens train products/ --bits 64 --out products-64
+      hashlens train cifar100 --method itq --bits 128
+      hashlens train cifar100 --data ~/data/cifar100 --preset paper --epochs 10
+    """
+    hasher = _create_hasher(method, bits, preset, epochs, seed)
+    target = out or Path(f"{method}-{bits}")
+    network = load_descriptor(descriptor, weights)
+    described = _described(data, data_folder, network, cache)
+    note(
+        f"{len(described.train.labels):,} training images of {len(described.classes)} classes, "
+        f"{described.train.vectors.shape[1]} dimensions"
+    )
+    extra: dict[str, Any] = {}
+    if "schedule" in hasher.get_params():
+        extra["on_epoch"] = _print_epoch
+    encoder = train_encoder(
+        described, hasher, protocol, split_seed, _network_file(descriptor), **extra
+    )
+    encoder.metrics = evaluate_encoder(encoder, described, protocol, split_seed)
+    encoder.save(target)
+    if json:
+        print_json({"model": str(target), "training": encoder.training, **encoder.metrics})
+        return
+    _print_figures(encoder.metrics)
+    typer.echo(f"model       {target}  ({encoder.training['seconds']:.0f} s of training)")
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model directory, or 'default'.")],
+    data: DataArgument,
+    protocol: ProtocolOption = "standard",
+    split_seed: SplitSeedOption = 0,
+    data_folder: DataFolderOption = None,
+    cache: CacheOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Measure a model on labelled images: precision at 5 and more, ties resolved honestly.
+
+    Learned codes collapse, so that hundreds of images tie; figures are exact expectations over the
+    order of ties, with the worst and the best order beside them.
+
+    \b
+    Examples:
+      hashlens evaluate products-64 products/
+      hashlens evaluate default cifar100 --protocol unseen --json
+    """
+    encoder = load_encoder(model)
+    network = encoder.load_descriptor()
+    described = _described(data, data_folder, network, cache)
+    figures = evaluate_encoder(encoder, described, protocol, split_seed)
+    if json:
+        print_json(figures)
+    else:
+        _print_figures(figures)
+
+
+def _create_hasher(
+    method: str, bits: int, preset: str | None, epochs: int | None, seed: int
+) -> Any:
+    known = hasher_class(method)().get_params()
+    wanted: dict[str, Any] = {}
+    if "random_state" in known:
+        wanted["random_state"] = seed
+    for option, name, value in (
+        ("--preset", "preset", preset),
+        ("--epochs", "schedule", None if epochs is None else {"epochs": epochs}),
+    ):
+        if value is None:
+            continue
+        if name not in known:
+            raise ParameterError(f"The method {method!r} takes no {option}.")
+        wanted[name] = value
+    return create_hasher(method, bits, **wanted)
+
+
+def _network_file(descriptor: str) -> Path | None:
+    """Return the ONNX file that the model directory must bring along."""
+    kind, _, rest = descriptor.partition(":")
+    return Path(rest) if kind == "onnx" else None
+
+
+def _described(
+    data: str, folder: Path | None, network: Descriptor, cache: Path | None
+) -> DescribedDataset:
+    with progress_bar("images") as move:
+        described = describe_dataset(load_dataset(data, folder), network, cache_folder(cache), move)
+    report_failures([*described.train.failed, *described.test.failed])
+    return described
+
+
+def _print_epoch(epoch: Any) -> None:
+    terms = "  ".join(f"{name} {value:.4f}" for name, value in epoch.losses.items())
+    note(
+        f"epoch {epoch.number:3}/{epoch.epochs}  validation top-5 {100 * epoch.top5:6.2f} %  "
+        f"{terms}  {epoch.seconds:.0f} s"
+    )
+
+
+def _print_figures(figures: dict[str, Any]) -> None:
+    typer.echo(f"{figures['split']}")
+    typer.echo(
+        f"top-5       {100 * figures['top5']:6.2f} %  "
+        f"(worst order of ties {100 * figures['top5_low']:.2f}, "
+        f"best {100 * figures['top5_high']:.2f})"
+    )
+    typer.echo(f"mAP         {100 * figures['map']:6.2f} %")
+    codes = figures["codes"]
+    typer.echo(
+        f"codes       {figures['bits']} bits, {codes['unique_codes_per_thousand']:.0f} different a "
+        f"thousand images, imbalance {codes['bit_imbalance']:.3f}, "
+        f"correlation {codes['bit_correlation']:.3f}"
+    )

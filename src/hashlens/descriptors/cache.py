@@ -1,0 +1,143 @@
+"""Descriptors kept on disk by the content of their image, so that none is computed twice."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from io import FileIO
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+from filelock import FileLock, Timeout
+
+from hashlens.descriptors.base import Vectors
+from hashlens.descriptors.spec import DescriptorSpec
+from hashlens.errors import DataError
+
+KEY_BYTES = 32
+"""A key is the SHA-256 of an image file's bytes."""
+
+
+class DescriptorCache:
+    """Append-only vectors of one descriptor; a context manager that holds the write lock.
+
+    The folder has a sub-folder a descriptor, named for the digest of its spec, with two files that
+    grow together: ``vectors.f32`` (float32, D a row) and ``keys.bin`` (32 bytes a row). A vector is
+    on the disk before its key is written, so after a kill at any instant every key has its vector;
+    what lies beyond the last whole key is overwritten by the next writer.
+
+    Parameters
+    ----------
+    folder : Path
+        Of all caches.
+    spec : DescriptorSpec
+        Whose vectors are kept.
+
+    Raises
+    ------
+    DataError
+        If another process is writing to it, or the folder can't be written.
+    """
+
+    def __init__(self, folder: Path, spec: DescriptorSpec) -> None:
+        self.folder = Path(folder) / spec.digest[:32]
+        self.dimension = spec.dimension
+        self._rows: dict[bytes, int] = {}
+
+    def __enter__(self) -> Self:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = FileLock(self.folder / "lock", timeout=0)
+            self._lock.acquire()
+        except Timeout:
+            raise DataError(
+                f"Another process is writing descriptors to {self.folder}. Wait until it is done, "
+                "or use another --cache folder."
+            ) from None
+        except OSError as error:
+            raise _unwritable(self.folder, error) from error
+        try:
+            self._keys = _open(self.folder / "keys.bin")
+            self._vectors = _open(self.folder / "vectors.f32")
+            self._load_keys()
+        except OSError as error:
+            self._lock.release()
+            raise _unwritable(self.folder, error) from error
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._keys.close()
+        self._vectors.close()
+        self._lock.release()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._rows
+
+    def append(self, keys: Sequence[bytes], vectors: Vectors) -> None:
+        """Keep vectors (n, D) under their keys; they are on the disk when this returns.
+
+        Raises
+        ------
+        DataError
+            If the disk is full or fails; what was kept before stays.
+        """
+        count = len(self._rows)
+        try:
+            data = np.ascontiguousarray(vectors, np.float32).tobytes()
+            _write(self._vectors, count * self.dimension * 4, data)
+            _write(self._keys, count * KEY_BYTES, b"".join(keys))
+        except OSError as error:
+            raise _unwritable(self.folder, error) from error
+        for row, key in enumerate(keys, start=count):
+            self._rows[key] = row
+
+    def vectors(self, keys: Sequence[bytes]) -> Vectors:
+        """Return the vectors of keys that are here, float32 (n, D)."""
+        stored = np.memmap(
+            self.folder / "vectors.f32", np.float32, "r", shape=(len(self), self.dimension)
+        )
+        rows = np.fromiter((self._rows[key] for key in keys), np.int64, len(keys))
+        found: npt.NDArray[np.float32] = np.asarray(stored[rows])
+        return found
+
+    def _load_keys(self) -> None:
+        keys = self._keys.readall()
+        vectors = os.fstat(self._vectors.fileno()).st_size // (4 * self.dimension)
+        count = min(len(keys) // KEY_BYTES, vectors)
+        self._rows = {keys[row * KEY_BYTES : (row + 1) * KEY_BYTES]: row for row in range(count)}
+        if len(self._rows) < count:
+            raise DataError(
+                f"{self._keys.name} is damaged: it repeats a key. Delete {self.folder}."
+            )
+
+
+def _open(path: Path) -> FileIO:
+    path.touch()
+    return FileIO(path, "r+")
+
+
+def _write(file: FileIO, offset: int, data: bytes) -> None:
+    """Write all of ``data`` at ``offset`` and make it durable."""
+    file.seek(offset)
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
+    os.fsync(file.fileno())
+
+
+def _unwritable(folder: Path, error: OSError) -> DataError:
+    return DataError(
+        f"Descriptors can't be kept in {folder}: {error.strerror or error}. Free some space or "
+        "choose another folder with --cache; the same command then goes on where it was."
+    )

@@ -1,0 +1,143 @@
+"""The descriptors of a labelled data set: each computed once, then read from the cache."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hashlens.descriptors.base import Descriptor, Vectors
+from hashlens.descriptors.cache import DescriptorCache
+from hashlens.errors import DataError, ImageError
+from hashlens.images import Pixels, decode_batches, decode_image, map_ordered
+from hashlens.images.datasets import LabelledImages
+
+OnProgress = Callable[[int, int], None]
+"""Called with how many of how many images are done."""
+
+_BATCH = 32
+_COMMIT = 512
+"""Images after which descriptors are made durable: a few seconds of work."""
+
+
+@dataclass(frozen=True)
+class DescribedImages:
+    """Descriptors and labels of the images that could be read.
+
+    Attributes
+    ----------
+    vectors : float32 array of shape (n, D)
+    labels : int64 array of shape (n,)
+    failed : list of (name, reason)
+        The images that were left out.
+    digest : str
+        SHA-256 over contents and labels, whatever their order: the same for the same data.
+    """
+
+    vectors: Vectors
+    labels: npt.NDArray[np.int64]
+    failed: list[tuple[str, str]]
+    digest: str
+
+
+def describe_images(
+    images: LabelledImages,
+    descriptor: Descriptor,
+    cache: DescriptorCache,
+    on_progress: OnProgress | None = None,
+) -> DescribedImages:
+    """Return the descriptors of images, computing those that the cache lacks.
+
+    Parameters
+    ----------
+    images : LabelledImages
+    descriptor : Descriptor
+    cache : DescriptorCache
+        Of this descriptor, entered. Interrupted work is continued by the next call.
+    on_progress : callable, optional
+
+    Raises
+    ------
+    DataError
+        If no image can be read, or the cache can't be written.
+    """
+    failed: dict[int, str] = {}
+    keys = _content_keys(images, failed)
+    first_of = {key: index for index, key in reversed(keys.items()) if key not in cache}
+    missing = sorted(first_of.values())
+    done = len(keys) - len(missing)
+    report = on_progress or (lambda *_: None)
+    report(done, len(keys))
+    for indices, vectors in _describe(images, missing, descriptor, failed):
+        cache.append([keys[index] for index in indices], vectors)
+        done += len(indices)
+        report(done, len(keys))
+    kept = [index for index, key in keys.items() if key in cache]
+    if not kept:
+        raise DataError(
+            f"None of the {len(images)} images can be read. The first: {_first(failed)}"
+        )
+    for index, key in keys.items():
+        if key not in cache and index not in failed:
+            failed[index] = failed[first_of[key]]  # a copy of an image that can't be read
+    digest = hashlib.sha256()
+    for key, label in sorted((keys[index], int(images.labels[index])) for index in kept):
+        digest.update(key + label.to_bytes(8, "little"))
+    return DescribedImages(
+        cache.vectors([keys[index] for index in kept]),
+        images.labels[kept],
+        [(images.name(index), reason) for index, reason in sorted(failed.items())],
+        digest.hexdigest(),
+    )
+
+
+def _content_keys(images: LabelledImages, failed: dict[int, str]) -> dict[int, bytes]:
+    """Return index → SHA-256 of the image's bytes, in order, for those that can be read."""
+
+    def key_of(index: int) -> bytes:
+        return hashlib.sha256(_read(images, index)).digest()
+
+    keys: dict[int, bytes] = {}
+    for index, key in map_ordered(key_of, range(len(images))):
+        if isinstance(key, ImageError):
+            failed[index] = str(key)
+        else:
+            keys[index] = key
+    return keys
+
+
+def _describe(
+    images: LabelledImages, indices: Iterable[int], descriptor: Descriptor, failed: dict[int, str]
+) -> Iterator[tuple[list[int], Vectors]]:
+    """Yield some hundred indices with their vectors at a time."""
+    fit = descriptor.spec.image_fit
+
+    def load(index: int) -> Pixels:
+        return decode_image(_read(images, index), fit)
+
+    done: list[int] = []
+    vectors: list[Vectors] = []
+    for batch in decode_batches(load, indices, batch_size=_BATCH):
+        failed.update(batch.failed)
+        if batch.items:
+            done += batch.items
+            vectors.append(descriptor.describe(batch.pixels))
+        if len(done) >= _COMMIT:
+            yield done, np.concatenate(vectors)
+            done, vectors = [], []
+    if done:
+        yield done, np.concatenate(vectors)
+
+
+def _read(images: LabelledImages, index: int) -> bytes:
+    try:
+        return images.read(index)
+    except OSError as error:
+        raise ImageError(f"can't be read: {error.strerror or error}") from error
+
+
+def _first(failed: dict[int, str]) -> str:
+    return next(iter(failed.values()), "there are none.")

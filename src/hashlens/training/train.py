@@ -1,0 +1,178 @@
+"""Train a hasher on a labelled data set, and evaluate a model on one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hashlens.descriptors import Descriptor
+from hashlens.descriptors.cache import DescriptorCache
+from hashlens.descriptors.features import DescribedImages, describe_images
+from hashlens.encoder import Encoder
+from hashlens.errors import DataError
+from hashlens.evaluation import code_statistics, evaluate_codes, make_split
+from hashlens.hashers import Hasher
+from hashlens.images.datasets import Dataset
+
+OnImages = Callable[[str, int, int], None]
+"""Called with the part ("train" or "test") and how many of how many images are described."""
+
+
+@dataclass(frozen=True)
+class DescribedDataset:
+    """A data set's descriptors.
+
+    Attributes
+    ----------
+    train, test : DescribedImages
+    classes : tuple of str
+    source : str
+    descriptor : Descriptor
+    """
+
+    train: DescribedImages
+    test: DescribedImages
+    classes: tuple[str, ...]
+    source: str
+    descriptor: Descriptor
+
+
+def describe_dataset(
+    dataset: Dataset, descriptor: Descriptor, cache: Path, on_images: OnImages | None = None
+) -> DescribedDataset:
+    """Return the descriptors of both parts of a data set, from the cache where they are there.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    descriptor : Descriptor
+    cache : Path
+        Folder of descriptor caches.
+    on_images : callable, optional
+    """
+    tell = on_images or (lambda *_: None)
+    with DescriptorCache(cache, descriptor.spec) as kept:
+        train, test = (
+            describe_images(
+                images, descriptor, kept, lambda done, n, part=part: tell(part, done, n)
+            )
+            for part, images in (("train", dataset.train), ("test", dataset.test))
+        )
+    return DescribedDataset(train, test, dataset.classes, dataset.source, descriptor)
+
+
+def train_encoder(
+    data: DescribedDataset,
+    hasher: Hasher,
+    protocol: str = "standard",
+    seed: int = 0,
+    network: Path | None = None,
+    **fit_arguments: Any,
+) -> Encoder:
+    """Fit a hasher on the part of the training set that a protocol allows.
+
+    Parameters
+    ----------
+    data : DescribedDataset
+    hasher : Hasher
+        Not fitted yet.
+    protocol : {"standard", "heldout", "unseen"}
+        Under which the model may be evaluated on this data afterwards: see `make_split`.
+    seed : int
+        Of the protocol's split.
+    network : Path, optional
+        The descriptor's ONNX file, where it is not the bundled one.
+    **fit_arguments
+        Passed to ``hasher.fit``, as ``on_epoch``.
+
+    Returns
+    -------
+    Encoder
+        With ``training`` filled in.
+    """
+    split = make_split(protocol, data.train.labels, data.test.labels, seed)
+    began = time.monotonic()
+    hasher.fit(data.train.vectors[split.fit], data.train.labels[split.fit], **fit_arguments)
+    training: dict[str, Any] = {
+        "method": hasher.name,
+        "data": data.source,
+        "data_digest": data.train.digest,
+        "classes": len(data.classes),
+        "images": len(split.fit),
+        "protocol": protocol,
+        "split_seed": seed,
+        "seconds": round(time.monotonic() - began, 1),
+    }
+    history = getattr(hasher, "history_", None)
+    if history:
+        training["epochs"] = [asdict(epoch) for epoch in history]
+    return Encoder(
+        hasher, data.descriptor.spec, data.descriptor, network=network, training=training
+    )
+
+
+def evaluate_encoder(
+    encoder: Encoder, data: DescribedDataset, protocol: str = "standard", seed: int = 0, k: int = 5
+) -> dict[str, Any]:
+    """Evaluate a model on a data set by a protocol.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    data : DescribedDataset
+        Described by the encoder's descriptor.
+    protocol : {"standard", "heldout", "unseen"}
+    seed : int
+        Of the protocol's split.
+    k : int
+
+    Returns
+    -------
+    dict
+        ``protocol``, ``bits``, ``top5``, ``top5_low``, ``top5_high``, ``map``, ... and the figures
+        of `code_statistics`; shares in [0, 1].
+
+    Raises
+    ------
+    DataError
+        If the model saw, in training, what the protocol keeps from it.
+    """
+    _check_fairness(encoder, data, protocol, seed)
+    split = make_split(protocol, data.train.labels, data.test.labels, seed)
+    database = encoder.hasher.transform(data.train.vectors[split.database])
+    queries = encoder.hasher.transform(data.test.vectors[split.query])
+    evaluation = evaluate_codes(
+        queries,
+        data.test.labels[split.query],
+        database,
+        data.train.labels[split.database],
+        encoder.bits,
+        k,
+    )
+    return {
+        "protocol": protocol,
+        "split": split.describe(),
+        "bits": encoder.bits,
+        "method": encoder.hasher.name,
+        "descriptor": encoder.spec.name,
+        "data": data.source,
+        **evaluation.to_dict(),
+        "codes": asdict(code_statistics(database, encoder.bits)),
+    }
+
+
+def _check_fairness(encoder: Encoder, data: DescribedDataset, protocol: str, seed: int) -> None:
+    """Refuse to call images unseen that the model was trained on."""
+    training = encoder.training
+    if protocol == "standard" or training.get("data_digest") != data.train.digest:
+        return
+    if (training.get("protocol"), training.get("split_seed")) != (protocol, seed):
+        raise DataError(
+            f"The model was trained on this data under the protocol "
+            f"{training.get('protocol')!r}, split seed {training.get('split_seed')}. Evaluating it "
+            f"by {protocol!r}, seed {seed}, would call images unseen that it has seen. Train one "
+            f"with: hashlens train ... --protocol {protocol}"
+        )

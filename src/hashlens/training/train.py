@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +54,9 @@ def describe_dataset(
         Folder of descriptor caches.
     on_images : callable, optional
     """
-    tell = on_images or (lambda *_: None)
     with DescriptorCache(cache, descriptor.spec) as kept:
         train, test = (
-            describe_images(
-                images, descriptor, kept, lambda done, n, part=part: tell(part, done, n)
-            )
+            describe_images(images, descriptor, kept, on_images and partial(on_images, part))
             for part, images in (("train", dataset.train), ("test", dataset.test))
         )
     return DescribedDataset(train, test, dataset.classes, dataset.source, descriptor)

@@ -2,15 +2,18 @@
 
 from hashlens.benchmark.features import Features
 from hashlens.benchmark.report import document, write_report
-from hashlens.benchmark.runner import Progress, Results, Settings, run_benchmark
+from hashlens.benchmark.runner import Listener, Progress, Results, Settings, run_benchmark
 from hashlens.benchmark.selection import Budget
+from hashlens.benchmark.summary import cells
 
 __all__ = [
     "Budget",
     "Features",
+    "Listener",
     "Progress",
     "Results",
     "Settings",
+    "cells",
     "document",
     "run_benchmark",
     "write_report",

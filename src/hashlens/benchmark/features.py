@@ -25,6 +25,9 @@ class Features:
     ----------
     train_vectors, test_vectors : float32 arrays of shape (n, D)
     train_labels, test_labels : int64 arrays of shape (n,)
+    name : str
+        The data set, as file names and titles call it. The paper's figures are quoted beside
+        those of ``cifar100``.
     descriptor : mapping
         Facts about the descriptor that a table must state: backbone, pretraining, frozen or
         tuned, input size, normalisation.
@@ -39,6 +42,7 @@ class Features:
     train_labels: Labels
     test_vectors: Vectors
     test_labels: Labels
+    name: str = "cifar100"
     descriptor: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -71,6 +75,7 @@ class Features:
         train_labels: npt.ArrayLike,
         test_vectors: npt.ArrayLike,
         test_labels: npt.ArrayLike,
+        name: str = "cifar100",
         descriptor: Mapping[str, Any] | None = None,
     ) -> Features:
         """Return features with every vector scaled to unit length; a zero vector stays zero.
@@ -86,6 +91,7 @@ class Features:
             np.asarray(train_labels),
             _scaled(test_vectors),
             np.asarray(test_labels),
+            name,
             facts,
         )
 

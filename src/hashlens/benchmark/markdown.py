@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from hashlens.benchmark.quoted import AMBIGUITIES, printed_row, printed_top5
+from hashlens.benchmark.quoted import AMBIGUITIES, QUOTED_DATASET, printed_row, printed_top5
 from hashlens.benchmark.summary import Cell, cells, margins
 
 DETAILS: tuple[tuple[str, str, float, int], ...] = (
@@ -28,19 +28,25 @@ def render(document: dict[str, Any]) -> str:
     """Return a whole page for a result document (`hashlens.benchmark.report.document`)."""
     found = cells(document["rows"])
     context = document["context"]
-    parts = [f"# {context['title']}\n"]
+    parts = [f"# Hashing methods on {context['dataset']}\n"]
+    quotes = context["dataset"] == QUOTED_DATASET
     for protocol in context["splits"]:
         here = [cell for cell in found if cell.protocol == protocol]
         baselines = [b for b in context["baselines"] if b["protocol"] == protocol]
         parts += [
             f"## Protocol `{protocol}`\n",
             f"{context['splits'][protocol]}.\n",
-            _top5_table(here, baselines),
+            _top5_table(here, baselines, quotes and protocol == "standard"),
             _bounds_note(here),
             "### Details\n",
             _details_table(here),
         ]
-    parts += [_claims(found), _beside(context), _selection_table(context), _failures(context)]
+    parts += [
+        _claims(found, quotes),
+        _beside(context),
+        _selection_table(context),
+        _failures(context),
+    ]
     return "\n".join(part for part in parts if part)
 
 
@@ -53,21 +59,20 @@ def _labels(found: Sequence[Cell]) -> list[str]:
     return list(dict.fromkeys(cell.label for cell in found))
 
 
-def _top5_table(found: Sequence[Cell], baselines: Sequence[dict[str, Any]]) -> str:
+def _top5_table(found: Sequence[Cell], baselines: Sequence[dict[str, Any]], quotes: bool) -> str:
     """Return top-5 precision by method and length, baselines first, the paper's column last."""
     lengths = sorted({cell.bits for cell in found})
-    is_standard = any(cell.protocol == "standard" for cell in found)
     heading = ["top-5 %", *(f"{bits} bits" for bits in lengths)]
-    if is_standard:
+    if quotes:
         heading.append("quoted from the paper")
     lines = [
-        [name, *([text] * len(lengths)), *([""] * is_standard)]
+        [name, *([text] * len(lengths)), *([""] * quotes)]
         for name, text in map(_baseline, baselines)
     ]
     for label in _labels(found):
         row = {cell.bits: cell for cell in found if cell.label == label}
         values = [_percent(row.get(bits)) for bits in lengths]
-        quote = [_quote(next(iter(row.values())), lengths)] if is_standard else []
+        quote = [_quote(next(iter(row.values())), lengths)] if quotes else []
         lines.append([f"`{label}`", *values, *quote])
     return _table(heading, lines)
 
@@ -128,7 +133,7 @@ def _details_table(found: Sequence[Cell]) -> str:
     return _table(heading, lines)
 
 
-def _claims(found: Sequence[Cell]) -> str:
+def _claims(found: Sequence[Cell], quotes: bool) -> str:
     """Return the proposed method's lead over the paper's rivals, where both were measured."""
     lines = [
         [
@@ -137,7 +142,7 @@ def _claims(found: Sequence[Cell]) -> str:
             f"{100 * margin.rival:.2f} (`{margin.rival_name}`)",
             "–" if margin.deviation is None else f"{100 * margin.deviation:.2f}",
             "yes" if margin.is_ahead else "no",
-            "–" if margin.printed is None else f"{100 * margin.printed:.2f}",
+            f"{100 * margin.printed:.2f}" if quotes and margin.printed is not None else "–",
         ]
         for margin in margins(found)
     ]

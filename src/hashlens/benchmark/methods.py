@@ -58,7 +58,7 @@ def row_label(method: str, preset: str) -> str:
     return method if preset == "default" else f"{method}-{preset}"
 
 
-def _grid(**alternatives: Sequence[Any]) -> tuple[Params, ...]:
+def _each(**alternatives: Sequence[Any]) -> tuple[Params, ...]:
     """Return one candidate a value, each changing one parameter alone."""
     return tuple({name: value} for name, values in alternatives.items() for value in values)
 
@@ -67,16 +67,27 @@ PRESETS: tuple[MethodPreset, ...] = (
     MethodPreset("lsh", "default", {}),
     MethodPreset("pcah", "default", {}),
     MethodPreset("pca-rr", "default", {}),
-    MethodPreset("itq", "default", {}),
+    MethodPreset("itq", "default", {}, _each(iterations=(20, 100, 200))),
     MethodPreset("sh", "default", {}),
-    MethodPreset("sph", "default", {}, distances=("hamming", "spherical")),
-    MethodPreset("kmh", "default", {}),
-    MethodPreset("splh", "default", {}),
-    MethodPreset("bre", "default", {}),
+    MethodPreset(
+        "sph",
+        "default",
+        {},
+        (
+            {"mean_tolerance": 0.05, "deviation_tolerance": 0.1},
+            {"mean_tolerance": 0.2, "deviation_tolerance": 0.3},
+            {"max_iterations": 30},
+        ),
+        distances=("hamming", "spherical"),
+    ),
+    MethodPreset("kmh", "default", {}, _each(bits_per_subspace=(2, 8), affinity_weight=(1.0,))),
+    MethodPreset("splh", "default", {}, _each(label_weight=(0.02, 2.0), labelled=(5000,))),
+    MethodPreset("bre", "default", {}, _each(use_labels=(True,), anchors=(50,), sweeps=(20,))),
     MethodPreset("dh", "default", {}),
     MethodPreset("sdh", "default", {}),
     MethodPreset("dlbhc", "default", {}),
     MethodPreset("autoencoder", "default", {}),
+    MethodPreset("autoencoder", "paper", {"preset": "paper"}),
     MethodPreset("codebook", "default", {}),
 )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hashlens.benchmark.quoted import BITS, PROPOSED, printed_top5
+from hashlens.benchmark.quoted import BITS, PROPOSED, QUOTED_DATASET, printed_top5
 from hashlens.benchmark.summary import Cell
 from hashlens.errors import MissingExtraError
 from hashlens.hashers import METHODS, hasher_class
@@ -37,7 +37,9 @@ STATISTICS: tuple[tuple[str, str], ...] = (
 )
 
 
-def save_plots(found: Sequence[Cell], baselines: Sequence[dict[str, Any]], out: Path) -> list[Path]:
+def save_plots(
+    found: Sequence[Cell], baselines: Sequence[dict[str, Any]], out: Path, dataset: str
+) -> list[Path]:
     """Draw every figure for each protocol in ``found``; return the files written.
 
     Parameters
@@ -46,6 +48,8 @@ def save_plots(found: Sequence[Cell], baselines: Sequence[dict[str, Any]], out: 
         With the curves over radii in their rows.
     baselines : sequence of dict
     out : Path
+    dataset : str
+        For titles.
 
     Raises
     ------
@@ -68,7 +72,7 @@ def save_plots(found: Sequence[Cell], baselines: Sequence[dict[str, Any]], out: 
             here = [cell for cell in found if cell.protocol == protocol]
             lines = [row for row in baselines if row["protocol"] == protocol]
             for name, figure in (
-                ("top5", _top5(pyplot, here, lines, protocol)),
+                ("top5", _top5(pyplot, here, lines, f"{dataset}, {protocol}")),
                 ("precision-recall", _curves(pyplot, here, protocol, _draw_precision_recall)),
                 ("precision-radius", _curves(pyplot, here, protocol, _draw_precision_radius)),
                 ("bit-statistics", _bit_statistics(pyplot, here, protocol)),
@@ -108,9 +112,9 @@ def _by_label(found: Sequence[Cell]) -> dict[str, list[Cell]]:
 
 
 def _top5(
-    pyplot: Any, found: Sequence[Cell], baselines: Sequence[dict[str, Any]], protocol: str
+    pyplot: Any, found: Sequence[Cell], baselines: Sequence[dict[str, Any]], title: str
 ) -> Any:
-    figure, axes = pyplot.subplots(figsize=(6.2, 4.6))
+    figure, axes = pyplot.subplots(figsize=(6.2, 4.6), layout="constrained")
     lengths = sorted({cell.bits for cell in found})
     for label, group in _by_label(found).items():
         spreads = [(cell.bits, spread) for cell in group if (spread := cell.spread("top5"))]
@@ -130,7 +134,7 @@ def _top5(
                 ha="right", va="bottom",
             )  # fmt: skip
     quoted = [(bits, printed_top5(PROPOSED, bits)) for bits in lengths if bits in BITS]
-    if protocol == "standard" and quoted:
+    if title == f"{QUOTED_DATASET}, standard" and quoted:
         axes.plot(
             *zip(*((bits, 100 * (share or 0)) for bits, share in quoted), strict=True),
             color="0.6", linestyle="none", marker="x", label="paper's Proposed (quoted)",
@@ -138,7 +142,7 @@ def _top5(
     axes.set_xscale("log", base=2)
     axes.set_xticks(lengths, [str(bits) for bits in lengths])
     axes.minorticks_off()
-    axes.set(xlabel="bits", ylabel="top-5 precision, %", title=f"CIFAR-100, {protocol}")
+    axes.set(xlabel="bits", ylabel="top-5 precision, %", title=title)
     _legend(figure, axes)
     return figure
 

@@ -6,6 +6,9 @@ among the top five on CIFAR-100. Never a target: its 128-bit column looks like a
 
 from __future__ import annotations
 
+QUOTED_DATASET = "cifar100"
+"""The data set of the printed table; beside another the quotes would mislead."""
+
 BITS = (32, 48, 64, 128)
 
 PROPOSED = "autoencoder"

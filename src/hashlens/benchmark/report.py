@@ -12,9 +12,6 @@ from hashlens.benchmark.files import write_json
 from hashlens.benchmark.runner import Results, Settings
 from hashlens.benchmark.summary import cells
 
-NAME = "cifar100"
-TITLE = "Hashing methods on CIFAR-100"
-
 
 def document(
     results: Results, features: Features, settings: Settings, command: str
@@ -29,7 +26,7 @@ def document(
     return {
         "rows": [_rounded(row) for row in rows],
         "context": {
-            "title": TITLE,
+            "dataset": features.name,
             "descriptor": dict(features.descriptor),
             "data": (
                 f"{len(features.train_labels)} training and {len(features.test_labels)} test "
@@ -72,13 +69,13 @@ def write_report(
         If ``plots`` is set and matplotlib is not installed. JSON and Markdown are then written.
     """
     found = document(results, features, settings, command)
-    written = [out / f"{NAME}.json", out / f"{NAME}.md"]
+    written = [out / f"{features.name}.json", out / f"{features.name}.md"]
     write_json(written[0], found)
     written[1].write_text(markdown.render(found), encoding="utf-8")
     if plots and results.rows:
         from hashlens.benchmark.plots import save_plots
 
-        written += save_plots(cells(results.rows), results.baselines, out)
+        written += save_plots(cells(results.rows), results.baselines, out, features.name)
     return written
 
 

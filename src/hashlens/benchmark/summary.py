@@ -11,6 +11,7 @@ import numpy as np
 
 from hashlens.benchmark.methods import row_label
 from hashlens.benchmark.quoted import PROPOSED, RIVALS, printed_top5
+from hashlens.evaluation import PROTOCOLS
 from hashlens.hashers import METHODS
 
 Row = dict[str, Any]
@@ -66,6 +67,7 @@ def cells(rows: Iterable[Row]) -> list[Cell]:
     for row in rows:
         groups[row["method"], row["preset"], row["bits"], row["protocol"]].append(row)
     order = {method: place for place, method in enumerate(METHODS)}
+    protocols: tuple[str, ...] = PROTOCOLS
     found = [
         Cell(*key, tuple(sorted(group, key=lambda row: int(row["seed"]))))
         for key, group in groups.items()
@@ -73,7 +75,7 @@ def cells(rows: Iterable[Row]) -> list[Cell]:
     return sorted(
         found,
         key=lambda cell: (
-            cell.protocol,
+            protocols.index(cell.protocol),
             order.get(cell.method, len(order)),
             cell.preset != "default",
             cell.preset,

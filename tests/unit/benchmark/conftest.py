@@ -17,7 +17,7 @@ def small_features(seed=0, test_seed=None):
 
     train = draw(30, rng)
     test = draw(12, rng if test_seed is None else np.random.default_rng(test_seed))
-    return Features.unit_length(*train, *test, {"backbone": "random"})
+    return Features.unit_length(*train, *test, descriptor={"backbone": "random"})
 
 
 SMALL_BUDGET = Budget(candidates=3, bits=16, fit_rows=200, database_rows=200, query_rows=60)

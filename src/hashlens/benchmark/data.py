@@ -1,0 +1,39 @@
+"""From a described data set to the features of a benchmark."""
+
+from __future__ import annotations
+
+from hashlens.benchmark.features import Features
+from hashlens.training import DescribedDataset
+
+NORMALISATIONS = {
+    "none": "none: the network's output as it is",
+    "l2": "unit L2 length",
+    "sigmoid": "logistic function, so that values are in [0, 1]",
+}
+
+
+def features_of(data: DescribedDataset, name: str) -> Features:
+    """Return the features of a data set, with the facts about its descriptor.
+
+    Parameters
+    ----------
+    data : DescribedDataset
+    name : str
+        What file names and titles call the data set.
+    """
+    spec = data.descriptor.spec
+    return Features(
+        data.train.vectors,
+        data.train.labels,
+        data.test.vectors,
+        data.test.labels,
+        name,
+        {
+            "backbone and pretraining": spec.name,
+            "weights": f"sha256 {spec.weights_sha256[:16]}, frozen, {spec.source}",
+            "input": f"{spec.input_size} px, {spec.fit}, {spec.interpolation}",
+            "normalisation": NORMALISATIONS[spec.normalisation],
+            "spec digest": spec.digest[:16],
+            "images left out": len(data.train.failed) + len(data.test.failed),
+        },
+    )

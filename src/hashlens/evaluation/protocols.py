@@ -114,7 +114,7 @@ def unseen(
     --------
     >>> split = unseen([0, 1, 2, 3, 0, 1, 2, 3], [0, 1, 2, 3], seed=0)
     >>> len(split.fit), len(split.database), len(split.query)
-    (6, 2, 1)
+    (4, 4, 2)
     """
     train = _checked(train_labels, "train_labels")
     test = _checked(test_labels, "test_labels")
@@ -228,14 +228,17 @@ def _stratified(
 
 
 def _draw_classes(labels: Labels, share: float, rng: np.random.Generator) -> Labels:
-    """Draw the classes that are kept unseen: ``share`` of them, at least one, never all but one."""
+    """Draw the classes that are kept unseen: ``share`` of them, at least two on either side.
+
+    Among images of a single class every answer would be right.
+    """
     if not 0 < share < 1:
         raise ParameterError(f"A share must be between 0 and 1, both excluded. Got {share!r}.")
     classes = np.unique(labels)
-    count = max(1, round(share * len(classes)))
+    count = max(2, round(share * len(classes)))
     if len(classes) - count < 2:
         raise DataError(
             f"Keeping {count} of {len(classes)} classes unseen leaves fewer than two to train on. "
-            "Expected at least 3 classes."
+            "Expected at least 4 classes."
         )
     return np.sort(rng.permutation(classes)[:count])

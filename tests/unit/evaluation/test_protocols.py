@@ -85,7 +85,7 @@ def test_an_unknown_protocol_is_named_with_the_known_ones():
         ("standard", [0.5, 1.5], "float64"),
         ("heldout", [0, 1, 1, 1, 1, 1], "Class 0 has 1 images"),
         ("heldout", [0] * 6, None),
-        ("unseen", [0, 0, 1, 1], "at least 3 classes"),
+        ("unseen", [0, 0, 1, 1, 2, 2], "at least 4 classes"),
     ],
 )
 def test_labels_that_cannot_be_divided(protocol, train, message):
@@ -99,6 +99,10 @@ def test_labels_that_cannot_be_divided(protocol, train, message):
 def test_unseen_classes_without_queries():
     with pytest.raises(DataError, match="no image"):
         unseen([0, 1, 2, 3], [9], seed=0)
+
+
+def test_unseen_keeps_two_classes_at_least_so_that_an_answer_can_be_wrong():
+    assert len(unseen([0, 1, 2, 3], [0, 1, 2, 3], seed=5, unseen_share=0.01).database) == 2
 
 
 @pytest.mark.parametrize("share", [0, 1, -0.5])

@@ -8,6 +8,7 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "histograms.hpp"
+#include "multi_index.hpp"
 #include "scan.hpp"
 
 namespace nb = nanobind;
@@ -40,20 +42,25 @@ void require(bool condition, const char* what) {
   if (!condition) throw std::invalid_argument(what);
 }
 
-CodeView view_of(const CodeArray& codes, const std::optional<IdArray>& ids, bool ascending,
-                 const std::optional<ByteArray>& blocked) {
+CodeView view_of(const CodeArray& codes) {
   CodeView view;
   view.codes = codes.data();
   view.count = codes.shape(0);
   view.bytes = static_cast<int>(codes.shape(1));
-  view.ascending = ascending;
   require(view.bytes >= 1 && view.bytes <= kMaxBytes, "codes must have 1 to 64 bytes");
+  return view;
+}
+
+RowView rows_of(std::size_t rows, const std::optional<IdArray>& ids, bool ascending,
+                const std::optional<ByteArray>& blocked) {
+  RowView view;
+  view.ascending = ascending;
   if (ids) {
-    require(ids->shape(0) == view.count, "ids must have an entry for each code");
+    require(ids->shape(0) == rows, "ids must have an entry for each row");
     view.ids = ids->data();
   }
   if (blocked) {
-    require(blocked->shape(0) >= (view.count + 7) / 8, "blocked must have a bit for each code");
+    require(blocked->shape(0) >= (rows + 7) / 8, "blocked must have a bit for each row");
     view.blocked = blocked->data();
   }
   return view;
@@ -87,7 +94,8 @@ std::size_t longest(const std::vector<std::vector<Key>>& found) {
 Found scan_codes(const CodeArray& codes, const CodeArray& queries, std::optional<std::size_t> k,
                  int radius, const std::optional<IdArray>& ids, bool ascending,
                  const std::optional<ByteArray>& blocked, int threads, const std::string& level) {
-  const CodeView view = view_of(codes, ids, ascending, blocked);
+  const CodeView view = view_of(codes);
+  const RowView rows = rows_of(view.count, ids, ascending, blocked);
   require(queries.shape(1) == codes.shape(1), "queries must have as many bytes as codes");
   require(radius >= 0 && radius <= 8 * view.bytes, "radius must be 0 to bits");
   require(threads >= 1, "threads must be at least 1");
@@ -96,7 +104,7 @@ Found scan_codes(const CodeArray& codes, const CodeArray& queries, std::optional
   std::vector<std::vector<Key>> found;
   {
     const nb::gil_scoped_release release;
-    found = scan(view, queries.data(), queries.shape(0), limits, threads, chosen);
+    found = scan({view}, rows, queries.data(), queries.shape(0), limits, nullptr, threads, chosen);
   }
   return to_rows(found, k ? *k : longest(found));
 }
@@ -124,6 +132,122 @@ std::pair<NumpyArray<std::int32_t>, NumpyArray<std::int32_t>> histograms(
           to_numpy(std::move(relevant), {queries.shape(0), width})};
 }
 
+using OffsetArray = nb::ndarray<const std::uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using TableArrays = std::tuple<OffsetArray, CodeArray, OffsetArray>;
+
+// A segment together with the arrays that it is a view of.
+struct HeldSegment {
+  Segment segment;
+  std::size_t rows;
+  OffsetArray group_starts, group_rows;
+  std::vector<TableArrays> tables;
+
+  HeldSegment(int key_bits, std::size_t first_row, std::size_t row_count,
+              const OffsetArray& starts, const OffsetArray& grouped,
+              const std::vector<TableArrays>& arrays)
+      : rows(row_count), group_starts(starts), group_rows(grouped), tables(arrays) {
+    require(!tables.empty(), "a segment needs a table");
+    require(key_bits >= 1 && key_bits <= kMaxKeyBits, "key_bits must be 1 to 24");
+    require(group_starts.shape(0) >= 1, "group_starts must not be empty");
+    require(row_count < RowGroups::kGroupFlag, "a segment has fewer than 2^31 rows");
+    const CodeArray& codes = std::get<1>(tables[0]);
+    segment.bytes = view_of(codes).bytes;
+    segment.key_bits = key_bits;
+    segment.unique = codes.shape(0);
+    segment.first_row = first_row;
+    segment.groups = {nullptr, group_starts.data(), group_rows.data()};
+    require(static_cast<int>(tables.size()) * key_bits <= 8 * segment.bytes,
+            "the keys of the tables must not overlap");
+    for (const auto& [offsets, table_codes, refs] : tables) {
+      require(offsets.shape(0) == (std::size_t{1} << key_bits) + 1, "a table lacks offsets");
+      require(table_codes.shape(0) == segment.unique && table_codes.shape(1) == codes.shape(1) &&
+                  refs.shape(0) == segment.unique,
+              "tables of a segment must have one shape");
+      segment.tables.push_back({offsets.data(), table_codes.data(), refs.data()});
+    }
+    const nb::gil_scoped_release release;
+    check_segment(segment, group_starts.shape(0) - 1, group_rows.shape(0), rows);
+  }
+};
+
+nb::tuple build_tables(const CodeArray& codes, const std::optional<OffsetArray>& rows, int tables,
+                       int key_bits, int threads) {
+  const CodeView view = view_of(codes);
+  require(key_bits >= 1 && key_bits <= kMaxKeyBits, "key_bits must be 1 to 24");
+  require(tables >= 1 && tables * key_bits <= 8 * view.bytes,
+          "the keys of the tables must not overlap");
+  require(threads >= 1, "threads must be at least 1");
+  if (rows) require(rows->shape(0) == view.count, "rows must have an entry for each code");
+  BuiltSegment built;
+  {
+    const nb::gil_scoped_release release;
+    built = build_segment(view.codes, view.count, view.bytes, rows ? rows->data() : nullptr,
+                          tables, key_bits, threads);
+  }
+  nb::list list;
+  for (BuiltTable& table : built.tables) {
+    const std::size_t unique = table.refs.size(), offsets = table.offsets.size();
+    list.append(nb::make_tuple(to_numpy(std::move(table.offsets), {offsets}),
+                               to_numpy(std::move(table.codes), {unique, codes.shape(1)}),
+                               to_numpy(std::move(table.refs), {unique})));
+  }
+  const std::size_t starts = built.group_starts.size(), grouped = built.group_rows.size();
+  return nb::make_tuple(list, to_numpy(std::move(built.group_starts), {starts}),
+                        to_numpy(std::move(built.group_rows), {grouped}));
+}
+
+nb::tuple unpack(const HeldSegment& held) {
+  const auto bytes = static_cast<std::size_t>(held.segment.bytes);
+  std::vector<std::uint8_t> codes(held.rows * bytes, 0);
+  const std::unique_ptr<bool[]> present(new bool[held.rows]());
+  {
+    const nb::gil_scoped_release release;
+    unpack_segment(held.segment, codes.data(), present.get());
+  }
+  std::vector<std::uint8_t> flags(present.get(), present.get() + held.rows);
+  return nb::make_tuple(to_numpy(std::move(codes), {held.rows, bytes}),
+                        to_numpy(std::move(flags), {held.rows}));
+}
+
+nb::tuple search_multi(const std::vector<const HeldSegment*>& segments, const CodeArray& recent,
+                       std::size_t rows, const CodeArray& queries, std::optional<std::size_t> k,
+                       int radius, const std::optional<IdArray>& ids, bool ascending,
+                       const std::optional<ByteArray>& blocked, double budget, int threads,
+                       const std::string& level) {
+  MultiSearch index;
+  index.recent = view_of(recent);
+  require(recent.shape(0) <= rows, "rows must count the recent codes");
+  index.recent.first_row = rows - recent.shape(0);
+  index.rows = rows_of(rows, ids, ascending, blocked);
+  for (const HeldSegment* held : segments) {
+    require(held->segment.bytes == index.recent.bytes, "segments must have the bytes of codes");
+    require(held->segment.first_row + held->rows <= index.recent.first_row,
+            "a segment holds rows beyond those of the index");
+    index.segments.push_back(&held->segment);
+  }
+  require(queries.shape(1) == recent.shape(1), "queries must have as many bytes as codes");
+  require(radius >= 0 && radius <= 8 * index.recent.bytes, "radius must be 0 to bits");
+  require(threads >= 1, "threads must be at least 1");
+  const Level chosen = parse_level(level);
+  const SearchLimits limits{k.value_or(Neighbours::kNoLimit), radius};
+  const std::size_t count = queries.shape(0);
+  std::vector<ShellCost> costs(count);
+  std::vector<std::vector<Key>> found;
+  {
+    const nb::gil_scoped_release release;
+    found = search_shells(index, queries.data(), count, limits, budget, threads, chosen,
+                          costs.data());
+  }
+  std::vector<std::int64_t> table;
+  for (const ShellCost& cost : costs) {
+    table.push_back(static_cast<std::int64_t>(cost.probes));
+    table.push_back(static_cast<std::int64_t>(cost.codes));
+    table.push_back(cost.finished);
+  }
+  return nb::make_tuple(to_rows(found, k ? *k : longest(found)),
+                        to_numpy(std::move(table), {count, 3}));
+}
+
 std::vector<std::string> level_names() {
   std::vector<std::string> names;
   for (const Level level : available_levels()) names.emplace_back(level_name(level));
@@ -139,6 +263,18 @@ NB_MODULE(_native, m) {
   m.def("scan", &scan_codes, nb::arg("codes"), nb::arg("queries"), nb::arg("k").none(),
         nb::arg("radius"), nb::arg("ids").none(), nb::arg("ascending"), nb::arg("blocked").none(),
         nb::arg("threads"), nb::arg("level"));
+  nb::class_<HeldSegment>(m, "Segment")
+      .def(nb::init<int, std::size_t, std::size_t, const OffsetArray&, const OffsetArray&,
+                    const std::vector<TableArrays>&>(),
+           nb::arg("key_bits"), nb::arg("first_row"), nb::arg("rows"), nb::arg("group_starts"),
+           nb::arg("group_rows"), nb::arg("tables"));
+  m.def("build_tables", &build_tables, nb::arg("codes"), nb::arg("rows").none(),
+        nb::arg("tables"), nb::arg("key_bits"), nb::arg("threads"));
+  m.def("unpack", &unpack, nb::arg("segment"));
+  m.def("search_multi", &search_multi, nb::arg("segments"), nb::arg("recent"), nb::arg("rows"),
+        nb::arg("queries"), nb::arg("k").none(), nb::arg("radius"), nb::arg("ids").none(),
+        nb::arg("ascending"), nb::arg("blocked").none(), nb::arg("budget"), nb::arg("threads"),
+        nb::arg("level"));
   m.def("label_histograms", &histograms, nb::arg("queries"), nb::arg("database"),
         nb::arg("query_labels"), nb::arg("database_labels"), nb::arg("threads"), nb::arg("level"));
 }

@@ -17,17 +17,15 @@ namespace hashlens {
 namespace {
 
 constexpr int kChunkBytes = 16;  // of a code at a time, so that its tables fit the first-level cache
-constexpr int kRegister = 32;    // bytes
-constexpr int kValues = 16;      // of a piece
+constexpr int kRegister = 32;  // bytes
+constexpr int kValues = 16;    // of a piece
 
 }  // namespace
 
-void block_offsets(const std::uint8_t* query, int bytes, std::uint16_t* offsets) {
+void block_pieces(const std::uint8_t* query, int bytes, std::uint8_t* pieces) {
   for (int i = 0; i < bytes; ++i) {
-    const int piece = 2 * (i % kChunkBytes);
-    offsets[2 * i] = static_cast<std::uint16_t>((piece * kValues + (query[i] & 15)) * kRegister);
-    offsets[2 * i + 1] =
-        static_cast<std::uint16_t>(((piece + 1) * kValues + (query[i] >> 4)) * kRegister);
+    pieces[2 * i] = static_cast<std::uint8_t>((query[i] & 15) * 4);
+    pieces[2 * i + 1] = static_cast<std::uint8_t>((query[i] >> 4) * 4);
   }
 }
 
@@ -107,23 +105,44 @@ struct Distances {
   __m256i early, late;  // of rows 0..31 and 32..63, a byte each
 };
 
-// Adds up the `Pieces` table entries of a query. Up to three of them fit four bits (3 · 4 = 12)
-// before the two distances of a byte have to be kept apart.
-template <int Pieces>
-HASHLENS_AVX2 HASHLENS_INLINE Distances add_up(const Tables& tables, const std::uint16_t* offsets) {
-  const __m256i low = _mm256_set1_epi8(0x0f);
-  __m256i sum = _mm256_setzero_si256();   // early + 16 · late, modulo 256
-  __m256i late = _mm256_setzero_si256();
-  for (int piece = 0; piece < Pieces; piece += 3) {
-    __m256i few = load_aligned(tables.bytes + offsets[piece]);
-    for (int i = piece + 1; i < std::min(piece + 3, Pieces); ++i) {
-      few = _mm256_add_epi8(few, load_aligned(tables.bytes + offsets[i]));
+HASHLENS_AVX2 HASHLENS_INLINE __m256i table_entry(const Tables& tables, int piece,
+                                                  std::size_t value) {
+  return load_aligned(tables.bytes + piece * kValues * kRegister + 8 * value);
+}
+
+struct Sums {
+  __m256i both;  // early + 16 · late, modulo 256
+  __m256i late;
+};
+
+// Adds up the table entries of pieces [Piece, Pieces), three at a time: so many fit four bits
+// (3 · 4 = 12) before the two distances of a byte have to be kept apart. Written as a recursion,
+// because compilers unroll the loop for some lengths only, and without that it is half as fast.
+template <int Piece, int Pieces>
+HASHLENS_AVX2 HASHLENS_INLINE void add_pieces(const Tables& tables, const std::uint8_t* pieces,
+                                              Sums& sums) {
+  if constexpr (Piece < Pieces) {
+    __m256i few = table_entry(tables, Piece, pieces[Piece]);
+    if constexpr (Piece + 1 < Pieces) {
+      few = _mm256_add_epi8(few, table_entry(tables, Piece + 1, pieces[Piece + 1]));
     }
-    sum = _mm256_add_epi8(sum, few);
-    late = _mm256_add_epi8(late, _mm256_and_si256(_mm256_srli_epi16(few, 4), low));
+    if constexpr (Piece + 2 < Pieces) {
+      few = _mm256_add_epi8(few, table_entry(tables, Piece + 2, pieces[Piece + 2]));
+    }
+    const __m256i low = _mm256_set1_epi8(0x0f);
+    sums.both = _mm256_add_epi8(sums.both, few);
+    sums.late = _mm256_add_epi8(sums.late, _mm256_and_si256(_mm256_srli_epi16(few, 4), low));
+    add_pieces<Piece + 3, Pieces>(tables, pieces, sums);
   }
-  const __m256i shifted = _mm256_andnot_si256(low, _mm256_slli_epi16(late, 4));
-  return {_mm256_sub_epi8(sum, shifted), late};
+}
+
+template <int Pieces>
+HASHLENS_AVX2 HASHLENS_INLINE Distances add_up(const Tables& tables, const std::uint8_t* pieces) {
+  Sums sums{_mm256_setzero_si256(), _mm256_setzero_si256()};
+  add_pieces<0, Pieces>(tables, pieces, sums);
+  const __m256i shifted =
+      _mm256_andnot_si256(_mm256_set1_epi8(0x0f), _mm256_slli_epi16(sums.late, 4));
+  return {_mm256_sub_epi8(sums.both, shifted), sums.late};
 }
 
 HASHLENS_AVX2 HASHLENS_INLINE std::uint64_t rows_within(Distances distances, std::uint8_t limit) {
@@ -149,7 +168,7 @@ HASHLENS_AVX2 std::size_t filter_short(const std::uint8_t* codes, std::size_t ro
   const std::uint64_t present = first_rows(rows);
   std::size_t found = 0;
   for (std::size_t q = 0; q < queries.count; ++q) {
-    const Distances sums = add_up<2 * Bytes>(tables, queries.offsets + q * 2 * Bytes);
+    const Distances sums = add_up<2 * Bytes>(tables, queries.pieces + q * 2 * Bytes);
     const std::uint64_t near = rows_within(sums, queries.limits[q]) & present;
     out[found] = {static_cast<std::uint32_t>(q), near};
     found += near != 0;
@@ -161,9 +180,9 @@ HASHLENS_AVX2 std::size_t filter_short(const std::uint8_t* codes, std::size_t ro
 template <int Bytes>
 HASHLENS_AVX2 void add_chunk(const Tables& tables, const BlockQueries& queries, int bytes,
                              int first, std::uint8_t* partial) {
-  const std::uint16_t* offsets = queries.offsets + 2 * first;
-  for (std::size_t q = 0; q < queries.count; ++q, offsets += 2 * bytes) {
-    const Distances sums = add_up<2 * Bytes>(tables, offsets);
+  const std::uint8_t* pieces = queries.pieces + 2 * first;
+  for (std::size_t q = 0; q < queries.count; ++q, pieces += 2 * bytes) {
+    const Distances sums = add_up<2 * Bytes>(tables, pieces);
     auto* at = reinterpret_cast<__m256i*>(partial + q * kBlockRows);
     _mm256_storeu_si256(at, _mm256_adds_epu8(_mm256_loadu_si256(at), sums.early));
     _mm256_storeu_si256(at + 1, _mm256_adds_epu8(_mm256_loadu_si256(at + 1), sums.late));

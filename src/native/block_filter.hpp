@@ -13,7 +13,7 @@ constexpr std::size_t kBlockRows = 64;
 
 // Queries in the form that the tables are addressed by.
 struct BlockQueries {
-  const std::uint16_t* offsets;  // (count, 2 * bytes), from block_offsets
+  const std::uint8_t* pieces;  // (count, 2 * bytes), from block_pieces
   const std::uint8_t* limits;    // largest distance wanted of each query; 255 for that or more
   std::size_t count;
 };
@@ -30,8 +30,9 @@ using FilterBlock = std::size_t (*)(const std::uint8_t* codes, std::size_t rows,
                                     const BlockQueries& queries, std::uint8_t* scratch,
                                     BlockHit* out);
 
-// Writes the 2 * bytes table offsets of a query.
-void block_offsets(const std::uint8_t* query, int bytes, std::uint16_t* offsets);
+// Cuts a query into its 2 * bytes pieces of four bits, times four: with the processor's scale of
+// eight that addresses registers of 32 bytes, and a byte a piece keeps all queries in the cache.
+void block_pieces(const std::uint8_t* query, int bytes, std::uint8_t* pieces);
 
 // Bytes of scratch memory that a filter needs for so many queries.
 inline std::size_t block_scratch(std::size_t queries) { return queries * kBlockRows; }

@@ -41,6 +41,29 @@ HASHLENS_INLINE int lowest_bit(std::uint64_t word) {
 #endif
 }
 
+// Returns `count` bytes, below 8, as a number. Put together from whole loads: a copy into a zeroed
+// word would make the processor wait for the store.
+HASHLENS_INLINE std::uint64_t load_tail(const std::uint8_t* at, int count) {
+  std::uint64_t word = 0;
+  int shift = 0;
+  if (count & 4) {
+    std::uint32_t part;
+    std::memcpy(&part, at, 4);
+    word = part;
+    at += 4;
+    shift = 32;
+  }
+  if (count & 2) {
+    std::uint16_t part;
+    std::memcpy(&part, at, 2);
+    word |= static_cast<std::uint64_t>(part) << shift;
+    at += 2;
+    shift += 16;
+  }
+  if (count & 1) word |= static_cast<std::uint64_t>(*at) << shift;
+  return word;
+}
+
 // Returns the distance of two codes of `Bytes` bytes, or of `bytes` where Bytes is 0. A template
 // length lets the compiler unroll the loop and turn the copies into plain loads.
 template <class Popcount, int Bytes>
@@ -55,10 +78,8 @@ HASHLENS_INLINE int distance(const std::uint8_t* a, const std::uint8_t* b, int b
     sum += Popcount::count(x ^ y);
   }
   if (at < length) {
-    std::uint64_t x = 0, y = 0;
-    std::memcpy(&x, a + at, static_cast<std::size_t>(length - at));
-    std::memcpy(&y, b + at, static_cast<std::size_t>(length - at));
-    sum += Popcount::count(x ^ y);
+    const int tail = length - at;
+    sum += Popcount::count(load_tail(a + at, tail) ^ load_tail(b + at, tail));
   }
   return sum;
 }

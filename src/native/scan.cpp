@@ -28,29 +28,45 @@ struct Queries {
   std::size_t count;
   std::size_t stride;
   FilterBlock filter_block = nullptr;
-  std::vector<std::uint16_t> offsets;
+  std::vector<std::uint8_t> pieces;
 
   Queries(const std::uint8_t* query_codes, std::size_t query_count, int bytes, Level level)
       : codes(query_codes), count(query_count), stride(static_cast<std::size_t>(bytes)) {
     if (count < kQueriesPerBlockFilter) return;
     filter_block = block_filter_for(level, bytes);
     if (!filter_block) return;
-    offsets.resize(count * 2 * stride);
+    pieces.resize(count * 2 * stride);
     for (std::size_t q = 0; q < count; ++q) {
-      block_offsets(code(q), bytes, offsets.data() + q * 2 * stride);
+      block_pieces(code(q), bytes, pieces.data() + q * 2 * stride);
     }
   }
 
   const std::uint8_t* code(std::size_t q) const { return codes + q * stride; }
 };
 
-// One thread's share of a pass: the neighbours of each query among the rows that it has seen.
+// What a pass searches: views of the codes of one index.
+struct Database {
+  const std::vector<CodeView>& views;
+  const RowView& rows;
+
+  int bytes() const { return views.front().bytes; }
+
+  // Whether ids ascend in the order in which a thread meets the codes.
+  bool ordered() const {
+    return rows.ascending && views.size() == 1 && !views.front().groups.refs;
+  }
+};
+
+// One thread's share of a pass: the neighbours of each query among the codes that it has seen.
 class Pass {
  public:
-  Pass(const CodeView& database, const Queries& queries, SearchLimits limits,
+  Pass(const Database& database, const Queries& queries, SearchLimits limits, const int* reach,
        const Kernels& kernels)
-      : database_(database), queries_(queries), kernels_(kernels),
-        found_(queries.count, Neighbours(limits.k, limits.radius, database.ascending)) {
+      : database_(database), queries_(queries), kernels_(kernels), k_(limits.k) {
+    found_.reserve(queries.count);
+    for (std::size_t q = 0; q < queries.count; ++q) {
+      found_.emplace_back(k_, reach ? reach[q] : limits.radius, database.ordered());
+    }
     if (!queries.filter_block) return;
     scratch_.resize(block_scratch(queries.count));
     hits_.resize(queries.count);
@@ -58,22 +74,23 @@ class Pass {
     for (std::size_t q = 0; q < queries.count; ++q) set_limit(q);
   }
 
-  void scan(std::size_t begin, std::size_t end) {
+  void scan(const CodeView& view, std::size_t begin, std::size_t end) {
+    view_ = &view;
     const std::size_t step = queries_.filter_block ? kBlockRows : kRowsPerFilter;
-    for (std::size_t row = begin; row < end; row += step) {
-      const std::size_t count = std::min(step, end - row);
+    for (std::size_t first = begin; first < end; first += step) {
+      const std::size_t count = std::min(step, end - first);
       if (queries_.filter_block) {
-        scan_block(row, count);
+        scan_block(first, count);
       } else {
-        for (std::size_t q = 0; q < queries_.count; ++q) filter(q, row, count);
+        for (std::size_t q = 0; q < queries_.count; ++q) filter(q, first, count);
       }
     }
   }
 
-  Neighbours& found(std::size_t q) { return found_[q]; }
+  const Neighbours& found(std::size_t q) const { return found_[q]; }
 
  private:
-  const std::uint8_t* code(std::size_t row) const { return database_.codes + row * queries_.stride; }
+  const std::uint8_t* code(std::size_t at) const { return view_->codes + at * queries_.stride; }
 
   void set_limit(std::size_t q) {
     // A bound of 0 wants nothing; the filter can't say so, and offer() drops what it reports.
@@ -81,8 +98,8 @@ class Pass {
   }
 
   void scan_block(std::size_t first, std::size_t count) {
-    const BlockQueries queries{queries_.offsets.data(), limits_.data(), queries_.count};
-    const std::size_t hits = queries_.filter_block(code(first), count, database_.bytes, queries,
+    const BlockQueries queries{queries_.pieces.data(), limits_.data(), queries_.count};
+    const std::size_t hits = queries_.filter_block(code(first), count, view_->bytes, queries,
                                                    scratch_.data(), hits_.data());
     for (std::size_t i = 0; i < hits; ++i) {
       const std::size_t q = hits_[i].query;
@@ -97,27 +114,37 @@ class Pass {
 
   void pick(std::size_t q, std::size_t first, std::uint64_t rows) {
     for (; rows; rows &= rows - 1) {
-      const std::size_t row = first + static_cast<std::size_t>(lowest_bit(rows));
-      offer(q, row, kernels_.distance(code(row), queries_.code(q), database_.bytes));
+      const std::size_t at = first + static_cast<std::size_t>(lowest_bit(rows));
+      offer(q, at, kernels_.distance(code(at), queries_.code(q), view_->bytes));
     }
   }
 
   void filter(std::size_t q, std::size_t first, std::size_t count) {
     const std::size_t near = kernels_.filter_rows(code(first), count, queries_.code(q),
-                                                  database_.bytes, found_[q].bound(), near_);
+                                                  view_->bytes, found_[q].bound(), near_);
     for (std::size_t i = 0; i < near; ++i) offer(q, first + near_[i].row, near_[i].distance);
   }
 
-  void offer(std::size_t q, std::size_t row, int distance) {
+  void offer(std::size_t q, std::size_t at, int distance) {
+    Neighbours& found = found_[q];
+    if (view_->groups.refs) {
+      if (distance >= found.bound()) return;
+      offer_rows(view_->groups, view_->groups.refs[at], view_->first_row, distance, database_.rows,
+                 k_, found);
+      return;
+    }
+    const std::size_t row = view_->first_row + at;
     // The bound may have tightened since the block was filtered.
-    if (distance < found_[q].bound() && !database_.is_blocked(row)) {
-      found_[q].push(distance, database_.id(row));
+    if (distance < found.bound() && !database_.rows.is_blocked(row)) {
+      found.push(distance, database_.rows.id(row));
     }
   }
 
-  const CodeView& database_;
+  const Database& database_;
   const Queries& queries_;
   const Kernels& kernels_;
+  const std::size_t k_;
+  const CodeView* view_ = nullptr;
   std::vector<Neighbours> found_;
   std::vector<std::uint8_t> limits_;
   std::vector<std::uint8_t> scratch_;
@@ -125,25 +152,34 @@ class Pass {
   Near near_[kRowsPerFilter];
 };
 
-std::size_t rows_per_task(std::size_t rows, std::size_t queries, int threads) {
+struct Task {
+  const CodeView* view;
+  std::size_t begin, end;
+};
+
+std::vector<Task> tasks_of(const std::vector<CodeView>& views, std::size_t queries, int threads) {
   const std::size_t wanted = std::max(kComparisonsPerTask / queries, std::size_t{1});
-  // Four tasks a thread even out threads of different speed; more would only cost.
-  const std::size_t even = rows / (4 * static_cast<std::size_t>(threads)) + 1;
-  const std::size_t size = std::max(wanted, std::min(even, std::size_t{1} << 20));
-  return (size + kRowsPerFilter - 1) / kRowsPerFilter * kRowsPerFilter;
+  std::vector<Task> tasks;
+  for (const CodeView& view : views) {
+    // Four tasks a thread even out threads of different speed; more would only cost.
+    const std::size_t even = view.count / (4 * static_cast<std::size_t>(threads)) + 1;
+    std::size_t step = std::max(wanted, std::min(even, std::size_t{1} << 20));
+    step = (step + kRowsPerFilter - 1) / kRowsPerFilter * kRowsPerFilter;
+    for (std::size_t begin = 0; begin < view.count; begin += step) {
+      tasks.push_back({&view, begin, std::min(view.count, begin + step)});
+    }
+  }
+  return tasks;
 }
 
-void scan_pass(const CodeView& database, const Queries& queries, SearchLimits limits, int threads,
-               const Kernels& kernels, std::vector<Key>* out) {
-  const std::size_t step = rows_per_task(database.count, queries.count, threads);
-  const std::size_t tasks = (database.count + step - 1) / step;
+void scan_pass(const Database& database, const Queries& queries, SearchLimits limits,
+               const int* reach, int threads, const Kernels& kernels, std::vector<Key>* out) {
+  const std::vector<Task> tasks = tasks_of(database.views, queries.count, threads);
   std::vector<std::unique_ptr<Pass>> passes(static_cast<std::size_t>(threads));
-  parallel_for(tasks, threads, [&](std::size_t task, int worker) {
+  parallel_for(tasks.size(), threads, [&](std::size_t task, int worker) {
     auto& pass = passes[static_cast<std::size_t>(worker)];
-    if (!pass) {
-      pass = std::make_unique<Pass>(database, queries, limits, kernels);
-    }
-    pass->scan(task * step, std::min(database.count, (task + 1) * step));
+    if (!pass) pass = std::make_unique<Pass>(database, queries, limits, reach, kernels);
+    pass->scan(*tasks[task].view, tasks[task].begin, tasks[task].end);
   });
   for (std::size_t q = 0; q < queries.count; ++q) {
     Neighbours merged(limits.k, limits.radius, false);
@@ -156,16 +192,20 @@ void scan_pass(const CodeView& database, const Queries& queries, SearchLimits li
 
 }  // namespace
 
-std::vector<std::vector<Key>> scan(const CodeView& database, const std::uint8_t* queries,
-                                   std::size_t query_count, SearchLimits limits, int threads,
+std::vector<std::vector<Key>> scan(const std::vector<CodeView>& views, const RowView& rows,
+                                   const std::uint8_t* queries, std::size_t query_count,
+                                   SearchLimits limits, const int* reach, int threads,
                                    Level level) {
   std::vector<std::vector<Key>> results(query_count);
-  const Kernels kernels = kernels_for(level, database.bytes);
+  if (views.empty()) return results;
+  const Database database{views, rows};
+  const Kernels kernels = kernels_for(level, database.bytes());
+  const auto stride = static_cast<std::size_t>(database.bytes());
   for (std::size_t first = 0; first < query_count; first += kQueriesPerPass) {
     const std::size_t count = std::min(kQueriesPerPass, query_count - first);
-    const Queries pass(queries + first * static_cast<std::size_t>(database.bytes), count,
-                       database.bytes, level);
-    scan_pass(database, pass, limits, threads, kernels, results.data() + first);
+    const Queries pass(queries + first * stride, count, database.bytes(), level);
+    scan_pass(database, pass, limits, reach ? reach + first : nullptr, threads, kernels,
+              results.data() + first);
   }
   return results;
 }

@@ -10,21 +10,33 @@
 
 namespace hashlens {
 
-// Codes of `bytes` bytes each, and what a search has to know of them. Nothing is owned.
+// What is known of the rows of an index: their ids, and which of them a search has to skip.
+struct RowView {
+  const std::int64_t* ids = nullptr;      // null where the id of a row is its number
+  bool ascending = true;                  // whether ids ascend with the rows
+  const std::uint8_t* blocked = nullptr;  // a bit a row, least significant first: 1 = skip
+
+  std::uint64_t id(std::size_t row) const { return ids ? static_cast<std::uint64_t>(ids[row]) : row; }
+  bool is_blocked(std::size_t row) const { return blocked && (blocked[row >> 3] >> (row & 7) & 1); }
+};
+
+// Which rows have a code, where equal codes are stored once. A reference is a row number, or, with
+// kGroupFlag set, the number of a group; the rows of a group ascend.
+struct RowGroups {
+  static constexpr std::uint32_t kGroupFlag = 0x80000000u;
+
+  const std::uint32_t* refs = nullptr;  // of each code; null where code number and row are one
+  const std::uint32_t* starts = nullptr;
+  const std::uint32_t* rows = nullptr;
+};
+
+// Codes of `bytes` bytes each. Nothing is owned.
 struct CodeView {
   const std::uint8_t* codes = nullptr;
   std::size_t count = 0;
   int bytes = 0;
-  const std::int64_t* ids = nullptr;        // id of each row; null where it is the row's number
-  bool ascending = true;                    // whether ids ascend with the rows
-  const std::uint8_t* blocked = nullptr;    // a bit a row, least significant first: 1 = skip
-
-  std::uint64_t id(std::size_t row) const {
-    return ids ? static_cast<std::uint64_t>(ids[row]) : static_cast<std::uint64_t>(row);
-  }
-  bool is_blocked(std::size_t row) const {
-    return blocked && (blocked[row >> 3] >> (row & 7) & 1);
-  }
+  std::size_t first_row = 0;  // the index's number for row 0 of this view
+  RowGroups groups;
 };
 
 struct SearchLimits {
@@ -32,9 +44,32 @@ struct SearchLimits {
   int radius;     // largest distance wanted, in bits
 };
 
-// Returns for each query its neighbours, sorted.
-std::vector<std::vector<Key>> scan(const CodeView& database, const std::uint8_t* queries,
-                                   std::size_t query_count, SearchLimits limits, int threads,
-                                   Level level);
+// Offers the rows of one code to the neighbours of a query.
+inline void offer_rows(const RowGroups& groups, std::uint32_t ref, std::size_t first_row,
+                       int distance, const RowView& rows, std::size_t k, Neighbours& found) {
+  const auto offer = [&](std::size_t row) {
+    // The bound may have tightened since the code was found.
+    if (distance >= found.bound() || rows.is_blocked(row)) return false;
+    found.push(distance, rows.id(row));
+    return true;
+  };
+  if (!(ref & RowGroups::kGroupFlag)) {
+    offer(first_row + ref);
+    return;
+  }
+  const std::uint32_t group = ref & ~RowGroups::kGroupFlag;
+  std::size_t taken = 0;
+  for (std::uint32_t i = groups.starts[group]; i < groups.starts[group + 1]; ++i) {
+    taken += offer(first_row + groups.rows[i]);
+    // A hundred thousand equal codes: the k of lowest id are enough.
+    if (taken >= k && rows.ascending) return;
+  }
+}
+
+// Returns for each query its neighbours among the codes of all views, sorted. `reach`, where not
+// null, is a radius a query that is known to hold all that is wanted.
+std::vector<std::vector<Key>> scan(const std::vector<CodeView>& views, const RowView& rows,
+                                   const std::uint8_t* queries, std::size_t query_count,
+                                   SearchLimits limits, const int* reach, int threads, Level level);
 
 }  // namespace hashlens

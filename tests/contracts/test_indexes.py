@@ -5,9 +5,24 @@ import pytest
 
 from hashlens.codes import hamming_distance
 from hashlens.errors import DataError, ParameterError
-from hashlens.indexes import LinearIndex
+from hashlens.indexes import LinearIndex, MultiIndex
 
-INDEXES = [LinearIndex]
+
+class ManySegments(MultiIndex):
+    """A multi-index that makes segments of a few codes and never leaves its shells."""
+
+    recent_limit = 50
+    budget = float("inf")
+
+
+class GivesUp(MultiIndex):
+    """A multi-index whose queries give up midway and are scanned."""
+
+    recent_limit = 300
+    budget = 0.05
+
+
+INDEXES = [LinearIndex, MultiIndex, ManySegments, GivesUp]
 BITS = [8, 24, 32, 48, 64, 96, 128, 256, 512]
 
 

@@ -1,6 +1,25 @@
 """The compiled kernels: Hamming scan and multi-index search."""
 
 from hashlens.native.kernels import MAX_ID, Found, label_histograms, levels, scan
+from hashlens.native.segments import (
+    MAX_KEY_BITS,
+    SearchCost,
+    Segment,
+    TableArrays,
+    search_multi,
+)
 from hashlens.native.threads import thread_count
 
-__all__ = ["MAX_ID", "Found", "label_histograms", "levels", "scan", "thread_count"]
+__all__ = [
+    "MAX_ID",
+    "MAX_KEY_BITS",
+    "Found",
+    "SearchCost",
+    "Segment",
+    "TableArrays",
+    "label_histograms",
+    "levels",
+    "scan",
+    "search_multi",
+    "thread_count",
+]

@@ -1,0 +1,170 @@
+"""Typed entry points to the compiled multi-index search."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Self, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+import hashlens.native._native as _native
+from hashlens.codes import MAX_BITS, Codes
+from hashlens.native.kernels import Found, Ids
+from hashlens.native.threads import thread_count
+
+Words: TypeAlias = npt.NDArray[np.uint32]
+
+MAX_KEY_BITS = 24
+"""Most bits that the key of a table may have: its offsets take 2**key_bits words."""
+
+
+class TableArrays(NamedTuple):
+    """One table: the distinct codes of a segment, sorted by the bits of one substring.
+
+    Attributes
+    ----------
+    offsets : uint32 array of shape (2**key_bits + 1,)
+        Where the codes of each key begin.
+    codes : uint8 array of shape (unique, bytes)
+    refs : uint32 array of shape (unique,)
+        The row of each code, or, with the highest bit set, the group of its rows.
+    """
+
+    offsets: Words
+    codes: Codes
+    refs: Words
+
+
+class Segment:
+    """An immutable part of a multi-index: all tables over rows first_row..first_row + rows − 1.
+
+    Parameters
+    ----------
+    key_bits : int
+        Bits of the key of each table.
+    first_row, rows : int
+        Which rows of the index the segment covers; some of them may be missing.
+    group_starts, group_rows : uint32 arrays
+        Rows of codes that occur more than once: those of group g are
+        ``group_rows[group_starts[g]:group_starts[g + 1]]``.
+    tables : sequence of TableArrays
+        May lie in a read-only memory map; nothing is copied.
+
+    Raises
+    ------
+    ValueError
+        If following an offset or reference could leave the arrays: a search relies on them.
+    """
+
+    def __init__(
+        self,
+        key_bits: int,
+        first_row: int,
+        rows: int,
+        group_starts: Words,
+        group_rows: Words,
+        tables: Sequence[TableArrays],
+    ) -> None:
+        self.key_bits = key_bits
+        self.first_row = first_row
+        self.rows = rows
+        self.group_starts = group_starts
+        self.group_rows = group_rows
+        self.tables = tuple(tables)
+        self.handle: Any = _native.Segment(
+            key_bits, first_row, rows, group_starts, group_rows, list(tables)
+        )
+
+    @classmethod
+    def build(
+        cls,
+        codes: Codes,
+        tables: int,
+        key_bits: int,
+        *,
+        first_row: int = 0,
+        present: npt.NDArray[np.bool_] | None = None,
+    ) -> Self:
+        """Return the segment of ``codes`` (n, bytes), less the rows that are not ``present``."""
+        rows = None
+        kept = codes
+        if present is not None and not present.all():
+            rows = np.flatnonzero(present).astype(np.uint32)
+            kept = codes[rows]
+        built, starts, grouped = _native.build_tables(kept, rows, tables, key_bits, thread_count())
+        arrays = [TableArrays(*table) for table in built]
+        return cls(key_bits, first_row, len(codes), starts, grouped, arrays)
+
+    def unpack(self) -> tuple[Codes, npt.NDArray[np.bool_]]:
+        """Return the codes (rows, bytes) in the order of rows, and which rows are present."""
+        codes, present = _native.unpack(self.handle)
+        return codes, present.view(np.bool_)
+
+    @property
+    def unique(self) -> int:
+        """How many distinct codes the segment holds."""
+        return len(self.tables[0].refs)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory, or of mapped file, that the arrays take."""
+        groups = self.group_starts.nbytes + self.group_rows.nbytes
+        return groups + sum(array.nbytes for table in self.tables for array in table)
+
+
+class SearchCost(NamedTuple):
+    """What each query of a multi-index search took: arrays of shape (queries,)."""
+
+    probes: Ids
+    """Buckets looked up."""
+    codes: Ids
+    """Distinct codes compared, recent ones aside."""
+    finished: npt.NDArray[np.bool_]
+    """False where the shells gave up and a scan took over."""
+
+
+def search_multi(
+    segments: Sequence[Segment],
+    recent: Codes,
+    rows: int,
+    queries: Codes,
+    k: int | None,
+    *,
+    radius: int = MAX_BITS,
+    ids: Ids | None = None,
+    ascending: bool = True,
+    blocked: npt.NDArray[np.uint8] | None = None,
+    budget: float = 0.5,
+    level: str = "",
+) -> tuple[Found, SearchCost]:
+    """Search segments and the codes behind them; see `hashlens.native.scan`.
+
+    Parameters
+    ----------
+    segments : sequence of Segment
+    recent : uint8 array of shape (r, bytes)
+        Codes of the last r of all rows, which are in no segment.
+    rows : int
+        How many rows the index has.
+    budget : float
+        A query leaves its shells for a scan where they are bound to cost more than this share of
+        the scan. At 0 all queries are scanned.
+    """
+    handles = [segment.handle for segment in segments]
+    reach = min(radius, 8 * recent.shape[1])
+    found, costs = _native.search_multi(
+        handles,
+        recent,
+        rows,
+        queries,
+        k,
+        reach,
+        ids,
+        ascending,
+        blocked,
+        budget,
+        thread_count(),
+        level,
+    )
+    return found, SearchCost(costs[:, 0], costs[:, 1], costs[:, 2].astype(np.bool_))

@@ -1,0 +1,203 @@
+#include "shells.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace hashlens {
+namespace {
+
+// Costs in nanoseconds, as measured on a server of 2021. Only their ratios matter, and only for
+// when a query gives up its shells: results do not depend on them.
+constexpr double kProbeCost = 4;       // look up the bounds of a bucket
+constexpr double kRangeCost = 12;      // go to the codes of a bucket that is not empty
+constexpr double kRowCostPerByte = 0.03;
+constexpr double kLookUpCost = 150;    // find one code in the sorted codes of a large bucket
+// Shells cheaper than this share of the allowance are searched even if later ones look hopeless:
+// they may bring the k-th distance down.
+constexpr double kCheapShare = 0.05;
+
+constexpr std::size_t kProbesAhead = 64;  // hide the latency of memory behind so many look-ups
+constexpr std::size_t kRangesAhead = 6;
+constexpr std::size_t kRowsPerFilter = 512;
+
+HASHLENS_INLINE void prefetch(const void* at) {
+#if defined(__GNUC__) || defined(__clang__)
+  __builtin_prefetch(at);
+#else
+  static_cast<void>(at);
+#endif
+}
+
+// Returns the number of ways to choose `k` of `n`.
+double choose(int n, int k) {
+  double ways = 1;
+  for (int i = 1; i <= k; ++i) ways = ways * (n - k + i) / i;
+  return ways;
+}
+
+// Returns the next larger number with as many set bits (Gosper's hack); `mask` is not 0.
+std::uint64_t next_mask(std::uint64_t mask) {
+  const std::uint64_t lowest = mask & (~mask + 1);
+  const std::uint64_t ripple = mask + lowest;
+  return ripple | ((mask ^ ripple) >> 2) / lowest;
+}
+
+}  // namespace
+
+ShellSearch::ShellSearch(const RowView& rows, SearchLimits limits, Level level, int bytes)
+    : rows_(rows), limits_(limits), kernels_(kernels_for(level, bytes)),
+      row_cost_(kRowCostPerByte * bytes) {}
+
+// After shell `radius` of tables 0..t, a code that was not seen is at least radius + 1 bits away
+// in t + 1 substrings and radius bits in the others: at least m · radius + t + 1 in all. So all
+// codes up to m · radius + t are known, ties among them, and once the k-th lies there it is final.
+bool ShellSearch::search(const Segment& segment, const std::uint8_t* query, double allowance,
+                         Neighbours& found, ShellCost& cost) {
+  segment_ = &segment;
+  query_ = query;
+  seen_within_ = -1;
+  const auto tables = segment.tables.size();
+  keys_.resize(tables);
+  for (std::size_t t = 0; t < tables; ++t) {
+    keys_[t] = key_of(query, segment.bytes, segment.key_start(t), segment.key_bits);
+  }
+  if (look_up_ball(found, cost)) return true;
+  double spent = 0;
+  for (int radius = 0; radius <= segment.key_bits; ++radius) {
+    for (std::size_t t = 0; t < tables; ++t) {
+      const double probes = choose(segment.key_bits, radius) * kProbeCost;
+      if (spent + probes > allowance) return false;
+      const double ahead = probes_until(found.bound() - 1, radius, t) * kProbeCost;
+      if (probes > kCheapShare * allowance && spent + ahead > allowance) return false;
+      probe(t, radius);
+      const double compares = static_cast<double>(in_ranges_) * row_cost_ +
+                              static_cast<double>(ranges_.size()) * kRangeCost;
+      cost.probes += static_cast<std::uint64_t>(probes / kProbeCost);
+      spent += probes + compares;
+      if (spent > allowance) return false;
+      cost.codes += in_ranges_;
+      compare(t, radius, found);
+      const int certain = static_cast<int>(tables) * radius + static_cast<int>(t);
+      if (found.bound() - 1 <= certain) return true;
+    }
+  }
+  return true;
+}
+
+// Returns how many probes it takes from table `table` of shell `radius` on until all codes within
+// `reach` bits are certain to be known.
+double ShellSearch::probes_until(int reach, int radius, std::size_t table) const {
+  const int tables = static_cast<int>(segment_->tables.size());
+  double probes = 0;
+  int at = tables * radius + static_cast<int>(table);
+  for (; at <= reach && at / tables <= segment_->key_bits; ++at) {
+    probes += choose(segment_->key_bits, at / tables);
+  }
+  return probes;
+}
+
+// Learned codes clump: a bucket may hold a hundred thousand codes around the query, while its
+// nearest differ from it in no bit or in one. Then finding these few codes in the sorted table is
+// much cheaper than the first shell. Returns whether that settled the query.
+bool ShellSearch::look_up_ball(Neighbours& found, ShellCost& cost) {
+  const int bits = 8 * segment_->bytes;
+  double first_shell = 0;
+  for (std::size_t t = 0; t < segment_->tables.size(); ++t) {
+    const std::uint32_t* offsets = segment_->tables[t].offsets + keys_[t];
+    first_shell += (offsets[1] - offsets[0]) * row_cost_;
+  }
+  if (first_shell < 2 * kLookUpCost) return false;
+  std::uint8_t code[kMaxBytes];
+  std::memcpy(code, query_, static_cast<std::size_t>(segment_->bytes));
+  ++cost.probes;
+  look_up(code, 0, found);
+  seen_within_ = 0;
+  if (found.bound() - 1 <= 0) return true;
+  if (first_shell < bits * kLookUpCost) return false;
+  for (int bit = 0; bit < bits; ++bit) {
+    code[bit / 8] ^= static_cast<std::uint8_t>(128 >> (bit % 8));
+    look_up(code, 1, found);
+    code[bit / 8] ^= static_cast<std::uint8_t>(128 >> (bit % 8));
+  }
+  cost.probes += static_cast<std::uint64_t>(bits);
+  seen_within_ = 1;
+  return found.bound() - 1 <= 1;
+}
+
+void ShellSearch::look_up(const std::uint8_t* code, int distance, Neighbours& found) {
+  if (distance >= found.bound()) return;
+  const Table& table = segment_->tables[0];
+  const auto stride = static_cast<std::size_t>(segment_->bytes);
+  const std::uint32_t key = key_of(code, segment_->bytes, 0, segment_->key_bits);
+  std::uint32_t low = table.offsets[key];
+  std::uint32_t high = table.offsets[key + 1];
+  while (low < high) {
+    const std::uint32_t middle = low + (high - low) / 2;
+    const int order = std::memcmp(table.codes + middle * stride, code, stride);
+    if (order == 0) return offer(table.refs[middle], distance, found);
+    if (order < 0) low = middle + 1;
+    else high = middle;
+  }
+}
+
+// Collects the buckets of `table` whose keys differ from the query's in exactly `radius` bits.
+void ShellSearch::probe(std::size_t table, int radius) {
+  const std::uint32_t* offsets = segment_->tables[table].offsets;
+  const std::uint64_t end = std::uint64_t{1} << segment_->key_bits;
+  ranges_.clear();
+  in_ranges_ = 0;
+  std::uint64_t mask = (std::uint64_t{1} << radius) - 1;
+  std::uint32_t ahead[kProbesAhead];
+  for (bool more = mask < end; more;) {
+    std::size_t count = 0;
+    while (more && count < kProbesAhead) {
+      ahead[count] = keys_[table] ^ static_cast<std::uint32_t>(mask);
+      prefetch(offsets + ahead[count++]);
+      more = radius > 0 && (mask = next_mask(mask)) < end;
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      const Range range{offsets[ahead[i]], offsets[ahead[i] + 1]};
+      if (range.begin == range.end) continue;
+      ranges_.push_back(range);
+      in_ranges_ += range.end - range.begin;
+    }
+  }
+}
+
+// Compares the query with the codes of the collected buckets.
+void ShellSearch::compare(std::size_t table_number, int radius, Neighbours& found) {
+  const Table& table = segment_->tables[table_number];
+  const auto stride = static_cast<std::size_t>(segment_->bytes);
+  Near near[kRowsPerFilter];
+  for (std::size_t i = 0; i < ranges_.size(); ++i) {
+    if (i + kRangesAhead < ranges_.size()) {
+      prefetch(table.codes + ranges_[i + kRangesAhead].begin * stride);
+    }
+    for (std::size_t at = ranges_[i].begin; at < ranges_[i].end; at += kRowsPerFilter) {
+      const std::size_t count = std::min<std::size_t>(kRowsPerFilter, ranges_[i].end - at);
+      const std::size_t hits = kernels_.filter_rows(table.codes + at * stride, count, query_,
+                                                    segment_->bytes, found.bound(), near);
+      for (std::size_t h = 0; h < hits; ++h) {
+        const std::size_t row = at + near[h].row;
+        if (near[h].distance <= seen_within_ || near[h].distance >= found.bound()) continue;
+        if (!is_first(table_number, radius, table.codes + row * stride)) continue;
+        offer(table.refs[row], near[h].distance, found);
+      }
+    }
+  }
+}
+
+// Whether no earlier shell, and no earlier table of this one, has met the code. This needs no
+// memory of what was seen: the distances of the substrings tell.
+bool ShellSearch::is_first(std::size_t table, int radius, const std::uint8_t* code) const {
+  for (std::size_t t = 0; t < segment_->tables.size(); ++t) {
+    if (t == table) continue;
+    const std::uint32_t key =
+        key_of(code, segment_->bytes, segment_->key_start(t), segment_->key_bits);
+    const int apart = PortablePopcount::count(key ^ keys_[t]);
+    if (t < table ? apart <= radius : apart < radius) return false;
+  }
+  return true;
+}
+
+}  // namespace hashlens

@@ -1,0 +1,53 @@
+// The growing shells of one query in one segment.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "multi_index.hpp"
+
+namespace hashlens {
+
+// Searches one segment at a time; keeps its buffers between queries.
+class ShellSearch {
+ public:
+  ShellSearch(const RowView& rows, SearchLimits limits, Level level, int bytes);
+
+  // Offers to `found` all codes of the segment that can be among the neighbours, or returns false
+  // where that is bound to cost more than `allowance`; then `found` holds only some of them.
+  bool search(const Segment& segment, const std::uint8_t* query, double allowance,
+              Neighbours& found, ShellCost& cost);
+
+  // The cost of comparing a query with so many codes, in the unit of `allowance`.
+  double scan_cost(std::size_t codes) const { return static_cast<double>(codes) * row_cost_; }
+
+ private:
+  struct Range {
+    std::uint32_t begin, end;
+  };
+
+  bool look_up_ball(Neighbours& found, ShellCost& cost);
+  void look_up(const std::uint8_t* code, int distance, Neighbours& found);
+  void probe(std::size_t table, int radius);
+  void compare(std::size_t table, int radius, Neighbours& found);
+  bool is_first(std::size_t table, int radius, const std::uint8_t* code) const;
+  double probes_until(int reach, int radius, std::size_t table) const;
+  void offer(std::uint32_t ref, int distance, Neighbours& found) {
+    offer_rows(segment_->groups, ref, segment_->first_row, distance, rows_, limits_.k, found);
+  }
+
+  const RowView& rows_;
+  SearchLimits limits_;
+  Kernels kernels_;
+  double row_cost_;
+
+  const Segment* segment_ = nullptr;
+  const std::uint8_t* query_ = nullptr;
+  int seen_within_ = -1;  // codes up to this distance were offered before the shells began
+  std::vector<std::uint32_t> keys_;  // the query's key in each table
+  std::vector<Range> ranges_;        // the buckets of the shell at hand
+  std::uint64_t in_ranges_ = 0;      // the codes in them
+};
+
+}  // namespace hashlens

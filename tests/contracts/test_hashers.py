@@ -20,7 +20,10 @@ DIMENSIONS = 48
 CLASSES = 5
 BITS = 16
 
-SMALL: dict[str, dict[str, Any]] = {}
+SMALL: dict[str, dict[str, Any]] = {
+    "splh": {"labelled": 100},
+    "bre": {"samples": 120, "anchors": 5, "sweeps": 2},
+}
 """Parameters that keep a fit on the small data under about a second."""
 
 NEEDS_BITS_DIMENSIONS = {"pcah", "pca-rr", "itq", "kmh"}

@@ -1,0 +1,128 @@
+"""How far codes move, and how much retrieval suffers, when a query's looks change.
+
+The paper states that its codes react to meaning and hardly to small changes of colour and texture.
+Here that is a number: the Hamming distance between the codes of an image and of its changed self,
+beside the distances to other images of its class and of other classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from hashlens.benchmark.features import Labels, Vectors
+from hashlens.benchmark.perturbations import PERTURBATIONS, Perturbation
+from hashlens.codes import Codes, hamming_distance
+from hashlens.evaluation import evaluate_codes
+from hashlens.hashers import Hasher
+
+Describe = Callable[[Sequence[Image.Image]], Vectors]
+"""From RGB images to descriptors, float32 of shape (n, D)."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A fitted hasher and the database that it is searched in.
+
+    Attributes
+    ----------
+    hasher : Hasher
+    codes : uint8 array of shape (items, bytes)
+    labels : int64 array of shape (items,)
+    """
+
+    hasher: Hasher
+    codes: Codes
+    labels: Labels
+
+
+def measure_invariance(
+    images: Sequence[Image.Image],
+    labels: Labels,
+    describe: Describe,
+    references: Mapping[str, Reference],
+    perturbations: Sequence[Perturbation] = PERTURBATIONS,
+    seed: int = 0,
+    listen: Callable[[str], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Return, for each hasher, change and grade, how codes and retrieval react.
+
+    Parameters
+    ----------
+    images : sequence of RGB images
+        Queries; none of them is in the database.
+    labels : int64 array of shape (n,)
+    describe : callable
+        Images to the descriptors that the hashers were fitted on.
+    references : mapping
+        Hashers by the name that rows call them.
+    perturbations : sequence of Perturbation
+    seed : int
+        Of noise and of the places of crops.
+    listen : callable, optional
+        Told what is being done.
+
+    Returns
+    -------
+    list of dict
+        ``method``, ``bits``, ``change``, ``grade``, ``distance`` (mean share of bits that flip),
+        ``top5``, ``top5_low``, ``top5_high``. The change "none" has the shares of bits in which
+        an image differs from others of its class and of other classes, ``distance_same_class``
+        and ``distance_other_class``: what a distance must be compared with.
+    """
+    tell = listen or (lambda _: None)
+    tell("none")
+    vectors = describe(images)
+    before = {name: ref.hasher.transform(vectors) for name, ref in references.items()}
+    rows = []
+    for name, reference in references.items():
+        row = _row(name, reference, before[name], before[name], labels)
+        same, other = _distances_between(before[name], labels, reference.hasher.bits)
+        rows.append(
+            {**row, "change": "none", "grade": None,
+             "distance_same_class": same, "distance_other_class": other}
+        )  # fmt: skip
+    for change in perturbations:
+        for grade in change.grades:
+            tell(f"{change.name} {grade}")
+            rng = np.random.default_rng(seed)
+            vectors = describe([change.apply(image, grade, rng) for image in images])
+            for name, reference in references.items():
+                after = reference.hasher.transform(vectors)
+                row = _row(name, reference, before[name], after, labels)
+                rows.append({**row, "change": change.name, "grade": grade})
+    return rows
+
+
+def _row(
+    name: str, reference: Reference, before: Codes, after: Codes, labels: Labels
+) -> dict[str, Any]:
+    bits = reference.hasher.bits
+    found = evaluate_codes(after, labels, reference.codes, reference.labels, bits).precision
+    return {
+        "method": name,
+        "bits": bits,
+        "distance": float(hamming_distance(before, after).mean() / bits),
+        "top5": found.expected,
+        "top5_low": found.low,
+        "top5_high": found.high,
+    }
+
+
+def _distances_between(
+    codes: Codes, labels: npt.NDArray[np.int64], bits: int
+) -> tuple[float, float]:
+    """Return the mean share of differing bits between images of one class and of two classes."""
+    distances = hamming_distance(codes[:, None], codes[None]) / bits
+    pairs = np.triu(np.ones(distances.shape, dtype=bool), k=1)
+    alike = labels[:, None] == labels
+    same, other = distances[pairs & alike], distances[pairs & ~alike]
+    return (
+        float(same.mean()) if len(same) else float("nan"),
+        float(other.mean()) if len(other) else float("nan"),
+    )

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+import os
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from hashlens.codes import Codes, bytes_per_code, check_codes
-from hashlens.errors import ParameterError
+from hashlens.errors import FormatError, ParameterError
 from hashlens.indexes.base import Index, SearchResult, check_k, check_radius
 from hashlens.indexes.filters import blocked_rows
+from hashlens.indexes.index_file import damaged
+from hashlens.indexes.multi_file import SavedMultiIndex, load_multi_index, save_multi_index
 from hashlens.indexes.row_ids import RowIds
 from hashlens.native import MAX_KEY_BITS, SearchCost, Segment, search_multi
 
@@ -138,6 +141,52 @@ class MultiIndex(Index):
         reach = check_radius(radius, self.bits, "MultiIndex.search_radius")
         return self._search(queries, None, reach, allow, deny)
 
+    def merge(self) -> None:
+        """Put all codes into one segment: the best state for searching and saving."""
+        if len(self._recent) or len(self._segments) > 1:
+            codes, present = self._all_codes(), self._present(0)
+            self._segments = [self._build(codes, 0, present)] if len(codes) else []
+            self._recent = self._recent[:0].copy()
+
+    def save(self, path: str | os.PathLike[str], *, source: str = "") -> None:
+        """Write the index to one file, from which `load` maps it into memory.
+
+        Parameters
+        ----------
+        path : path of the file, replaced if it exists
+        source : str
+            Says which codes the index was built from; `load` refuses a file of another source.
+        """
+        self.merge()
+        ids = self._ids
+        saved = SavedMultiIndex(
+            self.bits, ids.rows, ids.next_id, source, self._segments, ids.array, ids.blocked
+        )
+        save_multi_index(path, saved)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, source: str = "") -> Self:
+        """Return the index that `save` wrote, mapped into memory and verified.
+
+        Raises
+        ------
+        FormatError
+            If the file is damaged, of a newer version, or was built from another ``source``.
+        """
+        saved = load_multi_index(path)
+        if saved.source != source:
+            raise FormatError(
+                f"The index file {os.fspath(path)!r} was built from {saved.source!r}, not from "
+                f"{source!r}. Delete it; it is built anew from the codes."
+            )
+        index = cls(saved.bits)
+        index._segments = saved.segments
+        try:
+            index._ids = RowIds.restore(saved.rows, saved.next_id, saved.ids, saved.blocked)
+        except ValueError as error:
+            raise damaged(path, str(error)) from error
+        return index
+
     def scan(
         self,
         queries: Codes,
@@ -201,9 +250,13 @@ class MultiIndex(Index):
         tables, key_bits = table_layout(self.bits, len(codes), self.tables)
         return Segment.build(codes, tables, key_bits, first_row=first_row, present=present)
 
+    def _all_codes(self) -> Codes:
+        """Return the codes of all rows; those of rows that were removed may be zeros."""
+        return np.concatenate([*(part.unpack()[0] for part in self._segments), self._recent])
+
     def _compact(self) -> None:
         """Build the index anew without the removed rows."""
-        codes = np.concatenate([*(part.unpack()[0] for part in self._segments), self._recent])
+        codes = self._all_codes()
         kept = RowIds()
         kept.extend(self._ids.live_ids())
         kept.next_id = self._ids.next_id
@@ -218,8 +271,9 @@ def table_layout(bits: int, rows: int, tables: int | None = None) -> tuple[int, 
     """Return the number of tables and the bits of their keys for so many codes.
 
     A key of log2(rows) bits makes buckets of about one code where codes are uniform, which is the
-    paper's choice of m; the bits of the code beyond m keys are not part of any key.
+    paper's choice of m, here rounded up: learned codes fill few of the buckets, and more tables
+    certify a distance with fewer probes. Bits beyond m keys are not part of any key.
     """
     spread = min(max(math.log2(max(rows, 2)), 8.0), MAX_KEY_BITS)
-    count = tables or min(max(round(bits / spread), 1), _MAX_TABLES)
+    count = tables or min(max(math.ceil(bits / spread), 1), _MAX_TABLES)
     return count, min(bits // count, math.ceil(spread), MAX_KEY_BITS)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from hashlens.codes import Codes, check_codes
 from hashlens.errors import DataError
-from hashlens.indexes.base import check_radius
+from hashlens.indexes.base import Index, check_radius
 from hashlens.indexes.linear import LinearIndex
+from hashlens.indexes.multi_index import MultiIndex
 
-_QUERIES_AT_ONCE = 1024
+Rows = npt.NDArray[np.int64]
+Columns: TypeAlias = tuple[Rows, Rows, npt.NDArray[np.int32]]
+
+_QUERIES_AT_ONCE = 4096
+_WORTH_AN_INDEX = 4096
+_MAX_TABLES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,11 @@ def pairs_within(codes: Codes, radius: int) -> Pairs:
     Pairs
         A group of g equal codes alone makes g (g − 1) / 2 pairs.
 
+    Notes
+    -----
+    Each distinct code is looked up in a `MultiIndex` of all, so time grows with the number of
+    codes and of pairs found, not with the square of the number of codes.
+
     Raises
     ------
     DataError
@@ -68,24 +81,58 @@ def pairs_within(codes: Codes, radius: int) -> Pairs:
     bits = 8 * array.shape[1]
     array = check_codes(array, bits, "pairs_within")
     reach = check_radius(radius, bits, "pairs_within")
-    index = LinearIndex.from_codes(array)
-    parts = [
-        _later_rows(index, array, start, reach) for start in range(0, len(array), _QUERIES_AT_ONCE)
-    ]
-    if not parts:
-        empty = np.empty(0, dtype=np.int64)
-        return Pairs(empty, empty, np.empty(0, dtype=np.int32))
-    return Pairs(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    distinct = _Distinct(array)
+    parts = [distinct.equal_pairs()]
+    parts += [distinct.pairs_of(*found) for found in _near_codes(distinct.codes, bits, reach)]
+    first, second, distances = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    order = np.argsort(first * len(array) + second)
+    return Pairs(first[order], second[order], distances[order])
 
 
-def _later_rows(
-    index: LinearIndex, codes: Codes, start: int, radius: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int32]]:
-    """Return the pairs whose first row is one of the ``_QUERIES_AT_ONCE`` from ``start``."""
-    queries = codes[start : start + _QUERIES_AT_ONCE]
-    result = index.search_radius(queries, radius)
-    first = np.broadcast_to(np.arange(start, start + len(queries))[:, None], result.ids.shape)
-    later = result.ids > first
-    first, second, distances = first[later], result.ids[later], result.distances[later]
-    order = np.lexsort((second, first))
-    return first[order], second[order], distances[order]
+class _Distinct:
+    """The distinct codes of an array, and the rows that have each of them."""
+
+    def __init__(self, codes: Codes) -> None:
+        rows = np.ascontiguousarray(codes).view(np.dtype((np.void, codes.shape[1])))[:, 0]
+        _, first, inverse = np.unique(rows, return_index=True, return_inverse=True)
+        self.codes = codes[first]
+        self._rows = np.argsort(inverse, kind="stable")
+        self._counts = np.bincount(inverse, minlength=len(first))
+        self._starts = np.cumsum(self._counts) - self._counts
+
+    def equal_pairs(self) -> Columns:
+        """Return the pairs of rows with equal codes."""
+        # The p-th row of a group makes a pair with each of the p rows before it.
+        place = np.arange(len(self._rows)) - np.repeat(self._starts, self._counts)
+        second = np.repeat(np.arange(len(self._rows)), place)
+        number = np.arange(len(second)) - np.repeat(np.cumsum(place) - place, place)
+        first = second - place[second] + number
+        distances = np.zeros(len(second), dtype=np.int32)
+        return self._rows[first], self._rows[second], distances
+
+    def pairs_of(self, a: Rows, b: Rows, distances: npt.NDArray[np.int32]) -> Columns:
+        """Return the pairs of rows, smaller first, of pairs (a, b) of distinct codes."""
+        sizes = self._counts[a] * self._counts[b]
+        pair = np.repeat(np.arange(len(a)), sizes)
+        number = np.arange(len(pair)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        widths = self._counts[b][pair]
+        rows_a = self._rows[self._starts[a][pair] + number // widths]
+        rows_b = self._rows[self._starts[b][pair] + number % widths]
+        return np.minimum(rows_a, rows_b), np.maximum(rows_a, rows_b), distances[pair]
+
+
+def _near_codes(codes: Codes, bits: int, radius: int) -> Iterator[Columns]:
+    """Yield the pairs of rows of distinct ``codes`` that lie within the radius."""
+    index: Index
+    if len(codes) < _WORTH_AN_INDEX:
+        index = LinearIndex.from_codes(codes)
+    else:
+        # With radius + 1 substrings near codes agree in one of them: a single look-up a table.
+        index = MultiIndex(bits, tables=min(radius + 1, _MAX_TABLES, bits // 8))
+        index.add(codes)
+    for start in range(0, len(codes), _QUERIES_AT_ONCE):
+        queries = codes[start : start + _QUERIES_AT_ONCE]
+        result = index.search_radius(queries, radius)
+        first = np.broadcast_to(np.arange(start, start + len(queries))[:, None], result.ids.shape)
+        later = result.ids > first
+        yield first[later], result.ids[later], result.distances[later]

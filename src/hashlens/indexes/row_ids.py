@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 import numpy.typing as npt
 
@@ -11,6 +13,7 @@ from hashlens.native import MAX_ID
 Ids = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Bits = npt.NDArray[np.uint8]
 
 
 class RowIds:
@@ -31,7 +34,31 @@ class RowIds:
         self._removed: Mask | None = None
         self._removed_count = 0
         self._order: Rows | None = None
-        self._blocked: npt.NDArray[np.uint8] | None = None
+        self._blocked: Bits | None = None
+
+    @classmethod
+    def restore(cls, rows: int, next_id: int, ids: Ids | None, blocked: Bits | None) -> Self:
+        """Return the ids of an index that was saved.
+
+        Raises
+        ------
+        ValueError
+            If an id is out of range or belongs to two rows.
+        """
+        restored = cls(rows)
+        restored.next_id = max(next_id, rows if ids is None else 0)
+        if blocked is not None:
+            removed = np.unpackbits(blocked, count=rows, bitorder="little").astype(np.bool_)
+            restored._removed = removed
+            restored._removed_count = int(removed.sum())
+        if ids is not None and rows:
+            restored._ids = ids
+            restored.ascending = _ascends(ids)
+            if ids.min() < 0 or ids.max() > MAX_ID or ids.max() >= restored.next_id:
+                raise ValueError("an id is out of range")
+            if len(np.unique(restored.live_ids())) < len(restored):
+                raise ValueError("two rows have one id")
+        return restored
 
     def __len__(self) -> int:
         """Return how many rows are not removed."""
@@ -43,7 +70,7 @@ class RowIds:
         return self._ids
 
     @property
-    def blocked(self) -> npt.NDArray[np.uint8] | None:
+    def blocked(self) -> Bits | None:
         """A bit a row, least significant first, 1 = removed; None where no row is."""
         if self._removed is None or not self._removed_count:
             return None

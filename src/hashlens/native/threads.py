@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 
 from hashlens.errors import ParameterError
 
@@ -32,6 +33,7 @@ def thread_count() -> int:
     return count
 
 
+@cache  # asking the system takes as long as a small search
 def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

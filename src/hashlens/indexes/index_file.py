@@ -1,0 +1,169 @@
+"""Arrays in one checksummed file that is mapped into memory, never parsed.
+
+Layout: the magic bytes, the length and CRC-32 of a header (two little-endian uint32), the header,
+then the arrays, each from a multiple of 64 bytes on. The header is JSON: the format version, what
+the caller wants to say of the arrays, and name, dtype, shape, offset and CRC-32 of each array.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import struct
+import tempfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hashlens.errors import FormatError
+
+MAGIC = b"HLINDEX\n"
+VERSION = 1
+_ALIGNMENT = 64
+_MAX_HEADER = 1 << 20
+_DTYPES = {"uint8": np.uint8, "uint32": np.uint32, "int64": np.int64}
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+def write_index_file(
+    path: str | os.PathLike[str], about: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]
+) -> None:
+    """Write ``arrays`` and what is said ``about`` them; a reader sees the old file or the new one.
+
+    Parameters
+    ----------
+    path : path of the file, replaced if it exists
+    about : values that JSON can hold
+    arrays : arrays of dtype uint8, uint32 or int64, by name
+    """
+    target = Path(path)
+    plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    header = _header(about, plain)
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=target.name, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(MAGIC + struct.pack("<II", len(header), zlib.crc32(header)) + header)
+            for array in plain.values():
+                file.write(b"\0" * (-file.tell() % _ALIGNMENT))
+                file.write(array.data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def read_index_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Arrays]:
+    """Map a file that `write_index_file` wrote; return what is said about the arrays, and them.
+
+    Every checksum is verified, which reads the file once; the arrays are read-only views of it.
+
+    Raises
+    ------
+    FormatError
+        If the file is damaged, cut short, foreign, or of a newer version. Delete it to have the
+        index built anew.
+    """
+    try:
+        size = os.path.getsize(path)
+        data = np.memmap(path, dtype=np.uint8, mode="r") if size else np.empty(0, np.uint8)
+    except OSError as error:
+        raise FormatError(f"The index file {os.fspath(path)!r} can't be read: {error}.") from error
+    header = _read_header(path, data)
+    arrays: Arrays = {}
+    for entry in _list(path, header.get("arrays")):
+        name, array = _read_array(path, data, entry)
+        arrays[name] = array
+    about = header.get("about")
+    if not isinstance(about, dict):
+        raise damaged(path, "its header says nothing about the arrays")
+    return about, arrays
+
+
+def damaged(path: str | os.PathLike[str], what: str) -> FormatError:
+    """Return the error for a file in which something is wrong."""
+    return FormatError(
+        f"The index file {os.fspath(path)!r} is damaged: {what}. "
+        "Delete it; it is built anew from the codes."
+    )
+
+
+def _header(about: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    """Return the header, padded so that the arrays' offsets do not depend on its exact length."""
+    entries = []
+    offset = 0
+    for name, array in arrays.items():
+        entries.append(
+            {
+                "name": name,
+                "dtype": str(array.dtype),
+                "shape": list(array.shape),
+                "offset": offset,
+                "crc32": zlib.crc32(array.data),
+            }
+        )
+        offset += array.nbytes + -array.nbytes % _ALIGNMENT
+    document = json.dumps({"version": VERSION, "about": dict(about), "arrays": entries})
+    text = document.encode()
+    start = len(MAGIC) + 8
+    return text + b" " * (-(start + len(text)) % _ALIGNMENT)
+
+
+def _read_header(path: str | os.PathLike[str], data: npt.NDArray[np.uint8]) -> dict[str, Any]:
+    start = len(MAGIC) + 8
+    if data[: len(MAGIC)].tobytes() != MAGIC:
+        raise FormatError(f"The file {os.fspath(path)!r} is no hashlens index.")
+    if len(data) < start:
+        raise damaged(path, "it ends within its first bytes")
+    length, checksum = struct.unpack("<II", data[len(MAGIC) : start].tobytes())
+    if length > min(_MAX_HEADER, len(data) - start):
+        raise damaged(path, "it is shorter than its header")
+    text = data[start : start + length].tobytes()
+    if zlib.crc32(text) != checksum:
+        raise damaged(path, "the checksum of its header does not match")
+    try:
+        header = json.loads(text)
+    except ValueError as error:
+        raise damaged(path, f"its header is no JSON: {error}") from error
+    version = header.get("version") if isinstance(header, dict) else None
+    if version != VERSION:
+        raise FormatError(
+            f"The index file {os.fspath(path)!r} has the format version {version!r}; this hashlens "
+            f"reads version {VERSION}. Delete the file to have the index built anew."
+        )
+    header["start"] = start + length
+    for entry in _list(path, header.get("arrays")):
+        if isinstance(entry, dict) and isinstance(entry.get("offset"), int):
+            entry["offset"] += header["start"]
+    return dict(header)
+
+
+def _read_array(
+    path: str | os.PathLike[str], data: npt.NDArray[np.uint8], entry: Any
+) -> tuple[str, npt.NDArray[Any]]:
+    try:
+        name, shape, offset = str(entry["name"]), [int(x) for x in entry["shape"]], entry["offset"]
+        dtype, checksum = np.dtype(_DTYPES[entry["dtype"]]), int(entry["crc32"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(path, f"the entry of an array in its header is wrong: {error!r}") from error
+    size = math.prod(shape) * dtype.itemsize
+    fits = isinstance(offset, int) and offset >= 0 and offset % _ALIGNMENT == 0
+    if not fits or min(shape, default=0) < 0 or offset + size > len(data):
+        raise damaged(path, f"the array {name!r} lies beyond its end")
+    part = data[offset : offset + size]
+    if zlib.crc32(part.data) != checksum:
+        raise damaged(path, f"the checksum of the array {name!r} does not match")
+    return name, part.view(dtype).reshape(shape).view(np.ndarray)
+
+
+def _list(path: str | os.PathLike[str], value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise damaged(path, "its header lists no arrays")
+    return value

@@ -5,7 +5,7 @@ import pytest
 
 from hashlens.codes import hamming_distance
 from hashlens.errors import DataError, ParameterError
-from hashlens.indexes import LinearIndex, MultiIndex
+from hashlens.indexes import AutoIndex, LinearIndex, MultiIndex
 
 
 class ManySegments(MultiIndex):
@@ -22,7 +22,18 @@ class GivesUp(MultiIndex):
     budget = 0.05
 
 
-INDEXES = [LinearIndex, MultiIndex, ManySegments, GivesUp]
+class BuiltEarly(AutoIndex):
+    """An index that plans, and has a multi-index to choose from the second code on."""
+
+    def __init__(self, bits):
+        super().__init__(bits, background=False)
+
+    def add(self, codes, ids=None):
+        super().add(codes, ids)
+        self.build()
+
+
+INDEXES = [LinearIndex, MultiIndex, ManySegments, GivesUp, AutoIndex, BuiltEarly]
 BITS = [8, 24, 32, 48, 64, 96, 128, 256, 512]
 
 

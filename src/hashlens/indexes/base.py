@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,6 +93,23 @@ class Index(ABC):
     @abstractmethod
     def __len__(self) -> int:
         """Return how many codes the index holds."""
+
+
+def concatenate(results: Sequence[SearchResult]) -> SearchResult:
+    """Return the results of parts of a batch as one; narrower parts are padded with −1."""
+    if len(results) == 1:
+        return results[0]
+    width = max(result.ids.shape[1] for result in results)
+    pads = [((0, 0), (0, width - result.ids.shape[1])) for result in results]
+    return SearchResult(
+        np.concatenate(
+            [np.pad(r.ids, p, constant_values=-1) for r, p in zip(results, pads, strict=True)]
+        ),
+        np.concatenate(
+            [np.pad(r.distances, p, constant_values=-1) for r, p in zip(results, pads, strict=True)]
+        ),
+        np.concatenate([r.counts for r in results]),
+    )
 
 
 def check_k(k: int, caller: str) -> int:

@@ -75,6 +75,14 @@ class LinearIndex(Index):
         """Codes of all rows, removed ones among them: uint8 (rows, bits / 8)."""
         return self._buffer[: self._ids.rows]
 
+    def snapshot(self) -> tuple[Codes, RowIds]:
+        """Return the codes of all rows and their ids; later changes of the index leave both be."""
+        return self.codes, self._ids.copy()
+
+    def check_new_ids(self, ids: npt.ArrayLike | None, count: int) -> npt.NDArray[np.int64]:
+        """Return the ids that `add` would give to ``count`` codes."""
+        return self._ids.check_new(ids, count, "LinearIndex.add")
+
     def add(self, codes: Codes, ids: npt.ArrayLike | None = None) -> None:
         """Add codes (n, bits / 8); ids default to the numbers that follow the largest so far."""
         new = check_codes(codes, self.bits, "LinearIndex.add")

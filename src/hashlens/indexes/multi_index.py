@@ -87,6 +87,16 @@ class MultiIndex(Index):
         self.last_cost: SearchCost | None = None
         """What the queries of the last search took."""
 
+    @classmethod
+    def from_rows(cls, codes: Codes, ids: RowIds, *, tables: int | None = None) -> Self:
+        """Return an index over the rows of another: their codes, and ids that it may keep."""
+        index = cls(8 * codes.shape[1], tables=tables)
+        index._ids = ids
+        index._recent = codes
+        if len(codes):
+            index._flush()
+        return index
+
     def __len__(self) -> int:
         return len(self._ids)
 
@@ -101,6 +111,15 @@ class MultiIndex(Index):
     def unique(self) -> int:
         """How many distinct codes the segments hold, each counted in every segment."""
         return sum(segment.unique for segment in self._segments) + len(self._recent)
+
+    @property
+    def numbered_rows(self) -> npt.NDArray[np.bool_] | None:
+        """Whether each row is held, or None if some id is not the number of its row."""
+        return None if self._ids.array is not None else ~self._ids.removed
+
+    def check_new_ids(self, ids: npt.ArrayLike | None, count: int) -> npt.NDArray[np.int64]:
+        """Return the ids that `add` would give to ``count`` codes."""
+        return self._ids.check_new(ids, count, "MultiIndex.add")
 
     def add(self, codes: Codes, ids: npt.ArrayLike | None = None) -> None:
         """Add codes (n, bits / 8); ids default to the numbers that follow the largest so far."""
@@ -126,7 +145,7 @@ class MultiIndex(Index):
     ) -> SearchResult:
         """Return the ``k`` nearest codes of each query; see `Index.search`."""
         queries = check_codes(codes, self.bits, "MultiIndex.search")
-        return self._search(queries, check_k(k, "MultiIndex.search"), self.bits, allow, deny)
+        return self.search_checked(queries, check_k(k, "MultiIndex.search"), self.bits, allow, deny)
 
     def search_radius(
         self,
@@ -139,13 +158,13 @@ class MultiIndex(Index):
         """Return all codes within ``radius`` bits of each query; see `Index.search_radius`."""
         queries = check_codes(codes, self.bits, "MultiIndex.search_radius")
         reach = check_radius(radius, self.bits, "MultiIndex.search_radius")
-        return self._search(queries, None, reach, allow, deny)
+        return self.search_checked(queries, None, reach, allow, deny)
 
     def merge(self) -> None:
         """Put all codes into one segment: the best state for searching and saving."""
         if len(self._recent) or len(self._segments) > 1:
-            codes, present = self._all_codes(), self._present(0)
-            self._segments = [self._build(codes, 0, present)] if len(codes) else []
+            codes = self._all_codes()
+            self._segments = [self._build(codes, 0)] if len(codes) else []
             self._recent = self._recent[:0].copy()
 
     def save(self, path: str | os.PathLike[str], *, source: str = "") -> None:
@@ -187,26 +206,16 @@ class MultiIndex(Index):
             raise damaged(path, str(error)) from error
         return index
 
-    def scan(
+    def search_checked(
         self,
         queries: Codes,
         k: int | None,
         radius: int,
         allow: npt.ArrayLike | None = None,
         deny: npt.ArrayLike | None = None,
-    ) -> SearchResult:
-        """Answer checked queries by comparing them with all distinct codes."""
-        return self._search(queries, k, radius, allow, deny, budget=0.0)
-
-    def _search(
-        self,
-        queries: Codes,
-        k: int | None,
-        radius: int,
-        allow: npt.ArrayLike | None,
-        deny: npt.ArrayLike | None,
         budget: float | None = None,
     ) -> SearchResult:
+        """Answer queries that were checked; a budget of 0 compares them with all distinct codes."""
         ids = self._ids
         found, self.last_cost = search_multi(
             self._segments,
@@ -225,7 +234,7 @@ class MultiIndex(Index):
     def _flush(self) -> None:
         """Move the recent codes to a segment; merge segments so that each is half its elder."""
         first_row = self._ids.rows - len(self._recent)
-        self._segments.append(self._build(self._recent, first_row, self._present(first_row)))
+        self._segments.append(self._build(self._recent, first_row))
         self._recent = self._recent[:0].copy()
         while len(self._segments) > 1 and self._segments[-2].rows <= 2 * self._segments[-1].rows:
             self._merge_last_two()
@@ -233,20 +242,11 @@ class MultiIndex(Index):
     def _merge_last_two(self) -> None:
         elder, younger = self._segments[-2:]
         parts = [elder.unpack()[0], younger.unpack()[0]]
-        # Rows that were dropped from an elder segment are removed rows, so they are not present.
-        codes = np.concatenate(parts)
-        present = self._present(elder.first_row)[: len(codes)]
-        self._segments[-2:] = [self._build(codes, elder.first_row, present)]
+        self._segments[-2:] = [self._build(np.concatenate(parts), elder.first_row)]
 
-    def _present(self, first_row: int) -> npt.NDArray[np.bool_]:
-        """Return which rows from ``first_row`` on are not removed."""
-        blocked = self._ids.blocked
-        if blocked is None:
-            return np.ones(self._ids.rows - first_row, dtype=np.bool_)
-        bits = np.unpackbits(blocked, count=self._ids.rows, bitorder="little")
-        return np.logical_not(bits[first_row:])
-
-    def _build(self, codes: Codes, first_row: int, present: npt.NDArray[np.bool_]) -> Segment:
+    def _build(self, codes: Codes, first_row: int) -> Segment:
+        """Return the segment of the rows from ``first_row`` on, without those that are removed."""
+        present = ~self._ids.removed[first_row : first_row + len(codes)]
         tables, key_bits = table_layout(self.bits, len(codes), self.tables)
         return Segment.build(codes, tables, key_bits, first_row=first_row, present=present)
 

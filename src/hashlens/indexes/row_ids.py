@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Self
 
 import numpy as np
@@ -77,6 +78,20 @@ class RowIds:
         if self._blocked is None:
             self._blocked = np.packbits(self._removed, bitorder="little")
         return self._blocked
+
+    @property
+    def removed(self) -> Mask:
+        """Whether each row was removed."""
+        if self._removed is None:
+            return np.zeros(self.rows, dtype=np.bool_)
+        return self._removed
+
+    def copy(self) -> RowIds:
+        """Return ids that change independently of these."""
+        other = copy(self)
+        if self._removed is not None:
+            other._removed = self._removed.copy()
+        return other
 
     def live_ids(self) -> Ids:
         """Return the ids of all rows that are not removed, in the order of the rows."""

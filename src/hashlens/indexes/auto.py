@@ -1,0 +1,285 @@
+"""The index that chooses: a scan, or multi-index hashing where that is faster."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from hashlens.codes import Codes, check_codes
+from hashlens.errors import FormatError
+from hashlens.indexes.base import Index, SearchResult, check_k, check_radius, concatenate
+from hashlens.indexes.linear import LinearIndex
+from hashlens.indexes.multi_index import MultiIndex
+from hashlens.indexes.planner import BATCH, TRIAL, Method, Plan, Planner, forecast_shells
+from hashlens.indexes.row_ids import RowIds
+
+_Change = tuple[Codes | None, npt.NDArray[np.int64]]
+# Codes and ids that were added, or None and ids that were removed, while an index was being built.
+
+
+class AutoIndex(Index):
+    """Exact search that plans each call by what it has measured.
+
+    It starts as a `LinearIndex`. Once it has seen a query whose neighbours are near enough for
+    multi-index hashing to pay, it builds a `MultiIndex` in the background; until that is ready, it
+    scans. From then on each call goes the way that has been faster for calls of its kind. The way
+    never changes a result.
+
+    Parameters
+    ----------
+    bits : int
+        Code length.
+    background : bool
+        Whether a `MultiIndex` may be built in the background; otherwise only `build` does it.
+
+    Examples
+    --------
+    >>> index = AutoIndex(bits=8)
+    >>> index.add(np.array([[0b0001], [0b1111], [0b0011]], dtype=np.uint8))
+    >>> index.search(np.array([[0b0011]], dtype=np.uint8), k=2).ids.tolist()
+    [[2, 0]]
+    >>> index.explain(queries=1, k=2).method
+    'scan'
+    """
+
+    worth_building = 20_000
+    """Fewer codes than this are scanned in some microseconds and never indexed in background."""
+
+    def __init__(self, bits: int, *, background: bool = True) -> None:
+        super().__init__(bits)
+        self.background = background
+        self.last_plan: Plan | None = None
+        """How the last search was carried out."""
+        self._engine: LinearIndex | MultiIndex = LinearIndex(bits)
+        self._planner = Planner()
+        self._lock = threading.RLock()
+        self._builder: threading.Thread | None = None
+        self._changes: list[_Change] | None = None
+        self._declined_at = 0
+        self._declined_because = "No query has been asked yet, so nothing is known of distances."
+
+    @classmethod
+    def from_codes(
+        cls, codes: Codes, denied: npt.ArrayLike | None = None, *, background: bool = True
+    ) -> Self:
+        """Return an index that serves ``codes`` where they lie; see `LinearIndex.from_codes`."""
+        linear = LinearIndex.from_codes(codes, denied)
+        index = cls(linear.bits, background=background)
+        index._engine = linear
+        return index
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        codes: Codes,
+        denied: npt.ArrayLike | None = None,
+        *,
+        source: str = "",
+        background: bool = True,
+    ) -> Self:
+        """Return an index over ``codes`` with ids 0..n−1, from its saved file where that is sound.
+
+        Parameters
+        ----------
+        path : path of a file that `save` wrote, or of none
+            A file that is missing, damaged or stale is left alone, and the codes are served as by
+            `from_codes`. Codes that were appended since it was saved are added.
+        codes, denied : see `from_codes`
+        source : str
+            Has to equal that of `save`: it says that the first codes are still the same.
+        """
+        try:
+            multi = MultiIndex.load(path, source=source)
+        except FormatError:
+            return cls.from_codes(codes, denied, background=background)
+        if not _bring_up_to_date(multi, codes, denied):
+            return cls.from_codes(codes, denied, background=background)
+        index = cls(multi.bits, background=background)
+        index._engine = multi
+        return index
+
+    def __len__(self) -> int:
+        return len(self._engine)
+
+    @property
+    def is_built(self) -> bool:
+        """Whether a multi-index is ready."""
+        return isinstance(self._engine, MultiIndex)
+
+    def add(self, codes: Codes, ids: npt.ArrayLike | None = None) -> None:
+        """Add codes (n, bits / 8); ids default to the numbers that follow the largest so far."""
+        with self._lock:
+            new_ids = self._engine.check_new_ids(ids, len(np.asarray(codes)))
+            self._engine.add(codes, new_ids)
+            if self._changes is not None:
+                self._changes.append((np.array(codes), new_ids))
+
+    def remove(self, ids: npt.ArrayLike) -> None:
+        """Remove the codes of ``ids``; an id that is not there is an error."""
+        with self._lock:
+            self._engine.remove(ids)
+            if self._changes is not None:
+                self._changes.append((None, np.array(ids, dtype=np.int64)))
+
+    def build(self) -> None:
+        """Build the multi-index now and wait until it is ready."""
+        with self._lock:
+            self._start_building()
+            builder = self._builder
+        if builder is not None:
+            builder.join()
+
+    def save(self, path: str | os.PathLike[str], *, source: str = "") -> None:
+        """Build the multi-index if need be and write it to a file; see `MultiIndex.save`."""
+        self.build()
+        with self._lock:
+            if isinstance(self._engine, MultiIndex):
+                self._engine.save(path, source=source)
+
+    def explain(self, queries: int, k: int, *, filtered: bool = False) -> Plan:
+        """Return how a search of so many queries would be carried out now, and why."""
+        return self._plan(queries, check_k(k, "AutoIndex.explain"), self.bits, filtered)
+
+    def search(
+        self,
+        codes: Codes,
+        k: int,
+        *,
+        allow: npt.ArrayLike | None = None,
+        deny: npt.ArrayLike | None = None,
+    ) -> SearchResult:
+        """Return the ``k`` nearest codes of each query; see `Index.search`."""
+        queries = check_codes(codes, self.bits, "AutoIndex.search")
+        found = self._search(queries, check_k(k, "AutoIndex.search"), self.bits, allow, deny)
+        if allow is None:
+            self._consider_building(queries, found)
+        return found
+
+    def search_radius(
+        self,
+        codes: Codes,
+        radius: int,
+        *,
+        allow: npt.ArrayLike | None = None,
+        deny: npt.ArrayLike | None = None,
+    ) -> SearchResult:
+        """Return all codes within ``radius`` bits of each query; see `Index.search_radius`."""
+        queries = check_codes(codes, self.bits, "AutoIndex.search_radius")
+        reach = check_radius(radius, self.bits, "AutoIndex.search_radius")
+        return self._search(queries, None, reach, allow, deny)
+
+    def _plan(self, queries: int, k: int | None, radius: int, filtered: bool) -> Plan:
+        if not isinstance(self._engine, MultiIndex):
+            building = "A multi-index is being built." if self._builder else self._declined_because
+            return Plan("scan", f"There is no multi-index. {building}")
+        return self._planner.choose(queries, k, radius, filtered)
+
+    def _search(
+        self,
+        queries: Codes,
+        k: int | None,
+        radius: int,
+        allow: npt.ArrayLike | None,
+        deny: npt.ArrayLike | None,
+    ) -> SearchResult:
+        engine = self._engine
+        plan = self._plan(len(queries), k, radius, allow is not None)
+        self.last_plan = plan
+        if not isinstance(engine, MultiIndex):
+            if k is None:
+                return engine.search_radius(queries, radius, allow=allow, deny=deny)
+            return engine.search(queries, k, allow=allow, deny=deny)
+        kind = (len(queries), k, radius, allow is not None)
+        self._planner.note_call(*kind)
+        parts = []
+        while plan.trial:
+            size = TRIAL if plan.method == "shells" else BATCH
+            tried, queries = queries[:size], queries[size:]
+            parts.append(self._timed(engine, plan.method, tried, k, radius, allow, deny, kind))
+            if not len(queries):
+                return concatenate(parts)
+            self.last_plan = plan = self._planner.choose(*kind)
+        parts.append(self._timed(engine, plan.method, queries, k, radius, allow, deny, kind))
+        return concatenate(parts)
+
+    def _timed(
+        self,
+        engine: MultiIndex,
+        method: Method,
+        queries: Codes,
+        k: int | None,
+        radius: int,
+        allow: npt.ArrayLike | None,
+        deny: npt.ArrayLike | None,
+        kind: tuple[int, int | None, int, bool],
+    ) -> SearchResult:
+        budget = 0.0 if method == "scan" else None
+        start = time.perf_counter()
+        found = engine.search_checked(queries, k, radius, allow, deny, budget)
+        seconds = time.perf_counter() - start
+        if len(queries):
+            self._planner.learn(method, len(queries), seconds, engine.last_cost, kind)
+        return found
+
+    def _consider_building(self, queries: Codes, found: SearchResult) -> None:
+        engine = self._engine
+        if isinstance(engine, MultiIndex) or self._builder or not self.background:
+            return
+        if len(engine) < max(self.worth_building, 2 * self._declined_at) or not len(queries):
+            return
+        some = slice(0, 16)
+        forecast = forecast_shells(
+            engine.codes, queries[some], found.distances[some].max(axis=1), self.bits
+        )
+        self._declined_because = forecast.reason
+        if not forecast.worthwhile:
+            self._declined_at = len(engine)
+            return
+        with self._lock:
+            self._start_building()
+
+    def _start_building(self) -> None:
+        if isinstance(self._engine, MultiIndex) or self._builder is not None:
+            return
+        codes, ids = self._engine.snapshot()
+        self._changes = []
+        self._builder = threading.Thread(
+            target=self._build_from, args=(codes, ids), name="hashlens-index", daemon=True
+        )
+        self._builder.start()
+
+    def _build_from(self, codes: Codes, ids: RowIds) -> None:
+        try:
+            multi = MultiIndex.from_rows(codes, ids)
+            with self._lock:
+                for new, changed in self._changes or ():
+                    if new is not None:
+                        multi.add(new, changed)
+                    else:
+                        multi.remove(changed)
+                self._engine = multi
+        finally:
+            with self._lock:
+                self._changes = None
+                self._builder = None
+
+
+def _bring_up_to_date(multi: MultiIndex, codes: Codes, denied: npt.ArrayLike | None) -> bool:
+    """Make a saved index hold ``codes`` less ``denied``; return False where it is not of them."""
+    held = multi.numbered_rows
+    if multi.bits != 8 * codes.shape[1] or held is None or len(held) > len(codes):
+        return False
+    wanted = np.ones(len(codes), dtype=np.bool_)
+    wanted[np.asarray([] if denied is None else denied, dtype=np.int64)] = False
+    if (wanted[: len(held)] & ~held).any():
+        return False
+    wanted[: len(held)] |= ~held  # removed before it was saved
+    multi.add(codes[len(held) :])
+    multi.remove(np.flatnonzero(~wanted))
+    return True

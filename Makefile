@@ -14,7 +14,7 @@ help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 demo: $(VENV)/.demo ## index real photographs and search them (IMAGES=folder for your own)
-	$(BIN)/python tools/demo.py --out $(OUT) $(if $(IMAGES),--images "$(IMAGES)")
+	$(BIN)/python examples/demo.py --out $(OUT) $(if $(IMAGES),--images "$(IMAGES)")
 
 test: $(VENV)/.dev ## the test-suite, with all extras
 	$(BIN)/python -m pytest

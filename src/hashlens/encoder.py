@@ -131,20 +131,25 @@ class Encoder:
         ------
         ParameterError
             If ``folder`` exists and is no model directory: nothing of yours is overwritten.
+        HashlensError
+            If it can't be written; a model that was there before stays.
         """
         folder = Path(folder)
         if folder.exists() and not (folder / _MANIFEST).is_file() and any(folder.iterdir()):
             raise ParameterError(
                 f"{folder} exists and is not a model directory. Choose another, or remove it."
             )
-        folder.parent.mkdir(parents=True, exist_ok=True)
         partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
         try:
-            partial.mkdir()
+            partial.mkdir(parents=True)
             self._write(partial)
             if folder.exists():
                 shutil.rmtree(folder)
             partial.rename(folder)
+        except OSError as error:
+            raise HashlensError(
+                f"The model can't be written to {folder}: {error.strerror or error}."
+            ) from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 

@@ -1,0 +1,46 @@
+"""What makes two descriptors the same, and what a damaged spec says."""
+
+from dataclasses import replace
+
+import pytest
+
+from hashlens.descriptors import DescriptorSpec
+from hashlens.descriptors.default import default_spec
+from hashlens.errors import FormatError, ParameterError
+
+
+def test_spec_survives_a_round_trip():
+    spec = default_spec()
+    assert DescriptorSpec.from_dict(spec.to_dict()) == spec
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"weights_sha256": "0" * 64},
+        {"input_size": 192},
+        {"fit": "crop"},
+        {"interpolation": "bilinear"},
+        {"mean": (0.0, 0.0, 0.0)},
+        {"normalisation": "none"},
+    ],
+)
+def test_digest_changes_with_all_that_decides_the_vectors(change):
+    assert replace(default_spec(), **change).digest != default_spec().digest
+
+
+def test_digest_is_the_same_under_another_name_and_licence():
+    renamed = replace(default_spec(), name="other", licence="other", source="other")
+    assert renamed.digest == default_spec().digest
+
+
+def test_a_missing_field_is_named():
+    values = default_spec().to_dict()
+    del values["mean"]
+    with pytest.raises(FormatError, match="Missing: mean"):
+        DescriptorSpec.from_dict(values, "model.json")
+
+
+def test_an_unknown_normalisation_is_refused():
+    with pytest.raises(ParameterError, match="normalisation"):
+        replace(default_spec(), normalisation="l3")

@@ -1,0 +1,233 @@
+"""The paper's autoencoder: its terms, its presets, and that numpy repeats what PyTorch learned."""
+
+import numpy as np
+import pytest
+import torch
+
+from hashlens.codes import unpack
+from hashlens.errors import DataError, ParameterError
+from hashlens.hashers import create_hasher
+from hashlens.hashers.deep import losses
+from hashlens.hashers.deep.autoencoder import Autoencoder, AutoencoderLoss, _folded
+from hashlens.hashers.presets import PRESETS, Architecture, Terms, resolve_preset
+
+CLASSES, WIDTH, BITS = 6, 20, 16
+SMALL = {"descriptor_units": 32}
+QUICK = {"epochs": 4, "batch_size": 64}
+
+
+def clusters(count=600, seed=0):
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % CLASSES
+    centres = np.random.default_rng(5).standard_normal((CLASSES, WIDTH))
+    return (centres[labels] + 0.6 * rng.standard_normal((count, WIDTH))).astype(np.float32), labels
+
+
+def make(**params):
+    params = {"architecture": SMALL, "schedule": QUICK} | params
+    return create_hasher("autoencoder", BITS, **params)
+
+
+@pytest.mark.parametrize("preset", list(PRESETS))
+@pytest.mark.parametrize("join_trunk", [False, True])
+def test_numpy_gives_the_bits_of_the_network(preset, join_trunk):
+    architecture = Architecture(
+        **(
+            {"batch_norm": PRESETS[preset].architecture.batch_norm}
+            | SMALL
+            | {"join_trunk": join_trunk}
+        )
+    )
+    X, _ = clusters(50)
+    mean, scale = X.mean(axis=0), float((X - X.mean(axis=0)).std())
+    torch.manual_seed(0)
+    network = Autoencoder(WIDTH, CLASSES, BITS, architecture)
+    standard = torch.from_numpy((X - mean) / scale)
+    network(standard)  # moves the batch norms' running statistics
+    network.eval()
+    with torch.inference_mode():
+        expected = network(standard).numpy()
+    hasher = make()
+    for name, array in _folded(network, mean, scale).items():
+        setattr(hasher, f"{name}_", array)
+    hasher.n_features_in_ = WIDTH
+    np.testing.assert_allclose(hasher.project(X), expected, atol=2e-5)
+
+
+def test_training_puts_classes_near_their_own():
+    X, y = clusters()
+    hasher = make(schedule={"epochs": 8, "batch_size": 64}).fit(X, y)
+    bits = unpack(hasher.transform(X), BITS).astype(int)
+    distance = (bits[:, None] != bits[None]).sum(axis=2)
+    same = y[:, None] == y[None]
+    assert distance[same].mean() < 0.5 * distance[~same].mean()
+    assert hasher.history_[-1].top5 > 0.9
+
+
+def test_the_same_seed_gives_the_same_model():
+    X, y = clusters()
+    first, again, other = (make(random_state=seed).fit(X, y) for seed in (1, 1, 2))
+    for name in first.learned:
+        np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
+    assert not np.array_equal(first.code_weights_, other.code_weights_)
+
+
+def test_fitting_leaves_the_global_random_state_alone():
+    X, y = clusters()
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    make().fit(X, y)
+    np.testing.assert_array_equal(torch.rand(3), expected)
+
+
+def test_early_stopping_keeps_the_best_epoch_and_stops(monkeypatch):
+    X, y = clusters()
+    top5 = iter([0.2, 0.5, 0.4, 0.3, 0.9])
+    weights = []
+
+    def fake(self, data):
+        weights.append(self.network.encoder.weight.detach().clone())
+        return next(top5)
+
+    monkeypatch.setattr("hashlens.hashers.deep.loop.Training._validate", fake)
+    plain = {"batch_norm": False}
+    hasher = make(
+        architecture=SMALL | plain, schedule={"epochs": 9, "batch_size": 64, "patience": 2}
+    ).fit(X, y)
+    assert [epoch.top5 for epoch in hasher.history_] == [0.2, 0.5, 0.4, 0.3]
+    np.testing.assert_allclose(hasher.code_weights_, weights[1].numpy().T, rtol=1e-6)
+
+
+def test_epochs_are_reported_with_every_term_that_has_a_weight():
+    X, y = clusters()
+    seen = []
+    terms = {
+        "reconstruction": 1e-3, "penalty": 1e-5, "balance": 0.1,
+        "decorrelation": 0.1, "quantisation": 0.1,
+    }  # fmt: skip
+    make(terms=terms).fit(X, y, on_epoch=seen.append)
+    assert [epoch.number for epoch in seen] == [1, 2, 3, 4]
+    assert set(seen[0].losses) == set(terms) | {"nll"}
+
+
+def test_a_term_of_weight_zero_is_left_out():
+    network = Autoencoder(WIDTH, CLASSES, BITS, Architecture(**SMALL))
+    X, y = clusters(32)
+    computed = AutoencoderLoss(network, Terms(nll=0.0, balance=2.0))(
+        torch.from_numpy(X), torch.from_numpy(y)
+    )
+    assert list(computed) == ["balance"]
+    assert computed["balance"][0] == 2.0
+
+
+# Each term against a naive loop
+
+
+H = torch.rand(12, BITS, generator=torch.Generator().manual_seed(3))
+
+
+def test_negative_log_likelihood():
+    logits = torch.randn(12, CLASSES, generator=torch.Generator().manual_seed(4))
+    labels = torch.arange(12) % CLASSES
+    naive = 0.0
+    for row, label in zip(logits.numpy(), labels.numpy(), strict=True):
+        naive -= np.log(np.exp(row[label]) / np.exp(row).sum()) / 12
+    assert losses.negative_log_likelihood(logits, labels).item() == pytest.approx(naive, rel=1e-5)
+
+
+def test_reconstruction():
+    x, restored = H[:, :8], H[:, 8:]
+    naive = sum(
+        sum((float(a) - float(b)) ** 2 for a, b in zip(*pair, strict=True))
+        for pair in zip(x, restored, strict=True)
+    )
+    assert losses.reconstruction(x, restored).item() == pytest.approx(naive / 12, rel=1e-5)
+
+
+@pytest.mark.parametrize("p", [1, 2])
+def test_weight_penalty(p):
+    naive = sum(abs(float(value)) ** p for value in H.flatten())
+    assert losses.weight_penalty([H[:5], H[5:]], p).item() == pytest.approx(naive, rel=1e-5)
+
+
+def test_balance_is_0_for_half_and_1_for_constant_bits():
+    half = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
+    assert losses.balance(half).item() == 0
+    assert losses.balance(torch.ones(4, 3)).item() == 1
+    naive = np.mean([(2 * H[:, bit].mean().item() - 1) ** 2 for bit in range(BITS)])
+    assert losses.balance(H).item() == pytest.approx(naive, rel=1e-4)
+
+
+def test_decorrelation_is_the_mean_squared_correlation():
+    correlation = np.corrcoef(H.numpy().T)
+    naive = np.mean([correlation[i, j] ** 2 for i in range(BITS) for j in range(BITS) if i != j])
+    assert losses.decorrelation(H).item() == pytest.approx(naive, rel=1e-4)
+
+
+def test_quantisation_is_0_for_bits_and_1_for_undecided():
+    assert losses.quantisation(torch.tensor([[0.0, 1.0]])).item() == 0
+    assert losses.quantisation(torch.full((2, 2), 0.5)).item() == 1
+
+
+def test_no_gradient_flows_into_the_decoders_target():
+    network = Autoencoder(WIDTH, CLASSES, BITS, Architecture(**SMALL, tied=False))
+    X, y = clusters(32)
+    terms = AutoencoderLoss(network, Terms(nll=0.0, reconstruction=1.0))
+    with torch.no_grad():
+        network.decoder.weight.zero_()  # the decoder sees nothing of the code
+    terms(torch.from_numpy(X), torch.from_numpy(y))["reconstruction"][1].backward()
+    assert network.descriptor.weight.grad.abs().max() == 0
+
+
+def test_the_tied_decoder_mirrors_the_encoder():
+    network = Autoencoder(WIDTH, CLASSES, BITS, Architecture(**SMALL, join_trunk=True))
+    expected = torch.sigmoid(H @ network.encoder.weight[:, :32] + network.decoder_bias)
+    np.testing.assert_allclose(network.decode(H).detach(), expected.detach(), rtol=1e-5)
+
+
+# Configuration
+
+
+def test_the_paper_preset_is_the_papers_letter():
+    paper = resolve_preset("paper")
+    assert paper.architecture.descriptor_units == 4096
+    assert paper.architecture.tied
+    assert (paper.schedule.batch_size, paper.schedule.momentum) == (256, 0.9)
+    assert paper.schedule.weight_decay == 5e-4
+    assert (paper.terms.nll, paper.terms.reconstruction) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"preset": "best"}, "must be one of default, paper"),
+        ({"terms": {"nil": 1}}, "Terms has no field 'nil'. It has: nll"),
+        ({"terms": {"p": 3}}, "'p' field of Terms must be 1 or 2"),
+        ({"terms": {"nll": -1}}, "'nll' field of Terms must be at least 0"),
+        ({"terms": {"nll": 0, "quantisation": 0, "reconstruction": 0}}, "At least one weight"),
+        ({"architecture": {"head": "round"}}, "'linear' or 'cosine'"),
+        ({"schedule": {"epochs": 0}}, "'epochs' field of Schedule must be at least 1"),
+        ({"schedule": {"validation_share": 1.0}}, r"must be in \(0, 1\)"),
+    ],
+)
+def test_a_wrong_configuration_is_refused(params, message):
+    X, y = clusters(60)
+    with pytest.raises(ParameterError, match=message):
+        make(**params).fit(X, y)
+
+
+def test_a_diverging_training_says_so():
+    X, y = clusters()
+    params = {
+        "schedule": QUICK | {"learning_rate": 1e30},
+        "architecture": SMALL | {"batch_norm": False},
+    }
+    with pytest.raises(DataError, match="diverged"):
+        make(**params).fit(X, y)
+
+
+def test_too_few_vectors_for_a_validation_part():
+    X, y = clusters(5)
+    with pytest.raises(DataError, match="too few to hold out"):
+        make().fit(X, y)

@@ -2,8 +2,9 @@
 
 from hashlens.benchmark.features import Features
 from hashlens.benchmark.report import document, write_report
-from hashlens.benchmark.runner import Listener, Progress, Results, Settings, run_benchmark
+from hashlens.benchmark.runner import Listener, Progress, Results, run_benchmark
 from hashlens.benchmark.selection import Budget
+from hashlens.benchmark.settings import Settings
 from hashlens.benchmark.summary import cells
 
 __all__ = [

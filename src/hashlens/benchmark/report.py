@@ -9,7 +9,8 @@ from hashlens.benchmark import markdown
 from hashlens.benchmark.context import METRIC, TIES, commit, machine
 from hashlens.benchmark.features import Features
 from hashlens.benchmark.files import write_json
-from hashlens.benchmark.runner import Results, Settings
+from hashlens.benchmark.runner import Results
+from hashlens.benchmark.settings import Settings
 from hashlens.benchmark.summary import cells
 
 

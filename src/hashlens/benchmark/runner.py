@@ -15,58 +15,13 @@ from hashlens.benchmark.features import Features
 from hashlens.benchmark.files import fingerprint, read_json, remembered, write_json
 from hashlens.benchmark.measure import Row, Unit, measure
 from hashlens.benchmark.methods import MethodPreset, choose_presets
-from hashlens.benchmark.selection import Budget, choose_parameters
-from hashlens.codes import check_bits
-from hashlens.errors import DataError, ParameterError
-from hashlens.evaluation import PROTOCOLS, Split, make_split
+from hashlens.benchmark.selection import choose_parameters
+from hashlens.benchmark.settings import Settings
+from hashlens.errors import DataError
+from hashlens.evaluation import Split, make_split
 
 FORMAT = 1
 """Version of what is measured and how it is written; another version is measured anew."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a benchmark measures.
-
-    Attributes
-    ----------
-    bits : sequence of int
-    methods : sequence of str
-        As for `choose_presets`.
-    protocols : sequence of str
-    seeds : int
-        Fits of each cell of `standard`. The other protocols get as many where a fit takes less
-        than ``repeat_below_seconds``, else one.
-    split_seed : int
-        Draws the parts of `heldout` and `unseen`, the same for every method and seed.
-    budget : Budget
-    repeat_below_seconds : float
-    """
-
-    bits: Sequence[int] = (32, 48, 64, 128)
-    methods: Sequence[str] = ("all",)
-    protocols: Sequence[str] = PROTOCOLS
-    seeds: int = 3
-    split_seed: int = 0
-    budget: Budget = field(default_factory=Budget)
-    repeat_below_seconds: float = 30.0
-
-    def __post_init__(self) -> None:
-        for bits in self.bits:
-            check_bits(bits, "a benchmark")
-        choose_presets(self.methods)
-        unknown = [name for name in self.protocols if name not in PROTOCOLS]
-        if unknown or not self.protocols or not self.bits:
-            raise ParameterError(
-                "A benchmark needs at least one code length and one protocol of "
-                f"{', '.join(PROTOCOLS)}. Got bits {list(self.bits)} and "
-                f"protocols {list(self.protocols)}."
-            )
-        if self.seeds < 1 or self.budget.candidates < 1:
-            raise ParameterError(
-                "A benchmark needs at least one seed and one candidate. "
-                f"Got {self.seeds} seeds and {self.budget.candidates} candidates."
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +56,11 @@ Listener = Callable[[Progress], None]
 
 
 def run_benchmark(
-    features: Features, settings: Settings, out: Path, listen: Listener | None = None
+    features: Features,
+    settings: Settings,
+    out: Path,
+    listen: Listener | None = None,
+    presets: Sequence[MethodPreset] | None = None,
 ) -> Results:
     """Measure every cell and keep each in a file of ``out``, so that a killed run goes on.
 
@@ -114,6 +73,8 @@ def run_benchmark(
         again.
     listen : callable, optional
         Called with the progress before each step.
+    presets : sequence of MethodPreset, optional
+        Presets to run in place of those that ``settings.methods`` names, as for an ablation.
 
     Returns
     -------
@@ -129,7 +90,9 @@ def run_benchmark(
     try:
         with FileLock(out / ".lock", timeout=0):
             _claim(out, features)
-            return _Run(features, settings, out, listen or (lambda _: None)).all()
+            run = _Run(features, settings, out, listen or (lambda _: None))
+            run.presets = choose_presets(settings.methods) if presets is None else tuple(presets)
+            return run.all()
     except Timeout as error:
         raise DataError(
             f"Another benchmark is writing to {out}. Wait for it, or choose another folder."
@@ -159,7 +122,7 @@ class _Run:
         self.settings = settings
         self.out = out
         self.listen = listen
-        self.presets = choose_presets(settings.methods)
+        self.presets: tuple[MethodPreset, ...] = ()
         self.splits: dict[str, Split] = {}
         self.chosen: dict[tuple[str, str], dict[str, Any] | None] = {}
         self.results = Results()

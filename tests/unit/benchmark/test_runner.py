@@ -105,14 +105,13 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     assert without_times(results.rows) == without_times(run[0].rows)
 
 
-def test_other_parameters_are_measured_anew(features, settings, tmp_path, monkeypatch):
+def test_other_parameters_are_measured_anew(features, tmp_path):
     small = Settings(
         bits=(8,), methods=("itq",), protocols=("standard",), seeds=1, budget=SMALL_BUDGET
     )
     run_benchmark(features, small, tmp_path)
     changed = (MethodPreset("itq", "default", {"iterations": 1}),)
-    monkeypatch.setattr(runner, "choose_presets", lambda names: changed)
-    results = run_benchmark(features, small, tmp_path)
+    results = run_benchmark(features, small, tmp_path, presets=changed)
     assert [row["parameters"]["iterations"] for row in results.rows] == [1]
 
 

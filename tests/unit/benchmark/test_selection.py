@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hashlens.benchmark import Settings, run_benchmark, runner, selection
+from hashlens.benchmark import Settings, run_benchmark, selection
 from hashlens.benchmark.methods import PRESETS, MethodPreset
 from hashlens.benchmark.selection import choose_parameters
 from hashlens.evaluation import PROTOCOLS, make_split
@@ -39,11 +39,10 @@ def test_the_poison_of_the_test_above_would_be_noticed(features):
         choose_parameters(TUNED, vectors, features.train_labels, split, SMALL_BUDGET)
 
 
-def test_a_run_chooses_alike_whatever_the_test_set_holds(tmp_path, monkeypatch):
-    monkeypatch.setattr(runner, "choose_presets", lambda names: (TUNED,))
+def test_a_run_chooses_alike_whatever_the_test_set_holds(tmp_path):
     settings = Settings(bits=(8,), methods=("itq",), seeds=1, budget=SMALL_BUDGET)
-    first = run_benchmark(small_features(), settings, tmp_path / "a")
-    other = run_benchmark(small_features(test_seed=77), settings, tmp_path / "b")
+    first = run_benchmark(small_features(), settings, tmp_path / "a", presets=[TUNED])
+    other = run_benchmark(small_features(test_seed=77), settings, tmp_path / "b", presets=[TUNED])
     scores = [
         [[c["top5"] for c in choice["candidates"]] for choice in run.selections]
         for run in (first, other)
@@ -63,23 +62,22 @@ def test_selection_cannot_be_given_a_test_set():
     assert list(parameters) == ["preset", "train_vectors", "train_labels", "split", "budget"]
 
 
-def test_the_best_candidate_wins_and_is_used(features, tmp_path, monkeypatch):
+def test_the_best_candidate_wins_and_is_used(features, tmp_path):
     split = make_split("standard", features.train_labels, features.test_labels)
     choice = choose_parameters(
         TUNED, features.train_vectors, features.train_labels, split, SMALL_BUDGET
     )
     best = max(choice["candidates"], key=lambda candidate: candidate["top5"])
     assert choice["params"] == best["params"]
-    monkeypatch.setattr(runner, "choose_presets", lambda names: (TUNED,))
     settings = Settings(
         bits=(8,), methods=("itq",), protocols=("standard",), seeds=1, budget=SMALL_BUDGET
     )
-    row = run_benchmark(features, settings, tmp_path).rows[0]
+    row = run_benchmark(features, settings, tmp_path, presets=[TUNED]).rows[0]
     assert row["tuned"] == best["params"]
     assert best["params"].items() <= row["parameters"].items()
 
 
-def test_a_tie_keeps_the_default(features, monkeypatch):
+def test_a_tie_keeps_the_default(features):
     split = make_split("standard", features.train_labels, features.test_labels)
     same = MethodPreset("itq", "default", {}, ({"iterations": 50}, {"iterations": 50}))
     choice = choose_parameters(

@@ -1,0 +1,57 @@
+"""What a benchmark measures: lengths, methods, protocols, seeds and the budget for tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hashlens.benchmark.methods import choose_presets
+from hashlens.benchmark.selection import Budget
+from hashlens.codes import check_bits
+from hashlens.errors import ParameterError
+from hashlens.evaluation import PROTOCOLS
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a benchmark measures.
+
+    Attributes
+    ----------
+    bits : sequence of int
+    methods : sequence of str
+        As for `choose_presets`.
+    protocols : sequence of str
+    seeds : int
+        Fits of each cell of `standard`. The other protocols get as many where a fit takes less
+        than ``repeat_below_seconds``, else one.
+    split_seed : int
+        Draws the parts of `heldout` and `unseen`, the same for every method and seed.
+    budget : Budget
+    repeat_below_seconds : float
+    """
+
+    bits: Sequence[int] = (32, 48, 64, 128)
+    methods: Sequence[str] = ("all",)
+    protocols: Sequence[str] = PROTOCOLS
+    seeds: int = 3
+    split_seed: int = 0
+    budget: Budget = field(default_factory=Budget)
+    repeat_below_seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        for bits in self.bits:
+            check_bits(bits, "a benchmark")
+        choose_presets(self.methods)
+        unknown = [name for name in self.protocols if name not in PROTOCOLS]
+        if unknown or not self.protocols or not self.bits:
+            raise ParameterError(
+                "A benchmark needs at least one code length and one protocol of "
+                f"{', '.join(PROTOCOLS)}. Got bits {list(self.bits)} and "
+                f"protocols {list(self.protocols)}."
+            )
+        if self.seeds < 1 or self.budget.candidates < 1:
+            raise ParameterError(
+                "A benchmark needs at least one seed and one candidate. "
+                f"Got {self.seeds} seeds and {self.budget.candidates} candidates."
+            )

@@ -24,6 +24,7 @@ from hashlens.evaluation.precision import (
 )
 from hashlens.evaluation.protocols import PROTOCOLS, Split, make_split, selection_split
 from hashlens.evaluation.real_distances import evaluate_spherical, evaluate_vectors
+from hashlens.evaluation.reranking import Reranked, SearchSide, evaluate_reranked
 from hashlens.evaluation.retrieval import Evaluation, evaluate_codes, evaluate_histograms
 
 __all__ = [
@@ -33,6 +34,8 @@ __all__ = [
     "Evaluation",
     "LinearClassifier",
     "RadiusCurves",
+    "Reranked",
+    "SearchSide",
     "Split",
     "TiedScores",
     "average_precision",
@@ -44,6 +47,7 @@ __all__ = [
     "code_statistics",
     "evaluate_codes",
     "evaluate_histograms",
+    "evaluate_reranked",
     "evaluate_spherical",
     "evaluate_vectors",
     "hamming_histograms",

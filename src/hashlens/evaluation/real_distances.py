@@ -150,14 +150,14 @@ def _evaluate(
     for start, distances in blocks():
         for row, label in zip(distances, asked[start : start + len(distances)], strict=True):
             ordered = np.sort(row)
-            rows.append(_levels(ordered, row[held == label]))
+            rows.append(level_histogram(ordered, row[held == label]))
             place = ordered[min(k, items) - 1 : min(k, items)]
             tied.append(int(_count_equal(ordered, place)[0]))
-    result = evaluate_histograms(_padded(rows), k)
+    result = evaluate_histograms(stack_histograms(rows), k)
     return replace(result, tied_at_k=float(np.mean(tied)), curves=None)
 
 
-def _levels(ordered: Scores, relevant: Scores) -> tuple[Counts, Counts]:
+def level_histogram(ordered: Scores, relevant: Scores) -> tuple[Counts, Counts]:
     """Return the histogram of one query with neighbouring levels of only irrelevant items joined.
 
     Joining them changes no metric, as their order among each other can't matter, and it makes the
@@ -180,7 +180,7 @@ def _count_equal(ordered: Scores, values: Scores) -> Counts:
     return np.asarray(np.searchsorted(ordered, values, side="right") - left)
 
 
-def _padded(rows: list[tuple[Counts, Counts]]) -> DistanceHistograms:
+def stack_histograms(rows: list[tuple[Counts, Counts]]) -> DistanceHistograms:
     """Return histograms of different lengths as one, padded with empty levels."""
     levels = max(len(total) for total, _ in rows)
     total = np.zeros((len(rows), levels), dtype=np.int64)

@@ -1,0 +1,104 @@
+"""What re-ranking the nearest codes by their descriptors (equation 1) gains or costs.
+
+    python benchmarks/reranking.py --data DIR --out benchmarks/results/reranking.json
+
+DIR holds CIFAR-100 as parquet files in the public hub's layout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from hashlens.benchmark import Features
+from hashlens.benchmark.context import commit, machine
+from hashlens.benchmark.data import features_of
+from hashlens.benchmark.files import write_json
+from hashlens.benchmark.methods import MethodPreset, choose_presets
+from hashlens.benchmark.selection import make_hasher
+from hashlens.cli.options import cache_folder
+from hashlens.descriptors import load_descriptor
+from hashlens.evaluation import SearchSide, evaluate_codes, evaluate_reranked, make_split
+from hashlens.images.datasets import load_dataset
+from hashlens.training import describe_dataset
+
+
+def measure(
+    preset: MethodPreset, bits: int, protocol: str, features: Features, candidates: list[int]
+) -> list[dict[str, Any]]:
+    """Return top-5 of a method by code alone and after re-ranking so many candidates."""
+    split = make_split(protocol, features.train_labels, features.test_labels)
+    hasher = make_hasher(preset, bits, {}, 0)
+    hasher.fit(features.train_vectors[split.fit], features.train_labels[split.fit])
+    asked, held = features.test_vectors[split.query], features.train_vectors[split.database]
+    queries = SearchSide(hasher.transform(asked), asked, features.test_labels[split.query])
+    database = SearchSide(hasher.transform(held), held, features.train_labels[split.database])
+    plain = evaluate_codes(queries.codes, queries.labels, database.codes, database.labels, bits)
+    shared = {"method": preset.label, "bits": bits, "protocol": protocol}
+    rows = [{**shared, "candidates": None, "compared": 0.0, "top5": plain.precision.expected}]
+    for count in candidates:
+        found = evaluate_reranked(queries, database, bits, count)
+        rows.append(
+            {**shared, "candidates": count, "compared": found.candidates,
+             "top5": found.precision.expected}
+        )  # fmt: skip
+    return rows
+
+
+def table(rows: list[dict[str, Any]], candidates: list[int]) -> str:
+    """Return the rows as Markdown, a line a method, length and protocol."""
+    lines = [
+        "# Re-ranking by descriptors",
+        "",
+        "Top-5 %; in brackets how many descriptors were compared for a query, ties included.",
+        "",
+        "| method | bits | protocol | by code | "
+        + " | ".join(f"best {count} re-ranked" for count in candidates) + " |",
+        "| --- | ---: | --- | ---: |" + " ---: |" * len(candidates),
+    ]  # fmt: skip
+    for key in dict.fromkeys((r["method"], r["bits"], r["protocol"]) for r in rows):
+        here = [r for r in rows if (r["method"], r["bits"], r["protocol"]) == key]
+        cells = [f"{100 * here[0]['top5']:.1f}"]
+        cells += [f"{100 * r['top5']:.1f} ({r['compared']:.0f})" for r in here[1:]]
+        lines.append(f"| `{key[0]}` | {key[1]} | {key[2]} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--methods", default="pca-rr,itq,autoencoder")
+    parser.add_argument("--bits", type=int, nargs="+", default=[32, 48, 64, 128])
+    parser.add_argument("--protocols", nargs="+", default=["standard", "unseen"])
+    parser.add_argument("--candidates", type=int, nargs="+", default=[10, 50, 200, 1000])
+    parser.add_argument("--cache", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+
+    descriptor = load_descriptor("default")
+    described = describe_dataset(
+        load_dataset("cifar100", arguments.data), descriptor, cache_folder(arguments.cache)
+    )
+    features = features_of(described, "cifar100")
+    rows: list[dict[str, Any]] = []
+    for protocol in arguments.protocols:
+        for preset in choose_presets(arguments.methods.split(",")):
+            for bits in arguments.bits:
+                print(f"{protocol} {preset.label} {bits} bits", file=sys.stderr, flush=True)
+                rows += measure(preset, bits, protocol, features, arguments.candidates)
+    context = {
+        "descriptor": dict(features.descriptor),
+        "figure": "expected precision at 5; candidates include all ties of the last; seed 0",
+        "command": f"python benchmarks/reranking.py --data DIR --methods {arguments.methods} "
+        f"--out {arguments.out}",
+        "commit": commit(),
+        "machine": machine(),
+    }
+    write_json(arguments.out, {"rows": rows, "context": context})
+    arguments.out.with_suffix(".md").write_text(table(rows, arguments.candidates), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -5,6 +5,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -28,6 +29,7 @@ def start(mode, folder, photos):
     child = subprocess.Popen(
         [sys.executable, str(CHILD), mode, str(folder), str(photos)],
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
     )
     assert child.stdout.readline() == "started\n"
@@ -98,6 +100,24 @@ def test_killed_while_indexing(tmp_path, photos, undisturbed, attempt):
         assert state_of(collection) == expected
         assert collection.verify() == []
     assert report.skipped == sum(row.slot is not None for row in kept)
+
+
+def test_interrupted_by_the_user(tmp_path, photos, undisturbed):
+    expected, seconds = undisturbed
+    folder = tmp_path / "collection"
+    Collection.create(folder, pixel_encoder(), keep_descriptors=True).close()
+    with start("index", folder, photos) as child:
+        time.sleep(0.3 * seconds)
+        child.send_signal(signal.SIGINT)
+        _, message = child.communicate()
+    assert child.returncode != 0
+    assert "KeyboardInterrupt: Interrupted after" in message
+    with Collection.open(folder, write=True, encoder=pixel_encoder()) as collection:
+        kept = state_of(collection)
+        assert {row: expected[row] for row in kept} == kept
+        assert 0 < len(kept) < len(expected)
+        collection.update()
+        assert state_of(collection) == expected
 
 
 @pytest.mark.parametrize("attempt", range(max(1, KILLS // 5)))

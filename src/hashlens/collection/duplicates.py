@@ -16,7 +16,7 @@ def duplicate_groups(storage: Storage, snapshot: Snapshot, radius: int) -> list[
     Equal codes are joined before pairs are sought, so that many copies of one image cost no more
     than one.
     """
-    live = storage.catalog.live_slots()
+    live = snapshot.live
     codes, members = np.unique(snapshot.codes[live], axis=0, return_inverse=True)
     pairs = pairs_within(codes, radius)
     roots = _components(len(codes), pairs)

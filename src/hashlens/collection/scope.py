@@ -78,13 +78,13 @@ def plan_update(catalog: Catalog, failed: Failures) -> UpdatePlan:
     missing = [root for root in roots if not os.path.exists(root)]
     files = images_below(catalog, [root for root in roots if root not in missing], failed)
     seen, gone = frozenset(files), []
-    for row in catalog.images():
-        if row.path in seen:
+    for path in catalog.paths():
+        if path in seen:
             continue
-        if not _is_gone(row.path):
-            files.append(row.path)
-        elif not any(_hides(root, row.path) for root in missing):
-            gone.append(row.path)
+        if not _is_gone(path):
+            files.append(path)
+        elif not any(_hides(root, path) for root in missing):
+            gone.append(path)
     for root in missing:
         if root not in gone:
             failed.append((root, "no such file or folder; its images were kept"))

@@ -1,9 +1,10 @@
 """The collection on disk: a catalogue in SQLite beside files of fixed-width records."""
 
-from hashlens.store.catalog import Catalog, CatalogState, ImageRow, Segment, is_catalog
+from hashlens.store.catalog import Catalog, is_catalog
 from hashlens.store.files import describe_failure, disk_errors, sync_folder, sync_tree
 from hashlens.store.lock import WriterLock
 from hashlens.store.recordfile import RecordFile, RecordLayout, Records
+from hashlens.store.rows import CatalogState, ImageRow, Segment
 from hashlens.store.storage import Change, Snapshot, Storage
 from hashlens.store.verification import damage_of
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from pathlib import Path
-from typing import Literal, NamedTuple, Self
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,61 +15,12 @@ import numpy.typing as npt
 from hashlens.errors import CollectionError, FormatError
 from hashlens.store.database import Database
 from hashlens.store.files import disk_errors, sync_folder
+from hashlens.store.rows import CatalogState, ImageRow, Segment
 from hashlens.store.schema import MIGRATIONS, check_version, migrate, version_of
 
 FILE_NAME = "catalog.sqlite"
 
 RootKind = Literal["root", "excluded"]
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogState:
-    """What the catalogue says about the collection as a whole, at one instant.
-
-    Attributes
-    ----------
-    bits : int
-        Code length.
-    digest : str
-        Digest of the model.
-    descriptor_dim : int or None
-        Dimensions of the kept descriptors; None if none are kept.
-    generation : int
-        Generation of the files of records.
-    slots : int
-        Records in them that count, dead ones included.
-    revision : int
-        Grows with each change of the collection.
-    """
-
-    bits: int
-    digest: str
-    descriptor_dim: int | None
-    generation: int = 1
-    slots: int = 0
-    revision: int = 0
-
-
-class ImageRow(NamedTuple):
-    """One image file: indexed (it has a slot), or failed (it has a reason)."""
-
-    path: str
-    size: int | None
-    mtime_ns: int | None
-    content: bytes | None
-    slot: int | None
-    label: str | None = None
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """Records that one commit wrote, with the CRC-32 of their bytes."""
-
-    start: int
-    count: int
-    codes_crc: int
-    descriptors_crc: int | None
 
 
 class Catalog:
@@ -152,6 +103,11 @@ class Catalog:
             return self._images("ORDER BY path")
         return self._images("WHERE path = ? OR (path >= ? AND path < ?) ORDER BY path", _at(below))
 
+    def paths(self) -> list[str]:
+        """Return the paths of all images, indexed and failed, in the order of their bytes."""
+        rows = self._database.all("SELECT path FROM images ORDER BY path")
+        return [os.fsdecode(path) for (path,) in rows]
+
     def by_slot(self, slots: Sequence[int]) -> dict[int, ImageRow]:
         """Return the images of slots, by slot."""
         found: dict[int, ImageRow] = {}
@@ -189,11 +145,14 @@ class Catalog:
         """Insert an image or replace what is known about it; a slot it loses becomes dead."""
         self._free("path = ?", (os.fsencode(row.path),), keep=row.slot)
         state = "failed" if row.slot is None else "indexed"
+        # A label may be a folder's name, whose bytes need not be valid UTF-8; nor need an error's.
+        label = None if row.label is None else os.fsencode(row.label)
+        reason = None if row.reason is None else row.reason.encode(errors="replace").decode()
         self._database.run(
             "INSERT OR REPLACE INTO images"
             " (path, size, mtime_ns, content, slot, label, reason, state)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (os.fsencode(row.path), *row[1:], state),
+            (os.fsencode(row.path), *row[1:5], label, reason, state),
         )
 
     def remove(self, path: str, below: bool = False) -> int:
@@ -257,6 +216,7 @@ class Catalog:
         if write:
             # FULL: a commit has reached the disk when it returns, also through a power cut.
             self._database.run("PRAGMA synchronous = FULL")
+            self._database.run("PRAGMA fullfsync = ON")  # Matters on macOS only.
         else:
             self._database.run("PRAGMA query_only = ON")
 
@@ -265,7 +225,12 @@ class Catalog:
             f"SELECT path, size, mtime_ns, content, slot, label, reason FROM images {clauses}",
             values,
         )
-        return [ImageRow(os.fsdecode(path), *rest) for path, *rest in rows]
+        return [
+            ImageRow(
+                os.fsdecode(path), size, mtime, content, slot, label and os.fsdecode(label), reason
+            )
+            for path, size, mtime, content, slot, label, reason in rows
+        ]
 
     def _free(self, where: str, values: Sequence[object], keep: int | None) -> None:
         """Mark the slots of images that are about to be removed or replaced as dead."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,13 +47,23 @@ def write_all(descriptor: int, data: bytes | memoryview, offset: int) -> None:
         view, offset = view[written:], offset + written
 
 
+def sync_file(descriptor: int) -> None:
+    """Return once all that was written to an open file is on the disk."""
+    if sys.platform == "darwin":  # There, fsync leaves the data in the drive's own cache.
+        import fcntl
+
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+    else:
+        os.fsync(descriptor)
+
+
 def sync_folder(folder: Path) -> None:
     """Make names that were created, renamed or removed in a folder durable."""
     if os.name == "nt":  # Windows can't open folders; NTFS journals names itself.
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        sync_file(descriptor)
     finally:
         os.close(descriptor)
 
@@ -64,5 +75,5 @@ def sync_tree(folder: Path) -> None:
             sync_tree(path)
         else:
             with path.open("rb+") as file:
-                os.fsync(file.fileno())
+                sync_file(file.fileno())
     sync_folder(folder)

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hashlens.errors import FormatError, ModelMismatchError
-from hashlens.store.files import disk_errors, sync_folder, write_all
+from hashlens.store.files import disk_errors, sync_file, sync_folder, write_all
 
 FORMAT_VERSION = 1
 HEADER_BYTES = 128
@@ -125,7 +125,7 @@ class RecordFile:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
             try:
                 write_all(descriptor, layout.header(), 0)
-                os.fsync(descriptor)
+                sync_file(descriptor)
             finally:
                 os.close(descriptor)
             sync_folder(folder)
@@ -148,7 +148,7 @@ class RecordFile:
     def sync(self) -> None:
         """Return once all that was written is on the disk."""
         with disk_errors(f"Writing {self.layout.kind} to {self.path}"):
-            os.fsync(self._descriptor)
+            sync_file(self._descriptor)
 
     def truncate(self, count: int) -> None:
         """Give back the space behind the first ``count`` records."""

@@ -11,7 +11,7 @@ APPLICATION_ID = 0x484C4E53
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID",
-        # Paths are bytes, as the operating system has them: names need not be valid UTF-8.
+        # Paths and labels are bytes: names of files and folders need not be valid UTF-8.
         """CREATE TABLE images (
             path BLOB PRIMARY KEY,
             state TEXT NOT NULL CHECK (state IN ('indexed', 'failed')),
@@ -19,7 +19,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             size INTEGER,
             mtime_ns INTEGER,
             content BLOB,
-            label TEXT,
+            label BLOB,
             reason TEXT
         )""",
         "CREATE INDEX images_content ON images (content) WHERE slot IS NOT NULL",

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hashlens.codes import bytes_per_code
-from hashlens.store.catalog import CatalogState, Segment
 from hashlens.store.recordfile import RecordFile, RecordLayout, Records
+from hashlens.store.rows import CatalogState, Segment
 
 _CHUNK = 65_536
 

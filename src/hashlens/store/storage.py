@@ -19,11 +19,12 @@ import numpy.typing as npt
 
 from hashlens.codes import Codes
 from hashlens.errors import CollectionError, FormatError
-from hashlens.store.catalog import FILE_NAME, Catalog, CatalogState, ImageRow, Segment, is_catalog
+from hashlens.store.catalog import FILE_NAME, Catalog, is_catalog
 from hashlens.store.creation import clear_leftovers
 from hashlens.store.files import disk_errors, sync_folder
 from hashlens.store.lock import WriterLock
 from hashlens.store.recordfile import RecordFile, Records
+from hashlens.store.rows import CatalogState, ImageRow, Segment
 from hashlens.store.segments import copy_records, layouts_of, write_segment
 
 _COMPACT_SHARE, _COMPACT_SLOTS = 0.25, 1024
@@ -68,6 +69,11 @@ class Snapshot:
     descriptors: Records | None
     dead: npt.NDArray[np.int64]
 
+    @property
+    def live(self) -> npt.NDArray[np.int64]:
+        """Slots that hold an image, ascending."""
+        return np.delete(np.arange(self.state.slots), self.dead)
+
 
 class Storage:
     """The directory of one collection, open for reading or writing.
@@ -96,6 +102,7 @@ class Storage:
             )
         self.folder = folder
         self._files: dict[str, RecordFile] = {}
+        self._dead: tuple[int, npt.NDArray[np.int64]] | None = None
         self._lock = WriterLock(folder) if write else None
         if self._lock is not None:
             self._lock.acquire()
@@ -178,7 +185,7 @@ class Storage:
                     state,
                     self._files["codes"].map(state.slots),
                     None if descriptors is None else descriptors.map(state.slots),
-                    self.catalog.dead_slots(),
+                    self._dead_slots(state),
                 )
                 return
 
@@ -219,7 +226,8 @@ class Storage:
 
     def compact_if_worthwhile(self) -> bool:
         """Drop dead slots if there are many; return whether it was done."""
-        dead, slots = len(self.catalog.dead_slots()), self.catalog.state().slots
+        with self.snapshot() as now:
+            dead, slots = len(now.dead), now.state.slots
         if dead < max(_COMPACT_SLOTS, _COMPACT_SHARE * slots):
             return False
         self.compact()
@@ -230,9 +238,9 @@ class Storage:
 
         Images keep their order. Readers that have the old files open go on with them.
         """
-        old, live = self.catalog.state(), self.catalog.live_slots()
-        new = replace(old, generation=old.generation + 1, slots=len(live))
         with self.snapshot() as before:
+            old, live = before.state, before.live
+            new = replace(old, generation=old.generation + 1, slots=len(live))
             sources = {"codes": before.codes, "descriptors": before.descriptors}
         files: dict[str, RecordFile] = {}
         try:
@@ -269,6 +277,12 @@ class Storage:
                 for file in self._files.values():
                     file.truncate(start)
             raise
+
+    def _dead_slots(self, state: CatalogState) -> npt.NDArray[np.int64]:
+        """Return the dead slots, read once a revision: there may be many."""
+        if self._dead is None or self._dead[0] != state.revision:
+            self._dead = (state.revision, self.catalog.dead_slots())
+        return self._dead[1]
 
     def _advance(self, state: CatalogState, slots: int | None = None) -> None:
         slots = state.slots if slots is None else slots

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hashlens.store.catalog import Catalog, Segment
+from hashlens.store.catalog import Catalog
+from hashlens.store.rows import Segment
 from hashlens.store.segments import checksum
 from hashlens.store.storage import Snapshot, Storage
 

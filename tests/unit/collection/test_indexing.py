@@ -156,6 +156,14 @@ def test_labels_are_kept(collection, photos):
     assert hit.label == "b"
 
 
+def test_labels_that_are_not_utf8_are_kept(collection, photos):
+    os.rename(photos / "b", os.path.join(os.fsencode(photos), b"caf\xe9"))
+    collection.index([photos], label_of=lambda path: os.path.basename(os.path.dirname(path)))
+    path = os.path.join(os.fsencode(photos), b"caf\xe9/01.png")
+    hit = collection.search(os.fsdecode(path), k=1)[0]
+    assert os.fsencode(hit.label) == b"caf\xe9"
+
+
 def test_an_empty_folder_is_no_error(collection, tmp_path):
     (tmp_path / "empty").mkdir()
     assert counts(collection.index([tmp_path / "empty"])) == (0, 0, 0, 0, 0)

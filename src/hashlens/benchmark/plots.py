@@ -28,6 +28,10 @@ STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "hashlens",
 }
+COLOURS = (
+    "tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "tab:brown", "tab:pink",
+    "tab:gray", "tab:olive", "tab:cyan", "navy", "goldenrod", "black", "crimson",
+)  # fmt: skip
 MARKERS = "osD^v<>phX*Pd8"
 STATISTICS: tuple[tuple[str, str], ...] = (
     ("bit_imbalance", "bit imbalance |share of ones − ½|"),
@@ -95,9 +99,7 @@ def _look(label: str, method: str) -> dict[str, Any]:
     supervised = hasher_class(method).supervised
     dash = ":" if label != method else "-" if supervised else "--"
     return {
-        "color": f"C{place}"
-        if place < 10
-        else ("#222222", "#e6ab02", "#1b9e77", "#666600")[place % 4],
+        "color": "black" if method == PROPOSED else COLOURS[place % len(COLOURS)],
         "marker": MARKERS[place % len(MARKERS)],
         "linestyle": dash,
         "label": label,

@@ -88,6 +88,12 @@ class MultiIndex(Index):
         """What the queries of the last search took."""
 
     @classmethod
+    def from_codes(cls, codes: Codes, *, tables: int | None = None) -> Self:
+        """Return an index over ``codes`` with ids 0..n−1, which need not stay in memory."""
+        checked = check_codes(codes, 8 * codes.shape[1], "MultiIndex.from_codes")
+        return cls.from_rows(checked, RowIds(len(checked)), tables=tables)
+
+    @classmethod
     def from_rows(cls, codes: Codes, ids: RowIds, *, tables: int | None = None) -> Self:
         """Return an index over the rows of another: their codes, and ids that it may keep."""
         index = cls(8 * codes.shape[1], tables=tables)

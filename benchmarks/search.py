@@ -1,0 +1,90 @@
+"""Measure exact Hamming search against its peers: same machine, same threads, same run.
+
+    python benchmarks/search.py --codes CODES.npy --labels LABELS.npy --queries QUERIES.npy
+
+measures everything; ``--part NAME`` measures one part (several are allowed), and ``--report``
+writes the tables and plots from the parts measured so far. Results go to benchmarks/results/search.
+Without ``--codes`` a surrogate of a trained model's codes is used, and the results say so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+os.environ.setdefault("HASHLENS_THREADS", "2")
+
+import faiss
+import numpy as np
+import search_clumped as clumped
+import search_uniform as uniform
+from search_report import write_report
+from search_timing import THREADS
+
+OUT = Path(__file__).parent / "results" / "search"
+PARTS = {
+    "batch": uniform.part_batch,
+    "single": uniform.part_single,
+    "paper": uniform.part_paper,
+    "pairs": uniform.part_pairs,
+    "trained": clumped.part_trained,
+    "peers": clumped.part_peers,
+    "planner": clumped.part_planner,
+    "large": clumped.part_large,
+}
+
+
+def provenance():
+    """Return what a reader needs to judge and repeat the figures."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    model = ""
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), "")
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "commit": commit,
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "threads": THREADS,
+        "faiss": faiss.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--codes", help="npy file: packed codes of the collection, uint8")
+    parser.add_argument("--labels", help="npy file: their labels")
+    parser.add_argument("--queries", help="npy file: packed codes of images that are not in it")
+    parser.add_argument("--codes128", help="npy file: 128-bit codes for the paper's comparison")
+    parser.add_argument("--queries128", help="npy file: 128-bit codes of queries")
+    parser.add_argument("--part", action="append", choices=list(PARTS), help="default: all")
+    parser.add_argument("--queries-count", type=int, default=300)
+    parser.add_argument("--large", type=int, default=100_000_000, help="size of the largest set")
+    parser.add_argument("--work", default=tempfile.gettempdir(), help="folder for generated codes")
+    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--report", action="store_true", help="only write the report")
+    args = parser.parse_args()
+    faiss.omp_set_num_threads(THREADS)
+    args.out.mkdir(parents=True, exist_ok=True)
+    for name in [] if args.report else args.part or list(PARTS):
+        start = os.getloadavg()[0]
+        result = {**PARTS[name](args), "provenance": provenance(), "load_before": start}
+        (args.out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    write_report(args.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""How the search benchmark measures time: medians, after warming up."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import numpy as np
+
+THREADS = int(os.environ["HASHLENS_THREADS"])
+K = 10
+
+
+def batch_time(search, queries, k=K, runs=5, limit=20.0):
+    """Return the median seconds of search(queries, k): five runs, or more until the limit."""
+    begin = time.perf_counter()
+    search(queries, k)
+    times = []
+    while len(times) < 5 or (len(times) < runs and time.perf_counter() - begin < limit):
+        start = time.perf_counter()
+        search(queries, k)
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def single_times(search, queries, k=K, runs=5):
+    """Return the seconds of each query, asked alone: the median of five runs over all queries."""
+    for q in range(min(3, len(queries))):
+        search(queries[q : q + 1], k)
+    times = np.empty((runs, len(queries)))
+    for run in times:
+        for q in range(len(queries)):
+            start = time.perf_counter()
+            search(queries[q : q + 1], k)
+            run[q] = time.perf_counter() - start
+    return np.median(times, axis=0)
+
+
+def quantiles(seconds):
+    """Return the quantiles of times in microseconds."""
+    names = {"median": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
+    return {name: float(np.quantile(seconds, q) * 1e6) for name, q in names.items()}
+
+
+def note(row):
+    """Show a result as soon as it is there."""
+    print(row, flush=True)
+    return row

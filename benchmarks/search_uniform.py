@@ -1,0 +1,122 @@
+"""The parts of the search benchmark that need no trained model."""
+
+from __future__ import annotations
+
+import faiss
+import numpy as np
+import search_data as data
+import search_peers as peers
+from search_timing import THREADS, K, batch_time, note, quantiles, single_times
+
+from hashlens.indexes import AutoIndex, LinearIndex, pairs_within
+
+
+def part_batch(_):
+    """A batch of 256 queries over uniform codes."""
+    cases = [(1_000_000, bits) for bits in (32, 48, 64, 128, 256)]
+    cases += [(10_000_000, 64), (10_000_000, 128)]
+    return {"unit": "ms a batch", "rows": [_batch_row(n, bits) for n, bits in cases]}
+
+
+def _batch_row(n, bits):
+    codes, queries = data.uniform(n, bits), data.uniform(256, bits, seed=1)
+    searches = {"hashlens": LinearIndex.from_codes(codes).search, "faiss flat": peers.flat(codes)}
+    if n == 1_000_000:
+        searches["usearch exact"] = peers.usearch_exact(codes, THREADS)
+    row = {"n": n, "bits": bits, "queries": len(queries)}
+    for name, search in searches.items():
+        row[name] = batch_time(search, queries, runs=9) * 1e3
+    row["ratio"] = row["faiss flat"] / row["hashlens"]
+    return note(row)
+
+
+def part_single(_):
+    """One query at a time over uniform codes: nothing helps but reading fast."""
+    cases = [(1_000_000, 64), (1_000_000, 128), (10_000_000, 64), (10_000_000, 128)]
+    return {"unit": "µs a query", "rows": [_single_row(n, bits) for n, bits in cases]}
+
+
+def _single_row(n, bits):
+    codes, queries = data.uniform(n, bits), data.uniform(20, bits, seed=1)
+    row = {"n": n, "bits": bits}
+    row["hashlens"] = quantiles(single_times(LinearIndex.from_codes(codes).search, queries))
+    row["faiss flat"] = quantiles(single_times(peers.flat(codes), queries))
+    if n == 1_000_000:
+        row["numpy"] = quantiles(single_times(peers.plain_numpy(codes), queries[:3]))
+    row["ratio"] = row["faiss flat"]["median"] / row["hashlens"]["median"]
+    return note(row)
+
+
+def part_paper(args):
+    """The paper's comparison: 50,000 images, floats of 4096 dimensions against 128 bits."""
+    n, dimensions = 50_000, 4096
+    rng = np.random.default_rng(0)
+    vectors = rng.random((n, dimensions), dtype=np.float32)
+    asked = rng.random((256, dimensions), dtype=np.float32)
+    floats = faiss.IndexFlatL2(dimensions)
+    floats.add(vectors)
+    norms = np.einsum("ij,ij->i", vectors, vectors)
+
+    def blas(queries, k):
+        return np.argpartition(norms - 2 * (queries @ vectors.T), k, axis=1)[:, :k]
+
+    kinds = {"uniform": (data.uniform(n, 128), data.uniform(256, 128, seed=1))}
+    if args.codes128:
+        kinds["learned"] = (np.load(args.codes128), np.load(args.queries128)[:256])
+    else:
+        codes, _, queries = data.surrogate(128)
+        kinds["surrogate"] = (codes, queries[:256])
+    rows = []
+    for size in (1, 256):
+        row = {
+            "queries": size,
+            "faiss IndexFlatL2": batch_time(floats.search, asked[:size]) / size * 1e6,
+            "BLAS": batch_time(blas, asked[:size]) / size * 1e6,
+        }
+        for kind, (codes, queries) in kinds.items():
+            for name, seconds in _hamming_times(codes, queries, size).items():
+                row[f"{kind} {name}"] = seconds * 1e6
+                row[f"{kind} {name} ratio"] = row["faiss IndexFlatL2"] / (seconds * 1e6)
+        rows.append(note(row))
+    encoding = _encoding_time()
+    about = {} if encoding is None else {"encoding_us": encoding * 1e6}
+    return {"unit": "µs a query", "rows": rows, **about}
+
+
+def _hamming_times(codes, queries, size):
+    """Return the seconds a query of each search over 128-bit codes."""
+    auto = AutoIndex.from_codes(codes, background=False)
+    auto.build()
+    searches = {
+        "scan": LinearIndex.from_codes(codes).search,
+        "auto": auto.search,
+        "faiss flat": peers.flat(codes),
+    }
+    if size == 1:
+        return {n: float(np.median(single_times(s, queries, K))) for n, s in searches.items()}
+    return {n: batch_time(s, queries, runs=30) / size for n, s in searches.items()}
+
+
+def _encoding_time():
+    """Return the seconds to describe one image with the bundled model, None where it is absent."""
+    try:
+        from hashlens.descriptors import load_descriptor
+
+        descriptor = load_descriptor("default", threads=THREADS)
+    except (ImportError, OSError):
+        return None
+    side = descriptor.spec.input_size
+    pixels = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), dtype=np.uint8)
+    return batch_time(lambda image, _: descriptor.describe(image), pixels)
+
+
+def part_pairs(_):
+    """All pairs within a radius: how time grows with the number of codes."""
+    rows = []
+    for n in (25_000, 50_000, 100_000, 200_000, 400_000):
+        codes = data.uniform(n, 64)
+        codes[n // 2 :] = codes[: n // 2] ^ np.uint8(1)
+        for radius in (2, 6):
+            seconds = batch_time(pairs_within, codes, radius)
+            rows.append(note({"n": n, "radius": radius, "seconds": seconds}))
+    return {"unit": "s", "rows": rows}

@@ -41,9 +41,10 @@ without a signature (anything passes for one) and those that start another progr
 MAX_DECODED_PIXELS = 80_000_000
 """Most pixels that may be decoded for one image: 320 MB at Pillow's four bytes a pixel."""
 
-_DRAFT_MARGIN = 1.5
-"""A JPEG is decoded at no less than this multiple of the target, so that what the resampling
-filter sees is nearly what it would see of the whole image, at a fraction of the cost."""
+_DRAFT_MARGINS = {8: 1.5, 4: 2.0, 2: 2.0}
+"""By how much a JPEG that is decoded at 1/8, 1/4 or 1/2 of its size must still exceed the target,
+so that the resampling filter sees nearly what it would see of the whole image. The largest images
+get less, since there the time counts most."""
 
 _ORIENTATION_TAG = 0x0112
 _TRANSPOSE = {
@@ -136,8 +137,11 @@ def _draft(image: JpegImagePlugin.JpegImageFile, data: bytes, fit: Fit) -> None:
     """Let libjpeg scale while decoding, unless it would hold all coefficients in memory."""
     if "progressive" in image.info or not _is_single_scan(image, data):
         _check_pixels(image.size)
-    side = int(fit.shorter_side * _DRAFT_MARGIN)
-    image.draft("RGB", (side, side))
+    for scale, margin in _DRAFT_MARGINS.items():
+        if min(image.size) >= scale * margin * fit.shorter_side:
+            side = min(image.size) // scale
+            image.draft("RGB", (side, side))
+            return
 
 
 def _is_single_scan(image: JpegImagePlugin.JpegImageFile, data: bytes) -> bool:

@@ -83,11 +83,26 @@ PRESETS: tuple[MethodPreset, ...] = (
     MethodPreset("kmh", "default", {}, _each(bits_per_subspace=(2, 8), affinity_weight=(1.0,))),
     MethodPreset("splh", "default", {}, _each(label_weight=(0.02, 2.0), labelled=(5000,))),
     MethodPreset("bre", "default", {}, _each(use_labels=(True,), anchors=(50,), sweeps=(20,))),
-    MethodPreset("dh", "default", {}),
-    MethodPreset("sdh", "default", {}),
+    MethodPreset("dh", "default", {}, _each(learning_rate=(0.005, 0.05), variance_weight=(1.0,))),
+    MethodPreset("sdh", "default", {}, _each(learning_rate=(0.005,), scatter_weight=(0.1, 10.0))),
     MethodPreset("dlbhc", "default", {}),
-    MethodPreset("autoencoder", "default", {}),
-    MethodPreset("autoencoder", "paper", {"preset": "paper"}),
+    MethodPreset(
+        "autoencoder",
+        "default",
+        {},
+        (
+            {"schedule": {"learning_rate": 0.03}},
+            {"terms": {"reconstruction": 0.1}},
+            {"architecture": {"descriptor_units": 2048}},
+        ),
+    ),
+    MethodPreset(
+        "autoencoder",
+        "paper",
+        {"preset": "paper"},
+        # The paper states batch, momentum and penalty, but no learning rate.
+        tuple({"schedule": {"learning_rate": rate}} for rate in (0.003, 0.03, 0.1)),
+    ),
     MethodPreset("codebook", "default", {}),
 )
 

@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+
+from hashlens.indexes import AutoIndex, LinearIndex
+from hashlens.indexes.planner import BATCH, Planner, forecast_shells
+from hashlens.native import SearchCost
+
+
+def clumped(rng, n, bits=64):
+    centres = rng.random((50, bits)) < 0.5
+    return np.packbits(centres[rng.integers(0, 50, n)] ^ (rng.random((n, bits)) < 0.04), axis=1)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(11)
+
+
+def wait(index):
+    builder = index._builder
+    if builder is not None:
+        builder.join()
+
+
+def test_near_neighbours_lead_to_a_multi_index_in_the_background(rng):
+    codes = clumped(rng, 60_000)
+    index = AutoIndex.from_codes(codes)
+    assert "No query" in index.explain(1, 10).reason
+    first = index.search(codes[:5], 10)
+    wait(index)
+    assert index.is_built
+    assert index.explain(1, 10).method == "shells"
+    again = index.search(codes[:5], 10)
+    np.testing.assert_array_equal(first.ids, again.ids)
+    assert index.last_plan.method == "shells"
+
+
+def test_far_neighbours_do_not(rng):
+    codes = rng.integers(0, 256, (30_000, 16), dtype=np.uint8)
+    index = AutoIndex.from_codes(codes)
+    index.search(rng.integers(0, 256, (5, 16), dtype=np.uint8), 10)
+    assert index._builder is None
+    assert not index.is_built
+    plan = index.explain(1, 10)
+    assert plan.method == "scan"
+    assert "by shells" in plan.reason
+
+
+def test_changes_during_the_build_are_not_lost(rng, monkeypatch):
+    codes = clumped(rng, 30_000)
+    index = AutoIndex(64)
+    index.add(codes[:25_000])
+    index.search(codes[:3], 10)
+    with index._lock:  # the build can't be swapped in before both changes are made
+        index.add(codes[25_000:])
+        index.remove(np.arange(0, 30_000, 7))
+    wait(index)
+    assert index.is_built
+    expected = LinearIndex.from_codes(codes, denied=np.arange(0, 30_000, 7))
+    assert len(index) == len(expected)
+    found, wanted = index.search(codes[:50], 20), expected.search(codes[:50], 20)
+    np.testing.assert_array_equal(found.ids, wanted.ids)
+    np.testing.assert_array_equal(found.distances, wanted.distances)
+
+
+def cost(finished):
+    ones = np.ones(len(finished), dtype=np.int64)
+    return SearchCost(ones, ones, np.array(finished))
+
+
+def test_batches_go_the_way_that_was_measured_to_be_faster():
+    planner = Planner()
+    kind = (256, 10, 64, False)
+    tried = planner.choose(*kind)
+    assert (tried.method, tried.trial) == ("shells", True)
+    planner.learn("shells", 8, 8e-3, cost([True] * 8), kind)
+    tried = planner.choose(*kind)
+    assert (tried.method, tried.trial) == ("scan", True)
+    planner.learn("scan", 256, 1e-3, None, kind)
+    assert planner.choose(*kind).method == "scan"
+    for _ in range(20):
+        planner.learn("shells", 8, 8e-6, cost([True] * 8), kind)
+    assert planner.choose(*kind).method == "shells"
+    assert "µs by scan" in planner.choose(*kind).reason
+
+
+def test_single_queries_are_scanned_once_shells_have_proved_hopeless():
+    planner = Planner()
+    kind = (1, 10, 64, False)
+    assert planner.choose(*kind).method == "shells"
+    for _ in range(30):
+        planner.learn("shells", 1, 1e-3, cost([False]), kind)
+    assert planner.choose(*kind).method == "scan"
+    assert planner.choose(1, 1000, 64, False).method == "shells"
+
+
+def test_the_loser_is_tried_again_now_and_then():
+    planner = Planner()
+    kind = (BATCH, 10, 64, False)
+    planner.learn("shells", 8, 8e-3, cost([True] * 8), kind)
+    planner.learn("scan", BATCH, 1e-3, None, kind)
+    methods = []
+    for _ in range(200):
+        methods.append(planner.choose(*kind).method)
+        planner.note_call(*kind)
+    assert 0 < methods.count("shells") < 10
+
+
+def test_the_forecast_tells_near_from_far_neighbours(rng):
+    codes = clumped(rng, 50_000)
+    queries = codes[:4]
+    assert forecast_shells(codes, queries, np.array([0, 1, 2, 3], np.int32), 64).worthwhile
+    assert not forecast_shells(codes, queries, np.array([20, 21, 22, 23], np.int32), 64).worthwhile

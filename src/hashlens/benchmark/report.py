@@ -43,7 +43,7 @@ def document(
                 f"standard; on the other protocols where a fit takes less than "
                 f"{settings.repeat_below_seconds:g} s, else one seed"
             ),
-            "selection": settings.budget.describe(),
+            "selection": settings.tuning.describe(),
             "selections": [_rounded(choice) for choice in results.selections],
             "baselines": [_rounded(baseline) for baseline in results.baselines],
             "failures": results.failures,

@@ -163,12 +163,12 @@ class _Run:
             ("float-knn", lambda: [baselines.float_search(self.features, split)]),
             (
                 "linear-classifier",
-                lambda: baselines.linear_classifier(self.features, split, self.settings.budget),
+                lambda: baselines.linear_classifier(self.features, split, self.settings.tuning),
             ),
         ]
         for name, compute in parts:
             path = self.out / "baselines" / f"{protocol}-{name}.json"
-            key = self._key(protocol, name, asdict(self.settings.budget))
+            key = self._key(protocol, name, asdict(self.settings.tuning))
             document = self._remember(f"{protocol} {name}", path, key, compute)
             self.results.baselines += document["rows"] if document else []
 
@@ -206,7 +206,7 @@ class _Run:
         return self.chosen[name]
 
     def _select(self, preset: MethodPreset, protocol: str) -> dict[str, Any] | None:
-        budget = self.settings.budget
+        budget = self.settings.tuning
         path = self.out / "selection" / protocol / f"{preset.label}.json"
         facts = [dict(candidate) for candidate in preset.candidates]
         key = self._key(protocol, preset.label, dict(preset.fixed), facts, asdict(budget))

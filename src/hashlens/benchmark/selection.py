@@ -24,7 +24,7 @@ class Budget:
     candidates : int
         Parameter sets tried, the defaults among them. 1 tunes nothing.
     bits : int
-        The length at which they are tried; the choice holds for every length.
+        The length at which they are tried, if it is measured; the choice holds for every length.
     fit_rows, database_rows, query_rows : int
         Caps on the rows of the training set that each role gets.
     seed : int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hashlens.benchmark.methods import choose_presets
 from hashlens.benchmark.selection import Budget
@@ -28,6 +28,7 @@ class Settings:
     split_seed : int
         Draws the parts of `heldout` and `unseen`, the same for every method and seed.
     budget : Budget
+        Tuning happens at the length of ``bits`` that is nearest to the budget's, see `tuning`.
     repeat_below_seconds : float
     """
 
@@ -55,3 +56,9 @@ class Settings:
                 "A benchmark needs at least one seed and one candidate. "
                 f"Got {self.seeds} seeds and {self.budget.candidates} candidates."
             )
+
+    @property
+    def tuning(self) -> Budget:
+        """Return the budget at a code length that is measured."""
+        nearest = min(self.bits, key=lambda bits: (abs(bits - self.budget.bits), bits))
+        return replace(self.budget, bits=nearest)

@@ -110,3 +110,9 @@ def test_the_budget_caps_candidates_and_rows(features, monkeypatch):
 def test_no_method_has_more_candidates_than_the_budget_tries():
     budget = selection.Budget()
     assert all(len(preset.candidates) + 1 <= budget.candidates for preset in PRESETS)
+
+
+def test_tuning_happens_at_a_length_that_is_measured():
+    assert Settings(bits=(32, 48, 64, 128)).tuning.bits == 64
+    assert Settings(bits=(8, 16)).tuning.bits == 16
+    assert Settings(bits=(128,)).tuning.bits == 128

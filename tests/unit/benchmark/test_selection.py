@@ -70,7 +70,7 @@ def test_the_best_candidate_wins_and_is_used(features, tmp_path):
     best = max(choice["candidates"], key=lambda candidate: candidate["top5"])
     assert choice["params"] == best["params"]
     settings = Settings(
-        bits=(8,), methods=("itq",), protocols=("standard",), seeds=1, budget=SMALL_BUDGET
+        bits=(16,), methods=("itq",), protocols=("standard",), seeds=1, budget=SMALL_BUDGET
     )
     row = run_benchmark(features, settings, tmp_path, presets=[TUNED]).rows[0]
     assert row["tuned"] == best["params"]

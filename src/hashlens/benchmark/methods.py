@@ -85,7 +85,12 @@ PRESETS: tuple[MethodPreset, ...] = (
     MethodPreset("bre", "default", {}, _each(use_labels=(True,), anchors=(50,), sweeps=(20,))),
     MethodPreset("dh", "default", {}, _each(learning_rate=(0.005, 0.05), variance_weight=(1.0,))),
     MethodPreset("sdh", "default", {}, _each(learning_rate=(0.005,), scatter_weight=(0.1, 10.0))),
-    MethodPreset("dlbhc", "default", {}),
+    MethodPreset(
+        "dlbhc",
+        "default",
+        {},
+        tuple({"schedule": {"learning_rate": rate}} for rate in (0.03, 0.3, 1.0)),
+    ),
     MethodPreset(
         "autoencoder",
         "default",
@@ -103,7 +108,7 @@ PRESETS: tuple[MethodPreset, ...] = (
         # The paper states batch, momentum and penalty, but no learning rate.
         tuple({"schedule": {"learning_rate": rate}} for rate in (0.003, 0.03, 0.1)),
     ),
-    MethodPreset("codebook", "default", {}),
+    MethodPreset("codebook", "default", {}, _each(loss=("csq",), hidden=(2048,), scale=(16.0,))),
 )
 
 

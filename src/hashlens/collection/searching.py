@@ -16,7 +16,7 @@ from hashlens.errors import DataError, ImageError, ParameterError
 from hashlens.images import Pixels, decode_batches, decode_image, fit_pixels, read_image_file
 from hashlens.indexes import LinearIndex, SearchResult
 from hashlens.indexes.base import check_k, check_radius
-from hashlens.store import Snapshot, Storage
+from hashlens.store import Records, Snapshot, Storage
 
 Query = str | os.PathLike[str] | bytes | npt.NDArray[np.uint8]
 """A path; the content of an image file; or pixels, uint8 (height, width, 3)."""
@@ -98,7 +98,8 @@ def find(
     vectors : float32 array of shape (queries, descriptor_dim)
         Descriptors of the queries; used for re-ranking only.
     """
-    if spec.rerank and snapshot.descriptors is None:
+    descriptors = snapshot.descriptors if spec.rerank else None
+    if spec.rerank and descriptors is None:
         raise ParameterError(
             "Re-ranking needs the descriptors of the images, and this collection keeps none. "
             "Make one that does with: hashlens index --keep-descriptors PATH..."
@@ -110,8 +111,8 @@ def find(
         if spec.radius is not None and spec.k is not None:
             slots, distances = slots[distances <= spec.radius], distances[distances <= spec.radius]
         euclidean = None
-        if spec.rerank:
-            euclidean = _euclidean(snapshot, vectors[query], slots)
+        if descriptors is not None:
+            euclidean = _euclidean(descriptors[slots], vectors[query])
             order = np.lexsort((slots, distances, euclidean))
             slots, distances, euclidean = slots[order], distances[order], euclidean[order]
         hits.append(_hits(storage, slots[: spec.k], distances, euclidean))
@@ -129,13 +130,9 @@ def _scan(snapshot: Snapshot, spec: SearchSpec, codes: Codes) -> SearchResult:
     return index.search(codes, max(1, min(wanted, len(index))))
 
 
-def _euclidean(
-    snapshot: Snapshot, vector: Vectors, slots: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float32]:
-    """Equation (1) of the paper: the distance of the candidates' descriptors to the query's."""
-    assert snapshot.descriptors is not None
-    candidates = snapshot.descriptors[slots].astype(np.float32)
-    distances: npt.NDArray[np.float32] = np.linalg.norm(candidates - vector, axis=1)
+def _euclidean(candidates: Records, vector: Vectors) -> Vectors:
+    """Equation (1) of the paper: distances of the candidates' descriptors to the query's."""
+    distances: Vectors = np.linalg.norm(candidates.astype(np.float32) - vector, axis=1)
     return distances
 
 

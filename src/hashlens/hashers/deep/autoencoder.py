@@ -126,7 +126,8 @@ def train_autoencoder(
     """
     mean = X.mean(axis=0, dtype=np.float64).astype(np.float32)
     # One scale for all dimensions: it keeps their relative weights, which whitening would lose.
-    scale = max(float((X - mean).std()), float(np.finfo(np.float32).tiny))
+    # Vectors that are all the same are left at that.
+    scale = float((X - mean).std()) or 1.0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Autoencoder(X.shape[1], classes, bits, preset.architecture)

@@ -163,10 +163,9 @@ class Training:
                 )
                 for part in (data.validation, data.training)
             )
-        labels = data.labels.numpy()
-        return evaluate_codes(
-            query, labels[data.validation], database, labels[data.training], 8 * query.shape[1]
-        ).precision.expected
+        # As tensors first: a numpy array indexed by a tensor of one element loses its axis.
+        asked, held = (data.labels[part].numpy() for part in (data.validation, data.training))
+        return evaluate_codes(query, asked, database, held, 8 * query.shape[1]).precision.expected
 
 
 @dataclass(frozen=True, slots=True)

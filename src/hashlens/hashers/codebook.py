@@ -1,0 +1,189 @@
+"""Codebook head: every class has a codeword far from all others, and vectors are drawn to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from hashlens.errors import MissingExtraError
+from hashlens.hashers.base import Floats, Hasher
+from hashlens.hashers.codewords import (
+    Signs,
+    minimum_distance,
+    random_codewords,
+    separated_codewords,
+)
+from hashlens.hashers.parameters import check_choice, check_int, check_real
+from hashlens.hashers.perceptron import project_perceptron, relu
+from hashlens.hashers.presets import Schedule, changed, check_schedule
+
+LOSSES = ("orthohash", "csq")
+
+
+class CodebookHasher(Hasher):
+    """A perceptron whose signs are trained to be the codeword of the vector's class.
+
+    The codewords are chosen before training, so that any two differ in many bits: a vector that
+    misses a few bits of its codeword is still nearest to it.
+
+    It takes any number of bits, also more than dimensions. A tenth of the training vectors chooses
+    the epoch, so it needs about a dozen vectors at least.
+
+    Parameters
+    ----------
+    bits : int, default 64
+        Code length K.
+    loss : {"orthohash", "csq"}, default "orthohash"
+        With v the outputs and c_j ∈ {−1, 1}^K the codeword of class j: cross-entropy over
+        scale · (cos(v, c_j) − margin · [j = label]); or the binary cross-entropy of each
+        (tanh v + 1)/2 with its bit of the label's codeword.
+    codewords : {"separated", "random"}, default "separated"
+        The best construction of `hashlens.hashers.codewords`, or fair coins.
+    hidden : int, default 1024
+        Units of the hidden layer; 0 is a linear hash without one.
+    scale, margin : float, default 8, 0.2
+        Of "orthohash".
+    schedule : mapping, optional
+        Fields of `hashlens.hashers.presets.Schedule` that differ from its defaults.
+    random_state : int, default 0
+        Seed of codewords, weights, validation part and order of batches.
+
+    Attributes
+    ----------
+    mean_ : float32 array of shape (D,)
+    hidden_weights_, hidden_bias_ : float32 arrays of shapes (D, hidden) and (hidden,)
+        Batch norms are folded in. Empty, (D, 0), without a hidden layer.
+    code_weights_, code_bias_ : float32 arrays of shapes (hidden or D, K) and (K,)
+    codewords_ : int8 array of shape (classes, K), entries −1 and 1
+        By rising label. Not saved.
+    min_distance_ : int
+        The least Hamming distance of two codewords, in bits. Not saved.
+    history_ : list of Epoch
+        Losses and validation top-5 of every epoch. Not saved.
+
+    References
+    ----------
+    J. T. Hoe, K. W. Ng, T. Zhang, C. S. Chan, Y.-Z. Song, T. Xiang, "One loss for all: deep hashing
+    with a single cosine similarity based learning objective", NeurIPS 2021, eq. 6. L. Yuan, T.
+    Wang, X. Zhang, F. E. H. Tay, Z. Jie, W. Liu, J. Feng, "Central similarity quantization for
+    efficient image and video retrieval", CVPR 2020, eqs. 4 to 6. Deviations: the descriptor is not
+    tuned, a hidden layer takes its place; codewords are searched for rather than drawn; the
+    quantisation term of "csq" is left out, as its binary cross-entropy saturates by itself.
+
+    Examples
+    --------
+    >>> y = np.arange(90) % 3
+    >>> X = np.random.default_rng(0).standard_normal((90, 32)) + 3 * y[:, None]
+    >>> hasher = CodebookHasher(bits=16, schedule={"epochs": 2})
+    >>> hasher.fit_transform(X, y).shape  # doctest: +SKIP
+    (90, 2)
+    """
+
+    name: ClassVar[str] = "codebook"
+    supervised: ClassVar[bool] = True
+    learned: ClassVar[tuple[str, ...]] = (
+        "mean_",
+        "hidden_weights_",
+        "hidden_bias_",
+        "code_weights_",
+        "code_bias_",
+    )
+
+    mean_: Floats
+    hidden_weights_: Floats
+    hidden_bias_: Floats
+    code_weights_: Floats
+    code_bias_: Floats
+    codewords_: Signs
+    min_distance_: int
+    history_: list[Any]
+
+    def __init__(
+        self,
+        bits: int = 64,
+        loss: str = "orthohash",
+        codewords: str = "separated",
+        hidden: int = 1024,
+        scale: float = 8.0,
+        margin: float = 0.2,
+        schedule: Mapping[str, Any] | None = None,
+        random_state: int = 0,
+    ) -> None:
+        self.bits = bits
+        self.loss = loss
+        self.codewords = codewords
+        self.hidden = hidden
+        self.scale = scale
+        self.margin = margin
+        self.schedule = schedule
+        self.random_state = random_state
+
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike | None = None, on_epoch: Any = None) -> Self:
+        """Choose codewords, then train the perceptron.
+
+        Parameters
+        ----------
+        X : float array of shape (n, D)
+        y : int array of shape (n,)
+        on_epoch : callable, optional
+            Called with an `hashlens.hashers.deep.loop.Epoch` after each epoch.
+
+        Raises
+        ------
+        MissingExtraError
+            If PyTorch is not installed.
+        ParameterError, DataError
+            See `Hasher.fit`; or a field that the schedule does not have.
+        """
+        try:
+            from hashlens.hashers.deep.heads import CodewordLoss, train_codebook_head
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            raise MissingExtraError("Fitting a codebook head", "torch", "train") from None
+        schedule = self._check_parameters()
+        vectors, labels = self._check_training(X, y)
+        assert labels is not None  # _check_training refuses a supervised fit without them
+        classes, targets = np.unique(labels, return_inverse=True)
+        self.codewords_ = self._choose_codewords(len(classes))
+        self.min_distance_ = minimum_distance(self.codewords_)
+        weights, self.history_ = train_codebook_head(
+            vectors,
+            targets,
+            self.hidden,
+            CodewordLoss(self.codewords_, self.loss, self.scale, self.margin),
+            schedule,
+            self.random_state,
+            on_epoch,
+        )
+        for name, array in weights.items():
+            setattr(self, name, array)
+        return self
+
+    def _choose_codewords(self, classes: int) -> Signs:
+        if self.codewords == "separated":
+            return separated_codewords(classes, self.bits, self.random_state)
+        return random_codewords(classes, self.bits, np.random.default_rng(self.random_state))
+
+    def _check_parameters(self) -> Schedule:
+        caller = type(self).__name__
+        check_choice(self.loss, "loss", caller, LOSSES)
+        check_choice(self.codewords, "codewords", caller, ("separated", "random"))
+        check_int(self.hidden, "hidden", caller, 0)
+        check_real(self.scale, "scale", caller, 0, above=True)
+        check_real(self.margin, "margin", caller, 0)
+        check_int(self.random_state, "random_state", caller, 0)
+        schedule = changed(Schedule(), self.schedule)
+        check_schedule(schedule)
+        return schedule
+
+    def project(self, X: npt.ArrayLike) -> Floats:
+        """Return v, of the sign of the bits: float32 of shape (n, bits)."""
+        vectors = self._check_input(X)
+        layers = [(self.code_weights_, self.code_bias_)]
+        if self.hidden_bias_.size:
+            layers.insert(0, (self.hidden_weights_, self.hidden_bias_))
+        return project_perceptron(vectors, self.mean_, layers, relu)

@@ -1,0 +1,150 @@
+"""Heads on a fixed descriptor in PyTorch: a softmax classifier, and class codewords."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hashlens.hashers.base import Floats
+from hashlens.hashers.codewords import Signs
+from hashlens.hashers.deep.folding import fold_batch_norm
+from hashlens.hashers.deep.loop import Epoch, OnEpoch, Training
+from hashlens.hashers.linear import column_means
+from hashlens.hashers.presets import Schedule
+
+LossTerms = dict[str, tuple[float, Tensor]]
+
+
+def train_softmax_head(
+    X: Floats,
+    y: npt.NDArray[np.int64],
+    classes: int,
+    bits: int,
+    schedule: Schedule,
+    seed: int,
+    on_epoch: OnEpoch | None = None,
+) -> tuple[dict[str, Floats], list[Epoch]]:
+    """Train σ(W x + b) under a softmax classifier; return the learned arrays of `DLBHC`.
+
+    Parameters
+    ----------
+    X : float32 array of shape (n, D)
+    y : int64 array of shape (n,), in [0, classes)
+    """
+    mean, scale, inputs = _standardised(X)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        hash_layer = nn.Linear(X.shape[1], bits)
+        classifier = nn.Linear(bits, classes)
+
+    def terms(x: Tensor, labels: Tensor) -> LossTerms:
+        logits = classifier(torch.sigmoid(hash_layer(x)))
+        return {"nll": (1.0, functional.cross_entropy(logits, labels))}
+
+    network = _Head(hash_layer, classifier)
+    history = Training(network, terms, schedule, seed, on_epoch).run(inputs, y)
+    weights, bias = fold_batch_norm(hash_layer)
+    arrays = {"mean_": mean, "weights_": weights / scale, "bias_": bias}
+    return {name: np.ascontiguousarray(a, np.float32) for name, a in arrays.items()}, history
+
+
+class _Head(nn.Module):
+    """A network that codes, with a companion that is trained along but not part of the code."""
+
+    def __init__(self, coder: nn.Module, companion: nn.Module) -> None:
+        super().__init__()
+        self.coder, self.companion = coder, companion
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return what is thresholded at zero, shape (n, K)."""
+        out: Tensor = self.coder(x)
+        return out
+
+
+class CodewordLoss:
+    """How far outputs are from the codewords of their labels.
+
+    Parameters
+    ----------
+    codewords : int8 array of shape (classes, K), entries −1 and 1
+    kind : {"orthohash", "csq"}
+    scale, margin : float
+        Of "orthohash".
+    """
+
+    def __init__(self, codewords: Signs, kind: str, scale: float, margin: float) -> None:
+        self.codewords = torch.from_numpy(codewords.astype(np.float32))
+        self.kind, self.scale, self.margin = kind, scale, margin
+
+    def __call__(self, v: Tensor, labels: Tensor) -> Tensor:
+        """Return the mean loss of outputs ``v`` (n, K) with labels (n,)."""
+        if self.kind == "csq":
+            targets = (self.codewords[labels] + 1) / 2
+            # (tanh v + 1)/2 = σ(2v); from logits, nothing overflows.
+            return functional.binary_cross_entropy_with_logits(2 * v, targets)
+        cosines = functional.normalize(v) @ functional.normalize(self.codewords).T
+        own = functional.one_hot(labels, len(self.codewords))
+        return functional.cross_entropy(self.scale * (cosines - self.margin * own), labels)
+
+
+def train_codebook_head(
+    X: Floats,
+    y: npt.NDArray[np.int64],
+    hidden: int,
+    loss: CodewordLoss,
+    schedule: Schedule,
+    seed: int,
+    on_epoch: OnEpoch | None = None,
+) -> tuple[dict[str, Floats], list[Epoch]]:
+    """Train a perceptron towards codewords; return the learned arrays of `CodebookHasher`.
+
+    Parameters
+    ----------
+    X : float32 array of shape (n, D)
+    y : int64 array of shape (n,), rows of the loss's codewords
+    hidden : int
+        Units of the hidden layer, or 0.
+    """
+    mean, scale, inputs = _standardised(X)
+    bits = loss.codewords.shape[1]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        first = nn.Linear(X.shape[1], hidden, bias=False) if hidden else None
+        layers: list[nn.Module] = [first, nn.BatchNorm1d(hidden), nn.ReLU()] if first else []
+        last = nn.Linear(hidden or X.shape[1], bits, bias=False)
+        network = nn.Sequential(*layers, last, nn.BatchNorm1d(bits))
+
+    def terms(x: Tensor, labels: Tensor) -> LossTerms:
+        return {"codeword": (1.0, loss(network(x), labels))}
+
+    history = Training(network, terms, schedule, seed, on_epoch).run(inputs, y)
+    weights, bias = np.zeros((X.shape[1], 0)), np.zeros(0)
+    code_weights, code_bias = fold_batch_norm(last, network[-1])
+    if first is not None:
+        weights, bias = fold_batch_norm(first, network[1])
+        weights /= scale
+    else:
+        code_weights /= scale
+    arrays = {
+        "mean_": mean,
+        "hidden_weights_": weights,
+        "hidden_bias_": bias,
+        "code_weights_": code_weights,
+        "code_bias_": code_bias,
+    }
+    return {name: np.ascontiguousarray(a, np.float32) for name, a in arrays.items()}, history
+
+
+def _standardised(X: Floats) -> tuple[Floats, float, Floats]:
+    """Return mean, common scale and (X − mean) / scale.
+
+    One scale for all dimensions keeps their relative weights; vectors that are all the same are
+    left at that.
+    """
+    mean = column_means(X)
+    centred = X - mean
+    scale = float(np.sqrt(np.square(centred, dtype=np.float64).mean())) or 1.0
+    return mean, scale, centred / np.float32(scale)

@@ -14,14 +14,6 @@
 #endif
 
 namespace hashlens {
-namespace {
-
-constexpr int kChunkBytes = 16;  // of a code at a time, so that its tables fit the first-level cache
-constexpr int kRegister = 32;  // bytes
-constexpr int kValues = 16;    // of a piece
-
-}  // namespace
-
 void block_pieces(const std::uint8_t* query, int bytes, std::uint8_t* pieces) {
   for (int i = 0; i < bytes; ++i) {
     pieces[2 * i] = static_cast<std::uint8_t>((query[i] & 15) * 4);
@@ -31,6 +23,10 @@ void block_pieces(const std::uint8_t* query, int bytes, std::uint8_t* pieces) {
 
 #if HASHLENS_X86
 namespace {
+
+constexpr int kChunkBytes = 16;  // of a code at a time, so that its tables fit the first-level cache
+constexpr int kRegister = 32;    // bytes
+constexpr int kValues = 16;      // of a piece
 
 struct alignas(64) Tables {
   std::uint8_t bytes[2 * kChunkBytes * kValues * kRegister];

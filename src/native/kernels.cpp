@@ -4,16 +4,47 @@
 
 #include "target.hpp"
 
+#if HASHLENS_X86
+#include <cpuid.h>
+#endif
+
 namespace hashlens {
+
+#if HASHLENS_X86
+namespace {
+
+// Asked of the processor itself: the compilers' built-in answers need a run-time library that not
+// every toolchain links.
+struct Cpu {
+  bool popcnt = false;
+  bool avx2 = false;
+
+  Cpu() {
+    unsigned eax, ebx, ecx, edx;
+    if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx)) return;
+    popcnt = ecx & bit_POPCNT;
+    const bool has_avx = (ecx & bit_OSXSAVE) && (ecx & bit_AVX);
+    if (!has_avx || !saves_wide_registers()) return;
+    avx2 = __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (ebx & bit_AVX2);
+  }
+
+  // Whether the operating system keeps the AVX registers of a thread.
+  static bool saves_wide_registers() {
+    unsigned low, high;
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (low & 6) == 6;
+  }
+};
+
+}  // namespace
+#endif
 
 std::vector<Level> available_levels() {
   std::vector<Level> levels{Level::kPortable};
 #if HASHLENS_X86
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("popcnt")) {
-    levels.push_back(Level::kPopcnt);
-    if (__builtin_cpu_supports("avx2")) levels.push_back(Level::kAvx2);
-  }
+  const Cpu cpu;
+  if (cpu.popcnt) levels.push_back(Level::kPopcnt);
+  if (cpu.popcnt && cpu.avx2) levels.push_back(Level::kAvx2);
 #endif
   return levels;
 }

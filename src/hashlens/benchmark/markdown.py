@@ -186,7 +186,7 @@ def _selection_table(context: dict[str, Any]) -> str:
     lines = []
     for choice in context["selections"]:
         tried = choice["candidates"]
-        best = max((candidate["top5"] for candidate in tried), default=None)
+        scores = [candidate["top5"] for candidate in tried if candidate["top5"] is not None]
         params = ", ".join(f"{name}={value}" for name, value in choice["params"].items())
         lines.append(
             [
@@ -194,7 +194,7 @@ def _selection_table(context: dict[str, Any]) -> str:
                 choice["protocol"],
                 str(max(1, len(tried))),
                 params or "defaults",
-                "–" if best is None else f"{100 * best:.1f}",
+                f"{100 * max(scores):.1f}" if scores else "–",
             ]
         )
     if not lines:

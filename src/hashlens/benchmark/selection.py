@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from hashlens.benchmark.features import Labels, Vectors
 from hashlens.benchmark.methods import MethodPreset
+from hashlens.errors import DataError, HashlensError
 from hashlens.evaluation import Split, evaluate_codes, selection_split
 from hashlens.hashers import Hasher, create_hasher, hasher_class
 
@@ -71,7 +73,12 @@ def choose_parameters(
     -------
     dict
         ``params`` (what to add to the preset's own), ``candidates`` (each with ``params``,
-        ``top5`` and ``seconds``) and ``budget``.
+        ``top5`` and ``seconds``, or an ``error``) and ``budget``.
+
+    Raises
+    ------
+    DataError
+        If no candidate can be fitted to so few rows.
     """
     options: list[dict[str, Any]] = [{}, *(dict(candidate) for candidate in preset.candidates)][
         : budget.candidates
@@ -80,26 +87,45 @@ def choose_parameters(
         return {"params": {}, "candidates": [], "budget": asdict(budget)}
     inner = selection_split(split, train_labels, budget.seed)
     rng = np.random.default_rng(budget.seed)
-    fit = _capped(inner.fit, budget.fit_rows, rng)
-    database = _capped(inner.database, budget.database_rows, rng)
-    query = _capped(inner.query, budget.query_rows, rng)
-    tried: list[dict[str, Any]] = []
-    for params in options:
-        start = time.perf_counter()
-        hasher = make_hasher(preset, budget.bits, params, budget.seed)
-        hasher.fit(train_vectors[fit], train_labels[fit])
-        result = evaluate_codes(
-            hasher.transform(train_vectors[query]),
-            train_labels[query],
-            hasher.transform(train_vectors[database]),
-            train_labels[database],
-            budget.bits,
+    parts = [
+        (train_vectors[rows], train_labels[rows])
+        for rows in (
+            _capped(inner.fit, budget.fit_rows, rng),
+            _capped(inner.database, budget.database_rows, rng),
+            _capped(inner.query, budget.query_rows, rng),
         )
-        seconds = round(time.perf_counter() - start, 3)
-        tried.append({"params": params, "top5": result.precision.expected, "seconds": seconds})
+    ]
+    tried = [_try(preset, params, parts, budget) for params in options]
+    scored = [candidate for candidate in tried if candidate["top5"] is not None]
+    if not scored:
+        raise DataError(f"No candidate of {preset.label} can be fitted: {tried[0]['error']}")
     # The first of equals wins: a default gives way only to what is better.
-    best = max(tried, key=lambda candidate: float(candidate["top5"]))
+    best = max(scored, key=lambda candidate: float(candidate["top5"]))
     return {"params": best["params"], "candidates": tried, "budget": asdict(budget)}
+
+
+def _try(
+    preset: MethodPreset,
+    params: dict[str, Any],
+    parts: Sequence[tuple[Vectors, Labels]],
+    budget: Budget,
+) -> dict[str, Any]:
+    """Fit one candidate and score it; one that can't be fitted has an error in place of a score."""
+    (fit, fit_labels), (database, database_labels), (query, query_labels) = parts
+    start = time.perf_counter()
+    try:
+        hasher = make_hasher(preset, budget.bits, params, budget.seed).fit(fit, fit_labels)
+    except HashlensError as error:
+        return {"params": params, "top5": None, "error": str(error)}
+    result = evaluate_codes(
+        hasher.transform(query),
+        query_labels,
+        hasher.transform(database),
+        database_labels,
+        budget.bits,
+    )
+    seconds = round(time.perf_counter() - start, 3)
+    return {"params": params, "top5": result.precision.expected, "seconds": seconds}
 
 
 def _capped(

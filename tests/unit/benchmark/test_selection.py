@@ -9,6 +9,7 @@ import pytest
 from hashlens.benchmark import Settings, run_benchmark, selection
 from hashlens.benchmark.methods import PRESETS, MethodPreset
 from hashlens.benchmark.selection import choose_parameters
+from hashlens.errors import DataError
 from hashlens.evaluation import PROTOCOLS, make_split
 
 from .conftest import SMALL_BUDGET, small_features
@@ -110,6 +111,24 @@ def test_the_budget_caps_candidates_and_rows(features, monkeypatch):
 def test_no_method_has_more_candidates_than_the_budget_tries():
     budget = selection.Budget()
     assert all(len(preset.candidates) + 1 <= budget.candidates for preset in PRESETS)
+
+
+def test_a_candidate_that_cannot_be_fitted_loses(features):
+    """192 rows are too few for the 256 centres of the second candidate."""
+    preset = MethodPreset("kmh", "default", {}, ({"bits_per_subspace": 8},))
+    split = make_split("standard", features.train_labels, features.test_labels)
+    arrays = features.train_vectors, features.train_labels
+    choice = choose_parameters(preset, *arrays, split, SMALL_BUDGET)
+    assert choice["params"] == {}
+    assert "256 training vectors" in choice["candidates"][1]["error"]
+
+
+def test_no_candidate_that_can_be_fitted(features):
+    """32 dimensions have no 40 principal components."""
+    split = make_split("standard", features.train_labels, features.test_labels)
+    arrays = features.train_vectors, features.train_labels
+    with pytest.raises(DataError, match="No candidate of itq can be fitted.*40"):
+        choose_parameters(TUNED, *arrays, split, replace(SMALL_BUDGET, bits=40))
 
 
 def test_tuning_happens_at_a_length_that_is_measured():

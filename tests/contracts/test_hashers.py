@@ -6,12 +6,12 @@ import inspect
 import json
 import subprocess
 import sys
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import pytest
 
+import hashlens.hashers
 from hashlens.codes import unpack
 from hashlens.errors import DataError, FormatError, NotFittedError, ParameterError
 from hashlens.hashers import METHODS, Hasher, create_hasher, hasher_class
@@ -40,8 +40,7 @@ NEEDS_BITS_DIMENSIONS = {"pcah", "pca-rr", "itq", "kmh"}
 NEEDS_BITS_SAMPLES = {"pcah", "pca-rr", "itq", "kmh"}
 """Methods that refuse fewer training vectors than bits."""
 
-BUILT = [name for name, (module, _) in METHODS.items() if find_spec(module)]
-SUPERVISED = [name for name in BUILT if hasher_class(name).supervised]
+SUPERVISED = [name for name in METHODS if hasher_class(name).supervised]
 
 
 def make_data(n: int = 240, dimensions: int = DIMENSIONS, seed: int = 0):
@@ -61,7 +60,7 @@ def make(name: str, bits: int = BITS, **params: Any) -> Hasher:
     return create_hasher(name, bits, **{**SMALL.get(name, {}), **params})
 
 
-@pytest.fixture(scope="module", params=BUILT)
+@pytest.fixture(scope="module", params=METHODS)
 def name(request) -> str:
     return request.param
 
@@ -333,7 +332,7 @@ def test_only_the_partition_of_labels_matters_not_their_numbers(name):
     np.testing.assert_array_equal(make(name).fit(X, 10 * Y - 7).transform(QUERIES), codes)
 
 
-@pytest.mark.parametrize("name", [name for name in BUILT if name not in SUPERVISED])
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in SUPERVISED])
 def test_unsupervised_methods_ignore_labels(name):
     np.testing.assert_array_equal(
         make(name).fit(X).transform(QUERIES), make(name).fit(X, Y).transform(QUERIES)
@@ -344,8 +343,25 @@ def test_unsupervised_methods_ignore_labels(name):
 
 
 def test_every_method_is_known_by_its_name():
-    for method in BUILT:
+    for method in METHODS:
         assert hasher_class(method).name == method
+
+
+def test_every_class_can_be_imported_from_the_package():
+    for method in METHODS:
+        assert getattr(hashlens.hashers, hasher_class(method).__name__) is hasher_class(method)
+    with pytest.raises(AttributeError, match="NoSuchHasher"):
+        hashlens.hashers.NoSuchHasher  # noqa: B018
+
+
+def test_the_package_names_every_class_that_the_registry_has():
+    classes = {class_name for _, class_name in METHODS.values()}
+    assert classes == set(hashlens.hashers.__all__) - {
+        "METHODS",
+        "Hasher",
+        "create_hasher",
+        "hasher_class",
+    }
 
 
 def test_an_unknown_method_is_answered_with_the_nearest_name():
@@ -357,8 +373,8 @@ def test_an_unknown_method_is_answered_with_the_nearest_name():
 
 def test_importing_every_hasher_loads_no_optional_package():
     code = (
-        "import sys; from hashlens.hashers import hasher_class\n"
-        f"for name in {BUILT}: hasher_class(name)\n"
+        "import sys; from hashlens.hashers import METHODS, hasher_class\n"
+        "for name in METHODS: hasher_class(name)\n"
         "print(sorted({'torch', 'scipy', 'matplotlib', 'sklearn'} & set(sys.modules)))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,6 +1,54 @@
-"""Hashers: float vectors in, packed binary codes out; one paper a file."""
+"""Hashers: float vectors in, packed binary codes out; one paper a file.
+
+The classes are imported when they are first asked for, and PyTorch only when a deep one is fitted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from hashlens.hashers.base import Hasher
 from hashlens.hashers.registry import METHODS, create_hasher, hasher_class
 
-__all__ = ["METHODS", "Hasher", "create_hasher", "hasher_class"]
+if TYPE_CHECKING:
+    from hashlens.hashers.autoencoder import AutoencoderHasher
+    from hashlens.hashers.bre import BRE
+    from hashlens.hashers.codebook import CodebookHasher
+    from hashlens.hashers.dh import DeepHashing, SupervisedDeepHashing
+    from hashlens.hashers.dlbhc import DLBHC
+    from hashlens.hashers.itq import ITQ
+    from hashlens.hashers.kmh import KMeansHashing
+    from hashlens.hashers.lsh import LSH
+    from hashlens.hashers.pca_rr import PCARR
+    from hashlens.hashers.pcah import PCAH
+    from hashlens.hashers.sh import SpectralHashing
+    from hashlens.hashers.sph import SphericalHashing
+    from hashlens.hashers.splh import SPLH
+
+__all__ = [
+    "BRE",
+    "DLBHC",
+    "ITQ",
+    "LSH",
+    "METHODS",
+    "PCAH",
+    "PCARR",
+    "SPLH",
+    "AutoencoderHasher",
+    "CodebookHasher",
+    "DeepHashing",
+    "Hasher",
+    "KMeansHashing",
+    "SpectralHashing",
+    "SphericalHashing",
+    "SupervisedDeepHashing",
+    "create_hasher",
+    "hasher_class",
+]
+
+
+def __getattr__(name: str) -> Any:
+    for method, (_, class_name) in METHODS.items():
+        if class_name == name:
+            return hasher_class(method)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

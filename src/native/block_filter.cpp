@@ -74,19 +74,19 @@ HASHLENS_AVX2 HASHLENS_INLINE void write_piece(__m256i nibbles, std::uint8_t* ta
   }
 }
 
-// Fills the tables for bytes [first, first + width) of up to 64 codes.
-HASHLENS_AVX2 void fill_tables(const std::uint8_t* codes, std::size_t rows, int bytes, int first,
-                               int width, Tables& tables) {
+// Fills the tables for Width bytes of up to 64 codes, which begin at `codes` and every `stride`.
+template <int Width>
+HASHLENS_AVX2 void fill_tables(const std::uint8_t* codes, std::size_t rows, std::size_t stride,
+                               Tables& tables) {
   alignas(32) std::uint8_t chunk[kBlockRows][kChunkBytes] = {};
   for (std::size_t row = 0; row < rows; ++row) {
-    std::memcpy(chunk[row], codes + row * static_cast<std::size_t>(bytes) + first,
-                static_cast<std::size_t>(width));
+    std::memcpy(chunk[row], codes + row * stride, Width);
   }
   __m256i early[kChunkBytes], late[kChunkBytes];
   transpose(chunk, early);
   transpose(chunk + 32, late);
   const __m256i low = _mm256_set1_epi8(0x0f);
-  for (int i = 0; i < width; ++i) {
+  for (int i = 0; i < Width; ++i) {
     const __m256i low_nibbles = _mm256_or_si256(
         _mm256_and_si256(early[i], low), _mm256_slli_epi16(_mm256_and_si256(late[i], low), 4));
     const __m256i high_nibbles =
@@ -160,7 +160,7 @@ template <int Bytes>
 HASHLENS_AVX2 std::size_t filter_short(const std::uint8_t* codes, std::size_t rows, int,
                                        const BlockQueries& queries, std::uint8_t*, BlockHit* out) {
   Tables tables;
-  fill_tables(codes, rows, Bytes, 0, Bytes, tables);
+  fill_tables<Bytes>(codes, rows, Bytes, tables);
   const std::uint64_t present = first_rows(rows);
   std::size_t found = 0;
   for (std::size_t q = 0; q < queries.count; ++q) {
@@ -172,10 +172,13 @@ HASHLENS_AVX2 std::size_t filter_short(const std::uint8_t* codes, std::size_t ro
   return found;
 }
 
-// Adds the distances of one chunk to those in `partial`, (queries, 64) bytes that stop at 255.
+// Adds the distances in the Bytes bytes from `first` on to those in `partial`, (queries, 64) bytes
+// that stop at 255.
 template <int Bytes>
-HASHLENS_AVX2 void add_chunk(const Tables& tables, const BlockQueries& queries, int bytes,
-                             int first, std::uint8_t* partial) {
+HASHLENS_AVX2 void add_chunk(const std::uint8_t* codes, std::size_t rows, int bytes, int first,
+                             const BlockQueries& queries, std::uint8_t* partial) {
+  Tables tables;
+  fill_tables<Bytes>(codes + first, rows, static_cast<std::size_t>(bytes), tables);
   const std::uint8_t* pieces = queries.pieces + 2 * first;
   for (std::size_t q = 0; q < queries.count; ++q, pieces += 2 * bytes) {
     const Distances sums = add_up<2 * Bytes>(tables, pieces);
@@ -185,7 +188,8 @@ HASHLENS_AVX2 void add_chunk(const Tables& tables, const BlockQueries& queries, 
   }
 }
 
-using AddChunk = void (*)(const Tables&, const BlockQueries&, int, int, std::uint8_t*);
+using AddChunk = void (*)(const std::uint8_t*, std::size_t, int, int, const BlockQueries&,
+                          std::uint8_t*);
 constexpr AddChunk kAddChunk[kChunkBytes + 1] = {
     nullptr,       add_chunk<1>,  add_chunk<2>,  add_chunk<3>,  add_chunk<4>,  add_chunk<5>,
     add_chunk<6>,  add_chunk<7>,  add_chunk<8>,  add_chunk<9>,  add_chunk<10>, add_chunk<11>,
@@ -195,12 +199,10 @@ constexpr AddChunk kAddChunk[kChunkBytes + 1] = {
 HASHLENS_AVX2 std::size_t filter_long(const std::uint8_t* codes, std::size_t rows, int bytes,
                                       const BlockQueries& queries, std::uint8_t* scratch,
                                       BlockHit* out) {
-  Tables tables;
   std::memset(scratch, 0, block_scratch(queries.count));
   for (int first = 0; first < bytes; first += kChunkBytes) {
     const int width = std::min(kChunkBytes, bytes - first);
-    fill_tables(codes, rows, bytes, first, width, tables);
-    kAddChunk[width](tables, queries, bytes, first, scratch);
+    kAddChunk[width](codes, rows, bytes, first, queries, scratch);
   }
   const std::uint64_t present = first_rows(rows);
   std::size_t found = 0;

@@ -26,6 +26,12 @@ HASHLENS_AVX2 HASHLENS_INLINE __m256i load(const std::uint8_t* at) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
 }
 
+HASHLENS_AVX2 HASHLENS_INLINE __m256i load_halves(const std::uint8_t* low,
+                                                   const std::uint8_t* high) {
+  return _mm256_set_m128i(_mm_loadu_si128(reinterpret_cast<const __m128i*>(high)),
+                          _mm_loadu_si128(reinterpret_cast<const __m128i*>(low)));
+}
+
 // Returns sums of pairs of 64-bit halves: of a in the even lanes, of b in the odd ones.
 HASHLENS_AVX2 HASHLENS_INLINE __m256i add_halves(__m256i a, __m256i b) {
   return _mm256_add_epi8(_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b));
@@ -33,7 +39,7 @@ HASHLENS_AVX2 HASHLENS_INLINE __m256i add_halves(__m256i a, __m256i b) {
 
 // Each length has a Group: how many codes it checks at once, and whether any is nearer than bound.
 struct Group4 {  // 32 bits: eight codes a register
-  static constexpr int kCodes = 8;
+  static constexpr int kCodes = 8, kSpare = 0;
   __m256i query, bound;
   HASHLENS_AVX2 HASHLENS_INLINE Group4(const std::uint8_t* q, int b) {
     std::int32_t word;
@@ -49,48 +55,86 @@ struct Group4 {  // 32 bits: eight codes a register
   }
 };
 
-struct Group8 {  // 64 bits: four codes a register
-  static constexpr int kCodes = 8;
+// How four codes of up to 64 bits, or two of up to 128, come into one register, each in lanes of its
+// own. kSpare is how many more codes have to follow a group, because its last load reads beyond it.
+struct Four8 {
+  static constexpr int kBytes = 8, kSpare = 0;
+  static HASHLENS_AVX2 HASHLENS_INLINE __m256i load_codes(const std::uint8_t* at) {
+    return load(at);
+  }
+};
+
+struct Four6 {
+  static constexpr int kBytes = 6, kSpare = 1;
+  static HASHLENS_AVX2 HASHLENS_INLINE __m256i load_codes(const std::uint8_t* at) {
+    const __m256i apart = _mm256_setr_epi8(0, 1, 2, 3, 4, 5, -1, -1, 6, 7, 8, 9, 10, 11, -1, -1,  //
+                                           0, 1, 2, 3, 4, 5, -1, -1, 6, 7, 8, 9, 10, 11, -1, -1);
+    return _mm256_shuffle_epi8(load_halves(at, at + 12), apart);
+  }
+};
+
+struct Two16 {
+  static constexpr int kBytes = 16, kSpare = 0;
+  static HASHLENS_AVX2 HASHLENS_INLINE __m256i load_codes(const std::uint8_t* at) {
+    return load(at);
+  }
+};
+
+struct Two12 {
+  static constexpr int kBytes = 12, kSpare = 1;
+  static HASHLENS_AVX2 HASHLENS_INLINE __m256i load_codes(const std::uint8_t* at) {
+    return _mm256_and_si256(load_halves(at, at + 12), _mm256_setr_epi32(-1, -1, -1, 0, -1, -1, -1, 0));
+  }
+};
+
+template <class Four>
+struct GroupOfFours {  // up to 64 bits: four codes a register
+  static constexpr int kCodes = 8, kSpare = Four::kSpare;
   __m256i query, bound;
-  HASHLENS_AVX2 HASHLENS_INLINE Group8(const std::uint8_t* q, int b) {
-    long long word;
-    std::memcpy(&word, q, 8);
-    query = _mm256_set1_epi64x(word);
+  HASHLENS_AVX2 HASHLENS_INLINE GroupOfFours(const std::uint8_t* q, int b) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, q, Four::kBytes);
+    query = _mm256_set1_epi64x(static_cast<long long>(word));
     bound = _mm256_set1_epi32(b);
   }
   HASHLENS_AVX2 HASHLENS_INLINE __m256i sums(const std::uint8_t* codes) const {
-    return _mm256_sad_epu8(count_bytes(_mm256_xor_si256(load(codes), query)),
+    return _mm256_sad_epu8(count_bytes(_mm256_xor_si256(Four::load_codes(codes), query)),
                            _mm256_setzero_si256());
   }
   HASHLENS_AVX2 HASHLENS_INLINE bool any(const std::uint8_t* codes) const {
-    const __m256i both =
-        _mm256_or_si256(sums(codes), _mm256_slli_epi64(sums(codes + 32), 32));
+    const __m256i both = _mm256_or_si256(
+        sums(codes), _mm256_slli_epi64(sums(codes + 4 * Four::kBytes), 32));
     return _mm256_movemask_epi8(_mm256_cmpgt_epi32(bound, both)) != 0;
   }
 };
 
-struct Group16 {  // 128 bits: two codes a register
-  static constexpr int kCodes = 8;
+template <class Two>
+struct GroupOfTwos {  // up to 128 bits: two codes a register
+  static constexpr int kCodes = 8, kSpare = Two::kSpare;
   __m256i query, bound;
-  HASHLENS_AVX2 HASHLENS_INLINE Group16(const std::uint8_t* q, int b) {
-    query = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(q)));
+  HASHLENS_AVX2 HASHLENS_INLINE GroupOfTwos(const std::uint8_t* q, int b) {
+    alignas(16) std::uint8_t padded[16] = {};
+    std::memcpy(padded, q, Two::kBytes);
+    query = _mm256_broadcastsi128_si256(
+        _mm_load_si128(reinterpret_cast<const __m128i*>(padded)));
     bound = _mm256_set1_epi32(b);
   }
   HASHLENS_AVX2 HASHLENS_INLINE __m256i sums(const std::uint8_t* codes) const {
-    const __m256i a = count_bytes(_mm256_xor_si256(load(codes), query));
-    const __m256i b = count_bytes(_mm256_xor_si256(load(codes + 32), query));
+    const __m256i a = count_bytes(_mm256_xor_si256(Two::load_codes(codes), query));
+    const __m256i b =
+        count_bytes(_mm256_xor_si256(Two::load_codes(codes + 2 * Two::kBytes), query));
     return _mm256_sad_epu8(add_halves(a, b), _mm256_setzero_si256());
   }
   HASHLENS_AVX2 HASHLENS_INLINE bool any(const std::uint8_t* codes) const {
-    const __m256i both =
-        _mm256_or_si256(sums(codes), _mm256_slli_epi64(sums(codes + 64), 32));
+    const __m256i both = _mm256_or_si256(
+        sums(codes), _mm256_slli_epi64(sums(codes + 4 * Two::kBytes), 32));
     return _mm256_movemask_epi8(_mm256_cmpgt_epi32(bound, both)) != 0;
   }
 };
 
 template <int Registers>
 struct GroupWide {  // 256 bits a register, Registers of them a code
-  static constexpr int kCodes = 4;
+  static constexpr int kCodes = 4, kSpare = 0;
   __m256i query[Registers];
   __m256i bound;
   HASHLENS_AVX2 HASHLENS_INLINE GroupWide(const std::uint8_t* q, int b) {
@@ -121,7 +165,7 @@ HASHLENS_AVX2 std::size_t filter_rows(const std::uint8_t* codes, std::size_t cou
   const Group group(query, bound);
   std::size_t found = 0;
   std::size_t row = 0;
-  for (; row + Group::kCodes <= count; row += Group::kCodes) {
+  for (; row + Group::kCodes + Group::kSpare <= count; row += Group::kCodes) {
     if (!group.any(codes + row * Bytes)) continue;
     for (std::size_t r = row; r < row + Group::kCodes; ++r) {
       const int d = distance<HardwarePopcount, Bytes>(codes + r * Bytes, query, Bytes);
@@ -144,8 +188,10 @@ Kernels kernels_for(int bytes) {
   kernels.level = Level::kAvx2;
   switch (bytes) {
     case 4: kernels.filter_rows = filter_rows<Group4, 4>; break;
-    case 8: kernels.filter_rows = filter_rows<Group8, 8>; break;
-    case 16: kernels.filter_rows = filter_rows<Group16, 16>; break;
+    case 6: kernels.filter_rows = filter_rows<GroupOfFours<Four6>, 6>; break;
+    case 8: kernels.filter_rows = filter_rows<GroupOfFours<Four8>, 8>; break;
+    case 12: kernels.filter_rows = filter_rows<GroupOfTwos<Two12>, 12>; break;
+    case 16: kernels.filter_rows = filter_rows<GroupOfTwos<Two16>, 16>; break;
     case 32: kernels.filter_rows = filter_rows<GroupWide<1>, 32>; break;
     case 64: kernels.filter_rows = filter_rows<GroupWide<2>, 64>; break;
     default: break;

@@ -1,0 +1,109 @@
+"""Losses of the heads by naive loops; batch norms that are folded; what a fitted head reaches."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from hashlens.codes import unpack  # noqa: E402
+from hashlens.evaluation import evaluate_codes  # noqa: E402
+from hashlens.hashers import create_hasher  # noqa: E402
+from hashlens.hashers.codebook import CodebookHasher  # noqa: E402
+from hashlens.hashers.codewords import random_codewords  # noqa: E402
+from hashlens.hashers.deep.folding import fold_batch_norm  # noqa: E402
+from hashlens.hashers.deep.heads import CodewordLoss  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def outputs() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return rng.standard_normal((7, 8)), rng.integers(0, 4, 7), random_codewords(4, 8, rng)
+
+
+def test_orthohash_is_cross_entropy_over_cosines_with_a_margin(outputs):
+    v, y, words = outputs
+    loss = CodewordLoss(words, "orthohash", 8.0, 0.2)
+    total = 0.0
+    for row, label in zip(v, y, strict=True):
+        logits = []
+        for j, word in enumerate(words):
+            cosine = row @ word / (np.linalg.norm(row) * np.linalg.norm(word))
+            logits.append(8.0 * (cosine - (0.2 if j == label else 0.0)))
+        total += math.log(sum(math.exp(z) for z in logits)) - logits[label]
+    ours = loss(torch.from_numpy(v.astype(np.float32)), torch.from_numpy(y))
+    assert ours.item() == pytest.approx(total / 7, rel=1e-5)
+
+
+def test_csq_is_binary_cross_entropy_to_the_codeword(outputs):
+    v, y, words = outputs
+    total = 0.0
+    for row, label in zip(v, y, strict=True):
+        for value, bit in zip(row, words[label], strict=True):
+            p = (math.tanh(value) + 1) / 2
+            total -= math.log(p if bit > 0 else 1 - p)
+    ours = CodewordLoss(words, "csq", 8.0, 0.2)(
+        torch.from_numpy(v.astype(np.float32)), torch.from_numpy(y)
+    )
+    assert ours.item() == pytest.approx(total / v.size, rel=1e-5)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_folded_batch_norm_is_the_layers_in_evaluation_mode(bias):
+    torch.manual_seed(0)
+    layer, norm = torch.nn.Linear(6, 5, bias=bias), torch.nn.BatchNorm1d(5)
+    with torch.no_grad():
+        norm.weight.uniform_(0.5, 2)
+        norm.bias.normal_()
+        for _ in range(5):
+            norm(layer(3 + torch.randn(40, 6)))
+    norm.eval()
+    x = torch.randn(9, 6)
+    weights, offset = fold_batch_norm(layer, norm)
+    np.testing.assert_allclose(
+        x.numpy() @ weights + offset, norm(layer(x)).detach().numpy(), atol=1e-5
+    )
+
+
+@pytest.fixture(scope="module")
+def classes() -> tuple[np.ndarray, ...]:
+    """Ten classes that differ where variance is small: principal directions say little of them."""
+    rng = np.random.default_rng(1)
+    y = np.arange(1500) % 10
+    X = 1.3 * rng.standard_normal((10, 40))[y] + rng.standard_normal((1500, 40))
+    X[:, :20] = 5 * rng.standard_normal((1500, 20))
+    X = X.astype(np.float32)
+    return X[:1000], y[:1000], X[1000:], y[1000:]
+
+
+def top5(hasher, classes) -> float:
+    X, y, queries, labels = classes
+    codes = hasher.fit(X, y).transform(X)
+    result = evaluate_codes(hasher.transform(queries), labels, codes, y, hasher.bits)
+    return result.precision.expected
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("codebook", {"hidden": 64}),
+        ("codebook", {"hidden": 64, "loss": "csq"}),
+        ("codebook", {"hidden": 0}),
+        ("dlbhc", {}),
+    ],
+)
+def test_supervised_heads_are_well_ahead_of_itq(classes, name, params):
+    head = create_hasher(name, 16, schedule={"epochs": 10, "batch_size": 64}, **params)
+    assert top5(head, classes) > top5(create_hasher("itq", 16), classes) + 0.1
+
+
+def test_codes_of_training_vectors_are_mostly_their_codewords(classes):
+    X, y, _, _ = classes
+    hasher = CodebookHasher(bits=16, hidden=64, schedule={"epochs": 10, "batch_size": 64})
+    bits = 2 * unpack(hasher.fit_transform(X, y), 16).astype(int) - 1
+    distances = (bits[:, None] != hasher.codewords_[None]).sum(axis=2)
+    assert (distances.argmin(axis=1) == y).mean() > 0.8
+    assert hasher.min_distance_ == 8

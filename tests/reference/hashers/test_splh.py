@@ -1,0 +1,87 @@
+"""SPLH against a naive run of its algorithm, with X itself deflated and every pair visited."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hashlens.hashers.splh import SPLH, LabelledPairs, deflate, top_eigenvector
+
+
+@pytest.fixture(scope="module")
+def labelled() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    y = np.arange(90) % 4
+    centres = rng.standard_normal((4, 12))
+    return (centres[y] + rng.standard_normal((90, 12))).astype(np.float32), y
+
+
+def naive_directions(X: np.ndarray, y: np.ndarray, bits: int, weight: float) -> np.ndarray:
+    residual = X.astype(np.float64) - X.mean(axis=0, dtype=np.float64)
+    fixed = residual.copy()  # all vectors are labelled here
+    n = len(X)
+    similarity = np.array([[1.0 if y[i] == y[j] else -1.0 for j in range(n)] for i in range(n)])
+    found = []
+    for _ in range(bits):
+        matrix = residual.T @ residual / n + weight * fixed.T @ similarity @ fixed / n
+        w = np.linalg.eigh(matrix)[1][:, -1]
+        projected = fixed @ w
+        scale = max(abs(a * b) for a in projected for b in projected)
+        for i in range(n):
+            for j in range(n):
+                estimate = projected[i] * projected[j] / scale
+                if similarity[i, j] * estimate < 0:
+                    similarity[i, j] -= estimate
+        residual = residual - np.outer(residual @ w, w)
+        found.append(w)
+    return np.stack(found, axis=1)
+
+
+def test_directions_are_those_of_the_naive_algorithm(labelled):
+    X, y = labelled
+    hasher = SPLH(bits=8, label_weight=0.2).fit(X, y)
+    expected = naive_directions(X, y, 8, 0.2)
+    cosines = np.einsum("dk,dk->k", hasher.weights_, expected)
+    np.testing.assert_allclose(np.abs(cosines), 1, atol=1e-4)
+
+
+def test_without_labels_it_is_pca_and_the_directions_are_orthogonal(labelled):
+    X, y = labelled
+    weights = SPLH(bits=8, label_weight=0.0).fit(X, y).weights_
+    _, _, principal = np.linalg.svd(X - X.mean(axis=0), full_matrices=False)
+    cosines = np.einsum("dk,kd->k", weights, principal[:8])
+    np.testing.assert_allclose(np.abs(cosines), 1, atol=1e-4)
+
+
+def test_only_pairs_with_the_wrong_sign_are_corrected_and_they_gain_weight(labelled):
+    X, y = labelled
+    pairs = LabelledPairs(X - X.mean(axis=0), y)
+    before = pairs.similarity.copy()
+    w = top_eigenvector(pairs.agreement())
+    projected = pairs.vectors @ w
+    pairs.correct(w)
+    wrong = before * np.outer(projected, projected) < 0
+    assert 0 < wrong.mean() < 1
+    np.testing.assert_array_equal(pairs.similarity[~wrong], before[~wrong])
+    assert (np.abs(pairs.similarity[wrong]) > 1).all()
+    assert (np.sign(pairs.similarity) == np.sign(before)).all()
+    assert np.abs(pairs.similarity).max() <= 2
+
+
+def test_deflation_is_that_of_the_vectors(labelled):
+    X = labelled[0].astype(np.float64)
+    w = np.random.default_rng(1).standard_normal(12)
+    w /= np.linalg.norm(w)
+    rest = X - np.outer(X @ w, w)
+    np.testing.assert_allclose(deflate(X.T @ X, w), rest.T @ rest, atol=1e-10)
+
+
+def test_the_large_solver_agrees_with_the_small_one():
+    pytest.importorskip("scipy")
+    rng = np.random.default_rng(2)
+    directions, _ = np.linalg.qr(rng.standard_normal((300, 300)))
+    # The eigenvalue of largest magnitude is negative: it is not the one asked for.
+    values = np.concatenate([[-9.0, 5.0], np.linspace(4, -4, 298)])
+    found = top_eigenvector(directions * values @ directions.T)
+    assert abs(found @ directions[:, 1]) == pytest.approx(1, abs=1e-4)
+    assert found[np.abs(found).argmax()] > 0

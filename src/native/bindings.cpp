@@ -31,10 +31,10 @@ template <class T>
 using NumpyArray = nb::ndarray<nb::numpy, T>;
 
 // Hands the memory of a vector to numpy.
-template <class T>
-NumpyArray<T> to_numpy(std::vector<T>&& values, std::initializer_list<std::size_t> shape) {
-  auto* owned = new std::vector<T>(std::move(values));
-  const nb::capsule owner(owned, [](void* p) noexcept { delete static_cast<std::vector<T>*>(p); });
+template <class Vector, class T = typename Vector::value_type>
+NumpyArray<T> to_numpy(Vector&& values, std::initializer_list<std::size_t> shape) {
+  auto* owned = new Vector(std::move(values));
+  const nb::capsule owner(owned, [](void* p) noexcept { delete static_cast<Vector*>(p); });
   return NumpyArray<T>(owned->data(), shape, owner);
 }
 

@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kBucketsPerTask = 4096;
 
 // Turns counts a bucket into the offsets of the buckets: counts[b + 1] is the size of bucket b.
-void accumulate(std::vector<std::uint32_t>& counts) {
+void accumulate(LargeArray<std::uint32_t>& counts) {
   std::partial_sum(counts.begin(), counts.end(), counts.begin());
 }
 
@@ -27,7 +27,7 @@ BuiltTable distribute(const std::uint8_t* codes, const std::uint32_t* refs, std:
     ++table.offsets[key_of(codes + i * stride, bytes, start, key_bits) + 1];
   }
   accumulate(table.offsets);
-  std::vector<std::uint32_t> next(table.offsets.begin(), table.offsets.end() - 1);
+  LargeArray<std::uint32_t> next(table.offsets.begin(), table.offsets.end() - 1);
   table.codes.resize(count * stride);
   table.refs.resize(count);
   for (std::size_t i = 0; i < count; ++i) {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "large_array.hpp"
 #include "scan.hpp"
 
 namespace hashlens {
@@ -54,15 +55,15 @@ inline std::uint32_t key_of(const std::uint8_t* code, int bytes, int start, int 
 }
 
 struct BuiltTable {
-  std::vector<std::uint32_t> offsets;
-  std::vector<std::uint8_t> codes;
-  std::vector<std::uint32_t> refs;
+  LargeArray<std::uint32_t> offsets;
+  LargeArray<std::uint8_t> codes;
+  LargeArray<std::uint32_t> refs;
 };
 
 struct BuiltSegment {
   std::vector<BuiltTable> tables;
-  std::vector<std::uint32_t> group_starts;
-  std::vector<std::uint32_t> group_rows;
+  LargeArray<std::uint32_t> group_starts;
+  LargeArray<std::uint32_t> group_rows;
 };
 
 // Builds `tables` tables over `count` codes. `rows` holds their row numbers, ascending and below

@@ -1,6 +1,7 @@
 #include "shells.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 namespace hashlens {
@@ -8,16 +9,18 @@ namespace {
 
 // Costs in nanoseconds, as measured on a server of 2021. Only their ratios matter, and only for
 // when a query gives up its shells: results do not depend on them.
-constexpr double kProbeCost = 4;       // look up the bounds of a bucket
-constexpr double kRangeCost = 12;      // go to the codes of a bucket that is not empty
-constexpr double kRowCostPerByte = 0.03;
-constexpr double kLookUpCost = 150;    // find one code in the sorted codes of a large bucket
+constexpr double kProbeCost = 3;   // look up the bounds of a bucket
+constexpr double kRangeCost = 22;  // go to the codes of a bucket that is not empty
+constexpr double kRowCostPerByte = 0.04;
+constexpr double kLookUpCost = 150;  // find one code in the sorted codes of a large bucket
 // Shells cheaper than this share of the allowance are searched even if later ones look hopeless:
 // they may bring the k-th distance down.
 constexpr double kCheapShare = 0.05;
 
 constexpr std::size_t kProbesAhead = 64;  // hide the latency of memory behind so many look-ups
-constexpr std::size_t kRangesAhead = 6;
+constexpr std::size_t kRangesAhead = 16;
+constexpr std::size_t kBytesAhead = 256;  // of a bucket; the processor itself goes on from there
+constexpr std::size_t kCacheLine = 64;
 constexpr std::size_t kRowsPerFilter = 512;
 
 HASHLENS_INLINE void prefetch(const void* at) {
@@ -62,18 +65,25 @@ bool ShellSearch::search(const Segment& segment, const std::uint8_t* query, doub
     keys_[t] = key_of(query, segment.bytes, segment.key_start(t), segment.key_bits);
   }
   if (look_up_ball(found, cost)) return true;
+  // Codes in the bucket of a probe: the mean over all buckets, or what the last shell met, which
+  // is more where the codes clump around the query.
+  double in_bucket = std::ldexp(static_cast<double>(segment.unique), -segment.key_bits);
   double spent = 0;
   for (int radius = 0; radius <= segment.key_bits; ++radius) {
     for (std::size_t t = 0; t < tables; ++t) {
-      const double probes = choose(segment.key_bits, radius) * kProbeCost;
-      if (spent + probes > allowance) return false;
-      const double ahead = probes_until(found.bound() - 1, radius, t) * kProbeCost;
-      if (probes > kCheapShare * allowance && spent + ahead > allowance) return false;
+      const double probes = choose(segment.key_bits, radius);
+      const double cost_of_probe =
+          kProbeCost + std::min(in_bucket, 1.0) * kRangeCost + in_bucket * row_cost_;
+      const double expected = probes * cost_of_probe;
+      const double ahead = probes_until(found.bound() - 1, radius, t) * cost_of_probe;
+      if (spent + expected > allowance) return false;
+      if (expected > kCheapShare * allowance && spent + ahead > allowance) return false;
       probe(t, radius);
       const double compares = static_cast<double>(in_ranges_) * row_cost_ +
                               static_cast<double>(ranges_.size()) * kRangeCost;
-      cost.probes += static_cast<std::uint64_t>(probes / kProbeCost);
-      spent += probes + compares;
+      cost.probes += static_cast<std::uint64_t>(probes);
+      if (radius > 0) in_bucket = std::max(in_bucket, static_cast<double>(in_ranges_) / probes);
+      spent += probes * kProbeCost + compares;
       if (spent > allowance) return false;
       cost.codes += in_ranges_;
       compare(t, radius, found);
@@ -171,7 +181,11 @@ void ShellSearch::compare(std::size_t table_number, int radius, Neighbours& foun
   Near near[kRowsPerFilter];
   for (std::size_t i = 0; i < ranges_.size(); ++i) {
     if (i + kRangesAhead < ranges_.size()) {
-      prefetch(table.codes + ranges_[i + kRangesAhead].begin * stride);
+      const Range& next = ranges_[i + kRangesAhead];
+      const std::size_t size = std::min((next.end - next.begin) * stride, kBytesAhead);
+      for (std::size_t at = 0; at < size; at += kCacheLine) {
+        prefetch(table.codes + next.begin * stride + at);
+      }
     }
     for (std::size_t at = ranges_[i].begin; at < ranges_[i].end; at += kRowsPerFilter) {
       const std::size_t count = std::min<std::size_t>(kRowsPerFilter, ranges_[i].end - at);

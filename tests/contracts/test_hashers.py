@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -379,3 +381,37 @@ def test_importing_every_hasher_loads_no_optional_package():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+# Documentation
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_every_method_has_a_page():
+    index = (DOCS / "methods" / "README.md").read_text()
+    pages = dict(re.findall(r"\[`([\w-]+)`\]\(([\w-]+\.md)\)", index))
+    assert set(pages) == set(METHODS)
+    for page in pages.values():
+        assert "**Source" in (DOCS / "methods" / page).read_text(), page
+
+
+def test_every_parameter_is_on_its_page():
+    index = (DOCS / "methods" / "README.md").read_text()
+    pages = dict(re.findall(r"\[`([\w-]+)`\]\(([\w-]+\.md)\)", index))
+    for method in METHODS:
+        text = (DOCS / "methods" / pages[method]).read_text()
+        for parameter in hasher_class(method)().get_params():
+            assert f"`{parameter}`" in text, (method, parameter)
+
+
+def test_the_hasher_of_the_guide_works():
+    guide = (DOCS / "adding-a-hasher.md").read_text()
+    names: dict[str, Any] = {"__name__": "guide"}
+    exec(re.search(r"```python\n(.*?)```", guide, re.DOTALL).group(1), names)
+    hasher = names["MedianHashing"](bits=16).fit(X)
+    bits = unpack(hasher.transform(X), 16)
+    np.testing.assert_allclose(bits.mean(axis=0), 0.5, atol=0.01)
+    twin = names["MedianHashing"].from_state(hasher.state(), hasher.get_params())
+    np.testing.assert_array_equal(twin.transform(QUERIES), hasher.transform(QUERIES))

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 
@@ -50,3 +52,15 @@ def test_the_thread_count_defaults_to_the_cores(monkeypatch):
     assert thread_count() >= 1
     monkeypatch.setenv("HASHLENS_THREADS", "3")
     assert thread_count() == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_searches_with_threads_of_its_own(monkeypatch):
+    monkeypatch.setenv("HASHLENS_THREADS", "3")
+    codes = np.random.default_rng(0).integers(0, 256, (100_000, 8), dtype=np.uint8)
+    index = LinearIndex.from_codes(codes)
+    expected = index.search(codes[:20], 5).ids
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if np.array_equal(index.search(codes[:20], 5).ids, expected) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

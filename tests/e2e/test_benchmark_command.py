@@ -64,10 +64,10 @@ def test_files(run, images):
 
 def test_json_is_all_there_is_on_stdout_and_nothing_is_measured_twice(run, images):
     _, out, cache = run
-    before = {path: path.stat().st_mtime_ns for path in out.glob("rows/**/*.json")}
+    before = {path: path.stat().st_mtime_ns for path in out.glob("cells/rows/**/*.json")}
     done = benchmark(images, *OPTIONS, "--out", out, "--cache", cache, "--json", "--no-plots")
     assert len(json.loads(done.stdout)["rows"]) == 24
-    assert before == {path: path.stat().st_mtime_ns for path in out.glob("rows/**/*.json")}
+    assert before == {path: path.stat().st_mtime_ns for path in out.glob("cells/rows/**/*.json")}
 
 
 def test_a_method_that_cannot_be_measured_is_named_and_exits_with_1(run, images, tmp_path):

@@ -45,7 +45,7 @@ def test_killed_runs_end_like_an_undisturbed_one(tmp_path):
         process = start(out)
         deadline = time.monotonic() + 60
         while process.poll() is None and time.monotonic() < deadline:
-            written = len(list(out.glob("rows/**/*.json")))
+            written = len(list(out.glob("cells/rows/**/*.json")))
             if written >= target:
                 process.send_signal(signal.SIGKILL)
                 break
@@ -57,4 +57,4 @@ def test_killed_runs_end_like_an_undisturbed_one(tmp_path):
         assert {k: v for k, v in calm.items() if k != "encode_microseconds"} == {
             k: v for k, v in killed.items() if k != "encode_microseconds"
         }
-    assert not list(out.glob("rows/**/*.tmp"))
+    assert not list(out.glob("cells/rows/**/*.tmp"))

@@ -53,7 +53,7 @@ def save_plots(
     baselines : sequence of dict
     out : Path
     dataset : str
-        For titles.
+        For titles and file names.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def save_plots(
                 ("bit-statistics", _bit_statistics(pyplot, here, protocol)),
             ):
                 for suffix in ("png", "svg"):
-                    path = out / f"{name}-{protocol}.{suffix}"
+                    path = out / f"{dataset}-{name}-{protocol}.{suffix}"
                     metadata = {"Date": None} if suffix == "svg" else None
                     figure.savefig(path, bbox_inches="tight", metadata=metadata)
                     written.append(path)

@@ -20,6 +20,9 @@ from hashlens.benchmark.settings import Settings
 from hashlens.errors import DataError
 from hashlens.evaluation import Split, make_split
 
+CELLS = "cells"
+"""The folder, within that of results, where every measured cell has its file."""
+
 FORMAT = 1
 """Version of what is measured and how it is written; another version is measured anew."""
 
@@ -69,8 +72,8 @@ def run_benchmark(
     features : Features
     settings : Settings
     out : Path
-        Folder of results. What it holds of the same descriptors and parameters is not measured
-        again.
+        Folder of results. What its folder `CELLS` holds of the same descriptors and parameters
+        is not measured again.
     listen : callable, optional
         Called with the progress before each step.
     presets : sequence of MethodPreset, optional
@@ -86,11 +89,12 @@ def run_benchmark(
     DataError
         If ``out`` holds results of other descriptors, or another run is writing to it.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    cells = out / CELLS
+    cells.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(out / ".lock", timeout=0):
-            _claim(out, features)
-            run = _Run(features, settings, out, listen or (lambda _: None))
+        with FileLock(cells / ".lock", timeout=0):
+            _claim(cells, features)
+            run = _Run(features, settings, cells, listen or (lambda _: None))
             run.presets = choose_presets(settings.methods) if presets is None else tuple(presets)
             return run.all()
     except Timeout as error:
@@ -99,14 +103,14 @@ def run_benchmark(
         ) from error
 
 
-def _claim(out: Path, features: Features) -> None:
+def _claim(cells: Path, features: Features) -> None:
     """Write whose results the folder holds, or refuse a folder of other results."""
-    marker = out / "features.json"
+    marker = cells / "features.json"
     if marker.exists():
         held = read_json(marker).get("digest")
         if held != features.digest:
             raise DataError(
-                f"{out} holds results of other descriptors or another data set (digest "
+                f"{cells} holds results of other descriptors or another data set (digest "
                 f"{str(held)[:12]}, these have {features.digest[:12]}). "
                 "Choose another folder with --out, or remove this one."
             )
@@ -117,10 +121,12 @@ def _claim(out: Path, features: Features) -> None:
 class _Run:
     """One pass over the plan. Seeds come last, so that an early kill leaves a whole table."""
 
-    def __init__(self, features: Features, settings: Settings, out: Path, listen: Listener) -> None:
+    def __init__(
+        self, features: Features, settings: Settings, cells: Path, listen: Listener
+    ) -> None:
         self.features = features
         self.settings = settings
-        self.out = out
+        self.cells = cells
         self.listen = listen
         self.presets: tuple[MethodPreset, ...] = ()
         self.splits: dict[str, Split] = {}
@@ -167,7 +173,7 @@ class _Run:
             ),
         ]
         for name, compute in parts:
-            path = self.out / "baselines" / f"{protocol}-{name}.json"
+            path = self.cells / "baselines" / f"{protocol}-{name}.json"
             key = self._key(protocol, name, asdict(self.settings.tuning))
             document = self._remember(f"{protocol} {name}", path, key, compute)
             self.results.baselines += document["rows"] if document else []
@@ -207,7 +213,7 @@ class _Run:
 
     def _select(self, preset: MethodPreset, protocol: str) -> dict[str, Any] | None:
         budget = self.settings.tuning
-        path = self.out / "selection" / protocol / f"{preset.label}.json"
+        path = self.cells / "selection" / protocol / f"{preset.label}.json"
         facts = [dict(candidate) for candidate in preset.candidates]
         key = self._key(protocol, preset.label, dict(preset.fixed), facts, asdict(budget))
 
@@ -245,7 +251,7 @@ class _Run:
         split = self.splits[unit.protocol]
         document = self._remember(
             str(unit),
-            self.out / unit.path,
+            self.cells / unit.path,
             key,
             lambda: measure(unit, self.features, split, params),
         )

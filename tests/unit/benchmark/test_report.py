@@ -50,10 +50,10 @@ def test_report_files(run, features, settings, tmp_path):
     plots = {path.stem for path in written if path.suffix == ".svg"}
     assert plots == {path.stem for path in written if path.suffix == ".png"}
     assert plots == {
-        "top5-heldout",
-        "precision-recall-heldout",
-        "precision-radius-heldout",
-        "bit-statistics-heldout",
+        "cifar100-top5-heldout",
+        "cifar100-precision-recall-heldout",
+        "cifar100-precision-radius-heldout",
+        "cifar100-bit-statistics-heldout",
     }
 
 

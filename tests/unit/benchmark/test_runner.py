@@ -121,7 +121,7 @@ def test_a_folder_of_other_descriptors_is_refused(run, settings):
 
 
 def test_two_runs_at_once_are_refused(run, features, settings):
-    with FileLock(run[1] / ".lock"), pytest.raises(DataError, match="Another benchmark"):
+    with FileLock(run[1] / "cells/.lock"), pytest.raises(DataError, match="Another benchmark"):
         run_benchmark(features, settings, run[1])
 
 
@@ -130,7 +130,7 @@ def test_a_damaged_row_is_named(features, tmp_path):
         bits=(8,), methods=("lsh",), protocols=("standard",), seeds=1, budget=SMALL_BUDGET
     )
     run_benchmark(features, small, tmp_path)
-    path = tmp_path / "rows/standard/lsh/8-0.json"
+    path = tmp_path / "cells/rows/standard/lsh/8-0.json"
     path.write_text("{")
     with pytest.raises(FormatError, match=r"8-0\.json.*Remove it"):
         run_benchmark(features, small, tmp_path)

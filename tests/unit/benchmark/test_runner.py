@@ -3,7 +3,7 @@ import json
 import pytest
 from filelock import FileLock
 
-from hashlens.benchmark import Settings, measure, run_benchmark, runner
+from hashlens.benchmark import Budget, Settings, measure, run_benchmark, runner
 from hashlens.benchmark.methods import MethodPreset
 from hashlens.errors import DataError, FormatError, ParameterError
 
@@ -50,6 +50,18 @@ def test_rows_hold_what_a_table_needs(run):
             "unique_codes_per_thousand",
         )
         assert all(row[figure] >= 0 for figure in figures)
+
+
+def test_spherical_hashing_has_a_row_for_either_distance(features, tmp_path):
+    settings = Settings(
+        bits=(16,), methods=("sph",), protocols=("standard",), seeds=1, budget=Budget(candidates=1)
+    )
+    plain, own = run_benchmark(features, settings, tmp_path).rows
+    assert (plain["preset"], plain["distance"]) == ("default", "hamming")
+    assert (own["preset"], own["distance"]) == ("own-distance", "spherical")
+    assert plain["fit_seconds"] == own["fit_seconds"]
+    assert plain["top5"] != own["top5"]
+    assert "curves" not in own
 
 
 def test_seeds_reach_the_methods(run):

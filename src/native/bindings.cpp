@@ -66,7 +66,8 @@ RowView rows_of(std::size_t rows, const std::optional<IdArray>& ids, bool ascend
   return view;
 }
 
-using Found = std::tuple<NumpyArray<std::int64_t>, NumpyArray<std::int32_t>, NumpyArray<std::int64_t>>;
+using Found =
+    std::tuple<NumpyArray<std::int64_t>, NumpyArray<std::int32_t>, NumpyArray<std::int64_t>>;
 
 // Lays the neighbours out as rows of `width`, padded with -1.
 Found to_rows(const std::vector<std::vector<Key>>& found, std::size_t width) {
@@ -142,9 +143,8 @@ struct HeldSegment {
   OffsetArray group_starts, group_rows;
   std::vector<TableArrays> tables;
 
-  HeldSegment(int key_bits, std::size_t first_row, std::size_t row_count,
-              const OffsetArray& starts, const OffsetArray& grouped,
-              const std::vector<TableArrays>& arrays)
+  HeldSegment(int key_bits, std::size_t first_row, std::size_t row_count, const OffsetArray& starts,
+              const OffsetArray& grouped, const std::vector<TableArrays>& arrays)
       : rows(row_count), group_starts(starts), group_rows(grouped), tables(arrays) {
     require(!tables.empty(), "a segment needs a table");
     require(key_bits >= 1 && key_bits <= kMaxKeyBits, "key_bits must be 1 to 24");
@@ -181,8 +181,8 @@ nb::tuple build_tables(const CodeArray& codes, const std::optional<OffsetArray>&
   BuiltSegment built;
   {
     const nb::gil_scoped_release release;
-    built = build_segment(view.codes, view.count, view.bytes, rows ? rows->data() : nullptr,
-                          tables, key_bits, threads);
+    built = build_segment(view.codes, view.count, view.bytes, rows ? rows->data() : nullptr, tables,
+                          key_bits, threads);
   }
   nb::list list;
   for (BuiltTable& table : built.tables) {
@@ -235,8 +235,8 @@ nb::tuple search_multi(const std::vector<const HeldSegment*>& segments, const Co
   std::vector<std::vector<Key>> found;
   {
     const nb::gil_scoped_release release;
-    found = search_shells(index, queries.data(), count, limits, budget, threads, chosen,
-                          costs.data());
+    found =
+        search_shells(index, queries.data(), count, limits, budget, threads, chosen, costs.data());
   }
   std::vector<std::int64_t> table;
   for (const ShellCost& cost : costs) {
@@ -268,8 +268,8 @@ NB_MODULE(_native, m) {
                     const std::vector<TableArrays>&>(),
            nb::arg("key_bits"), nb::arg("first_row"), nb::arg("rows"), nb::arg("group_starts"),
            nb::arg("group_rows"), nb::arg("tables"));
-  m.def("build_tables", &build_tables, nb::arg("codes"), nb::arg("rows").none(),
-        nb::arg("tables"), nb::arg("key_bits"), nb::arg("threads"));
+  m.def("build_tables", &build_tables, nb::arg("codes"), nb::arg("rows").none(), nb::arg("tables"),
+        nb::arg("key_bits"), nb::arg("threads"));
   m.def("unpack", &unpack, nb::arg("segment"));
   m.def("search_multi", &search_multi, nb::arg("segments"), nb::arg("recent"), nb::arg("rows"),
         nb::arg("queries"), nb::arg("k").none(), nb::arg("radius"), nb::arg("ids").none(),

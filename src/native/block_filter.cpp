@@ -24,9 +24,10 @@ void block_pieces(const std::uint8_t* query, int bytes, std::uint8_t* pieces) {
 #if HASHLENS_X86
 namespace {
 
-constexpr int kChunkBytes = 16;  // of a code at a time, so that its tables fit the first-level cache
-constexpr int kRegister = 32;    // bytes
-constexpr int kValues = 16;      // of a piece
+constexpr int kChunkBytes =
+    16;                        // of a code at a time, so that its tables fit the first-level cache
+constexpr int kRegister = 32;  // bytes
+constexpr int kValues = 16;    // of a piece
 
 struct alignas(64) Tables {
   std::uint8_t bytes[2 * kChunkBytes * kValues * kRegister];
@@ -89,9 +90,8 @@ HASHLENS_AVX2 void fill_tables(const std::uint8_t* codes, std::size_t rows, std:
   for (int i = 0; i < Width; ++i) {
     const __m256i low_nibbles = _mm256_or_si256(
         _mm256_and_si256(early[i], low), _mm256_slli_epi16(_mm256_and_si256(late[i], low), 4));
-    const __m256i high_nibbles =
-        _mm256_or_si256(_mm256_and_si256(_mm256_srli_epi16(early[i], 4), low),
-                        _mm256_andnot_si256(low, late[i]));
+    const __m256i high_nibbles = _mm256_or_si256(
+        _mm256_and_si256(_mm256_srli_epi16(early[i], 4), low), _mm256_andnot_si256(low, late[i]));
     write_piece(low_nibbles, tables.bytes + 2 * i * kValues * kRegister);
     write_piece(high_nibbles, tables.bytes + (2 * i + 1) * kValues * kRegister);
   }
@@ -143,8 +143,7 @@ HASHLENS_AVX2 HASHLENS_INLINE Distances add_up(const Tables& tables, const std::
 
 HASHLENS_AVX2 HASHLENS_INLINE std::uint64_t rows_within(Distances distances, std::uint8_t limit) {
   const __m256i most = _mm256_set1_epi8(static_cast<char>(limit));
-  const __m256i early =
-      _mm256_cmpeq_epi8(_mm256_min_epu8(distances.early, most), distances.early);
+  const __m256i early = _mm256_cmpeq_epi8(_mm256_min_epu8(distances.early, most), distances.early);
   const __m256i late = _mm256_cmpeq_epi8(_mm256_min_epu8(distances.late, most), distances.late);
   const auto first = static_cast<std::uint32_t>(_mm256_movemask_epi8(early));
   const auto second = static_cast<std::uint32_t>(_mm256_movemask_epi8(late));
@@ -223,12 +222,18 @@ FilterBlock block_filter_for(Level level, int bytes) {
 #if HASHLENS_X86
   if (level == Level::kAvx2) {
     switch (bytes) {
-      case 4: return filter_short<4>;
-      case 6: return filter_short<6>;
-      case 8: return filter_short<8>;
-      case 12: return filter_short<12>;
-      case 16: return filter_short<16>;
-      default: return filter_long;
+      case 4:
+        return filter_short<4>;
+      case 6:
+        return filter_short<6>;
+      case 8:
+        return filter_short<8>;
+      case 12:
+        return filter_short<12>;
+      case 16:
+        return filter_short<16>;
+      default:
+        return filter_long;
     }
   }
 #endif

@@ -14,7 +14,7 @@ constexpr std::size_t kBlockRows = 64;
 // Queries in the form that the tables are addressed by.
 struct BlockQueries {
   const std::uint8_t* pieces;  // (count, 2 * bytes), from block_pieces
-  const std::uint8_t* limits;    // largest distance wanted of each query; 255 for that or more
+  const std::uint8_t* limits;  // largest distance wanted of each query; 255 for that or more
   std::size_t count;
 };
 

@@ -51,9 +51,12 @@ std::vector<Level> available_levels() {
 
 const char* level_name(Level level) {
   switch (level) {
-    case Level::kPopcnt: return "popcnt";
-    case Level::kAvx2: return "avx2";
-    default: return "portable";
+    case Level::kPopcnt:
+      return "popcnt";
+    case Level::kAvx2:
+      return "avx2";
+    default:
+      return "portable";
   }
 }
 

@@ -27,7 +27,7 @@ HASHLENS_AVX2 HASHLENS_INLINE __m256i load(const std::uint8_t* at) {
 }
 
 HASHLENS_AVX2 HASHLENS_INLINE __m256i load_halves(const std::uint8_t* low,
-                                                   const std::uint8_t* high) {
+                                                  const std::uint8_t* high) {
   return _mm256_set_m128i(_mm_loadu_si128(reinterpret_cast<const __m128i*>(high)),
                           _mm_loadu_si128(reinterpret_cast<const __m128i*>(low)));
 }
@@ -55,8 +55,9 @@ struct Group4 {  // 32 bits: eight codes a register
   }
 };
 
-// How four codes of up to 64 bits, or two of up to 128, come into one register, each in lanes of its
-// own. kSpare is how many more codes have to follow a group, because its last load reads beyond it.
+// How four codes of up to 64 bits, or two of up to 128, come into one register, each in lanes of
+// its own. kSpare is how many more codes have to follow a group, because its last load reads beyond
+// it.
 struct Four8 {
   static constexpr int kBytes = 8, kSpare = 0;
   static HASHLENS_AVX2 HASHLENS_INLINE __m256i load_codes(const std::uint8_t* at) {
@@ -83,7 +84,8 @@ struct Two16 {
 struct Two12 {
   static constexpr int kBytes = 12, kSpare = 1;
   static HASHLENS_AVX2 HASHLENS_INLINE __m256i load_codes(const std::uint8_t* at) {
-    return _mm256_and_si256(load_halves(at, at + 12), _mm256_setr_epi32(-1, -1, -1, 0, -1, -1, -1, 0));
+    return _mm256_and_si256(load_halves(at, at + 12),
+                            _mm256_setr_epi32(-1, -1, -1, 0, -1, -1, -1, 0));
   }
 };
 
@@ -102,8 +104,8 @@ struct GroupOfFours {  // up to 64 bits: four codes a register
                            _mm256_setzero_si256());
   }
   HASHLENS_AVX2 HASHLENS_INLINE bool any(const std::uint8_t* codes) const {
-    const __m256i both = _mm256_or_si256(
-        sums(codes), _mm256_slli_epi64(sums(codes + 4 * Four::kBytes), 32));
+    const __m256i both =
+        _mm256_or_si256(sums(codes), _mm256_slli_epi64(sums(codes + 4 * Four::kBytes), 32));
     return _mm256_movemask_epi8(_mm256_cmpgt_epi32(bound, both)) != 0;
   }
 };
@@ -115,8 +117,7 @@ struct GroupOfTwos {  // up to 128 bits: two codes a register
   HASHLENS_AVX2 HASHLENS_INLINE GroupOfTwos(const std::uint8_t* q, int b) {
     alignas(16) std::uint8_t padded[16] = {};
     std::memcpy(padded, q, Two::kBytes);
-    query = _mm256_broadcastsi128_si256(
-        _mm_load_si128(reinterpret_cast<const __m128i*>(padded)));
+    query = _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(padded)));
     bound = _mm256_set1_epi32(b);
   }
   HASHLENS_AVX2 HASHLENS_INLINE __m256i sums(const std::uint8_t* codes) const {
@@ -126,8 +127,8 @@ struct GroupOfTwos {  // up to 128 bits: two codes a register
     return _mm256_sad_epu8(add_halves(a, b), _mm256_setzero_si256());
   }
   HASHLENS_AVX2 HASHLENS_INLINE bool any(const std::uint8_t* codes) const {
-    const __m256i both = _mm256_or_si256(
-        sums(codes), _mm256_slli_epi64(sums(codes + 4 * Two::kBytes), 32));
+    const __m256i both =
+        _mm256_or_si256(sums(codes), _mm256_slli_epi64(sums(codes + 4 * Two::kBytes), 32));
     return _mm256_movemask_epi8(_mm256_cmpgt_epi32(bound, both)) != 0;
   }
 };
@@ -187,14 +188,29 @@ Kernels kernels_for(int bytes) {
   Kernels kernels = popcnt::kernels_for(bytes);
   kernels.level = Level::kAvx2;
   switch (bytes) {
-    case 4: kernels.filter_rows = filter_rows<Group4, 4>; break;
-    case 6: kernels.filter_rows = filter_rows<GroupOfFours<Four6>, 6>; break;
-    case 8: kernels.filter_rows = filter_rows<GroupOfFours<Four8>, 8>; break;
-    case 12: kernels.filter_rows = filter_rows<GroupOfTwos<Two12>, 12>; break;
-    case 16: kernels.filter_rows = filter_rows<GroupOfTwos<Two16>, 16>; break;
-    case 32: kernels.filter_rows = filter_rows<GroupWide<1>, 32>; break;
-    case 64: kernels.filter_rows = filter_rows<GroupWide<2>, 64>; break;
-    default: break;
+    case 4:
+      kernels.filter_rows = filter_rows<Group4, 4>;
+      break;
+    case 6:
+      kernels.filter_rows = filter_rows<GroupOfFours<Four6>, 6>;
+      break;
+    case 8:
+      kernels.filter_rows = filter_rows<GroupOfFours<Four8>, 8>;
+      break;
+    case 12:
+      kernels.filter_rows = filter_rows<GroupOfTwos<Two12>, 12>;
+      break;
+    case 16:
+      kernels.filter_rows = filter_rows<GroupOfTwos<Two16>, 16>;
+      break;
+    case 32:
+      kernels.filter_rows = filter_rows<GroupWide<1>, 32>;
+      break;
+    case 64:
+      kernels.filter_rows = filter_rows<GroupWide<2>, 64>;
+      break;
+    default:
+      break;
   }
   return kernels;
 }

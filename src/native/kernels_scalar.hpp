@@ -58,8 +58,8 @@ HASHLENS_INLINE void count_rows_body(const std::uint8_t* codes, std::size_t coun
     return filter_rows_body<Popcount, Bytes>(codes, count, query, bytes, bound, out);             \
   }                                                                                               \
   template <int Bytes>                                                                            \
-  target void count_rows(const std::uint8_t* codes, std::size_t count,                            \
-                         const std::uint8_t* query, int bytes, std::int32_t* counts) {            \
+  target void count_rows(const std::uint8_t* codes, std::size_t count, const std::uint8_t* query, \
+                         int bytes, std::int32_t* counts) {                                       \
     count_rows_body<Popcount, Bytes>(codes, count, query, bytes, counts);                         \
   }                                                                                               \
   template <int Bytes>                                                                            \
@@ -68,14 +68,22 @@ HASHLENS_INLINE void count_rows_body(const std::uint8_t* codes, std::size_t coun
   }                                                                                               \
   Kernels kernels_for(int bytes) {                                                                \
     switch (bytes) {                                                                              \
-      case 4: return of_length<4>();                                                              \
-      case 6: return of_length<6>();                                                              \
-      case 8: return of_length<8>();                                                              \
-      case 12: return of_length<12>();                                                            \
-      case 16: return of_length<16>();                                                            \
-      case 32: return of_length<32>();                                                            \
-      case 64: return of_length<64>();                                                            \
-      default: return of_length<0>();                                                             \
+      case 4:                                                                                     \
+        return of_length<4>();                                                                    \
+      case 6:                                                                                     \
+        return of_length<6>();                                                                    \
+      case 8:                                                                                     \
+        return of_length<8>();                                                                    \
+      case 12:                                                                                    \
+        return of_length<12>();                                                                   \
+      case 16:                                                                                    \
+        return of_length<16>();                                                                   \
+      case 32:                                                                                    \
+        return of_length<32>();                                                                   \
+      case 64:                                                                                    \
+        return of_length<64>();                                                                   \
+      default:                                                                                    \
+        return of_length<0>();                                                                    \
     }                                                                                             \
   }                                                                                               \
   }

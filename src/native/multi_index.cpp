@@ -13,15 +13,15 @@ constexpr std::size_t kQueriesPerTask = 4;
 
 // Searches one query; returns whether its shells sufficed.
 bool search_one(const MultiSearch& index, const std::uint8_t* query, double budget, int threads,
-                const Kernels& kernels, SearchLimits limits, ShellSearch& shells,
-                Neighbours& found, ShellCost& cost) {
+                const Kernels& kernels, SearchLimits limits, ShellSearch& shells, Neighbours& found,
+                ShellCost& cost) {
   const CodeView& recent = index.recent;
   std::vector<Near> near(recent.count);
   const std::size_t hits = kernels.filter_rows(recent.codes, recent.count, query, recent.bytes,
                                                found.bound(), near.data());
   for (std::size_t i = 0; i < hits; ++i) {
-    offer_rows(recent.groups, near[i].row, recent.first_row, near[i].distance, index.rows,
-               limits.k, found);
+    offer_rows(recent.groups, near[i].row, recent.first_row, near[i].distance, index.rows, limits.k,
+               found);
   }
   for (const Segment* segment : index.segments) {
     // A scan has all threads, the shells of a query only one.
@@ -64,8 +64,10 @@ std::vector<std::vector<Key>> search_shells(const MultiSearch& index, const std:
       Neighbours found(limits.k, limits.radius, false);
       costs[q].finished = search_one(index, queries + q * stride, budget, spread ? 1 : threads,
                                      kernels, limits, *shells, found, costs[q]);
-      if (costs[q].finished) results[q] = found.finish();
-      else reach[q] = found.bound() - 1;
+      if (costs[q].finished)
+        results[q] = found.finish();
+      else
+        reach[q] = found.bound() - 1;
     }
   });
 

@@ -11,9 +11,9 @@ namespace hashlens {
 
 // What the search of one query took.
 struct ShellCost {
-  std::uint64_t probes = 0;   // buckets looked up
-  std::uint64_t codes = 0;    // codes compared
-  bool finished = true;       // false where a scan had to take over
+  std::uint64_t probes = 0;  // buckets looked up
+  std::uint64_t codes = 0;   // codes compared
+  bool finished = true;      // false where a scan had to take over
 };
 
 struct MultiSearch {

@@ -28,7 +28,10 @@ class Neighbours {
   // `ordered` promises that ids are pushed in ascending order, so that a later code never wins a
   // tie; without it every code at the k-th distance has to be compared by its id.
   Neighbours(std::size_t k, int radius, bool ordered)
-      : k_(k), kth_(radius + 1), last_(radius), ordered_(ordered),
+      : k_(k),
+        kth_(radius + 1),
+        last_(radius),
+        ordered_(ordered),
         at_(static_cast<std::size_t>(radius) + 2, 0) {
     if (k_ == 0) kth_ = 0;
   }

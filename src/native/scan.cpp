@@ -52,9 +52,7 @@ struct Database {
   int bytes() const { return views.front().bytes; }
 
   // Whether ids ascend in the order in which a thread meets the codes.
-  bool ordered() const {
-    return rows.ascending && views.size() == 1 && !views.front().groups.refs;
-  }
+  bool ordered() const { return rows.ascending && views.size() == 1 && !views.front().groups.refs; }
 };
 
 // One thread's share of a pass: the neighbours of each query among the codes that it has seen.

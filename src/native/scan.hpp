@@ -16,7 +16,9 @@ struct RowView {
   bool ascending = true;                  // whether ids ascend with the rows
   const std::uint8_t* blocked = nullptr;  // a bit a row, least significant first: 1 = skip
 
-  std::uint64_t id(std::size_t row) const { return ids ? static_cast<std::uint64_t>(ids[row]) : row; }
+  std::uint64_t id(std::size_t row) const {
+    return ids ? static_cast<std::uint64_t>(ids[row]) : row;
+  }
   bool is_blocked(std::size_t row) const { return blocked && (blocked[row >> 3] >> (row & 7) & 1); }
 };
 

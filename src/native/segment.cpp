@@ -114,7 +114,8 @@ void merge_equal(BuiltSegment& segment, int bytes) {
       std::uint32_t ref = table.refs[at];
       if (next > at + 1) {
         ref = static_cast<std::uint32_t>(segment.group_starts.size() - 1) | RowGroups::kGroupFlag;
-        segment.group_rows.insert(segment.group_rows.end(), table.refs.begin() + static_cast<std::ptrdiff_t>(at),
+        segment.group_rows.insert(segment.group_rows.end(),
+                                  table.refs.begin() + static_cast<std::ptrdiff_t>(at),
                                   table.refs.begin() + static_cast<std::ptrdiff_t>(next));
         segment.group_starts.push_back(static_cast<std::uint32_t>(segment.group_rows.size()));
       }
@@ -195,7 +196,8 @@ void check_segment(const Segment& segment, std::size_t groups, std::size_t group
     for (std::size_t i = 0; i < segment.unique; ++i) {
       const std::uint32_t ref = table.refs[i];
       if (ref & RowGroups::kGroupFlag) {
-        require((ref & ~RowGroups::kGroupFlag) < groups, "a code names a group that does not exist");
+        require((ref & ~RowGroups::kGroupFlag) < groups,
+                "a code names a group that does not exist");
       } else {
         require(ref < rows, "a code names a row that does not exist");
       }

@@ -37,8 +37,8 @@ struct Segment {
   }
   // The distinct codes in the order of table 0, for a scan.
   CodeView view() const {
-    return {tables[0].codes, unique, bytes, first_row,
-            {tables[0].refs, groups.starts, groups.rows}};
+    return {
+        tables[0].codes, unique, bytes, first_row, {tables[0].refs, groups.starts, groups.rows}};
   }
 };
 

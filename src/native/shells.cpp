@@ -48,7 +48,9 @@ std::uint64_t next_mask(std::uint64_t mask) {
 }  // namespace
 
 ShellSearch::ShellSearch(const RowView& rows, SearchLimits limits, Level level, int bytes)
-    : rows_(rows), limits_(limits), kernels_(kernels_for(level, bytes)),
+    : rows_(rows),
+      limits_(limits),
+      kernels_(kernels_for(level, bytes)),
       row_cost_(kRowCostPerByte * bytes) {}
 
 // After shell `radius` of tables 0..t, a code that was not seen is at least radius + 1 bits away
@@ -145,8 +147,10 @@ void ShellSearch::look_up(const std::uint8_t* code, int distance, Neighbours& fo
     const std::uint32_t middle = low + (high - low) / 2;
     const int order = std::memcmp(table.codes + middle * stride, code, stride);
     if (order == 0) return offer(table.refs[middle], distance, found);
-    if (order < 0) low = middle + 1;
-    else high = middle;
+    if (order < 0)
+      low = middle + 1;
+    else
+      high = middle;
   }
 }
 

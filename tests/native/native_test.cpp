@@ -70,8 +70,11 @@ struct Fixture {
   RowView rows;
 
   Fixture(int code_bytes, std::size_t count, std::size_t query_count, bool clumped, unsigned seed)
-      : rng(seed), bytes(code_bytes), codes(random_codes(rng, count, bytes, clumped)),
-        queries(random_codes(rng, query_count, bytes, false)), blocked((count + 7) / 8) {
+      : rng(seed),
+        bytes(code_bytes),
+        codes(random_codes(rng, count, bytes, clumped)),
+        queries(random_codes(rng, query_count, bytes, false)),
+        blocked((count + 7) / 8) {
     std::copy_n(codes.begin(), std::min<std::size_t>(codes.size(), 2 * bytes), queries.begin());
     for (std::size_t row = 0; row < count; ++row) ids.push_back(static_cast<std::int64_t>(row * 3));
     std::shuffle(ids.begin(), ids.end(), rng);
@@ -133,17 +136,17 @@ void test_shells(Level level, int bytes, int tables, int key_bits, bool clumped,
   Fixture f(bytes, 700, 9, clumped, static_cast<unsigned>(bytes * tables));
   const OwnedSegment elder(f.codes.data(), 400, bytes, 0, tables, key_bits);
   const OwnedSegment younger(f.codes.data() + 400 * bytes, 250, bytes, 400, tables, key_bits);
-  MultiSearch index{{&elder.segment, &younger.segment},
-                    {f.codes.data() + 650 * bytes, 50, bytes, 650, {}},
-                    {}};
+  MultiSearch index{
+      {&elder.segment, &younger.segment}, {f.codes.data() + 650 * bytes, 50, bytes, 650, {}}, {}};
   for (const bool plain : {true, false}) {
     if (!plain) f.rows = {f.ids.data(), false, f.blocked.data()};
     index.rows = f.rows;
     for (SearchLimits limits : kLimits) {
       limits = within(limits, bytes);
       std::vector<ShellCost> costs(f.query_count());
-      expect_equal(f, search_shells(index, f.queries.data(), f.query_count(), limits, budget, 2,
-                                    level, costs.data()),
+      expect_equal(f,
+                   search_shells(index, f.queries.data(), f.query_count(), limits, budget, 2, level,
+                                 costs.data()),
                    limits);
     }
   }
@@ -166,8 +169,8 @@ void expect_refused(Damage damage) {
   damage(owned.built);
   bool refused = false;
   try {
-    check_segment(owned.segment, owned.built.group_starts.size() - 1,
-                  owned.built.group_rows.size(), f.count());
+    check_segment(owned.segment, owned.built.group_starts.size() - 1, owned.built.group_rows.size(),
+                  f.count());
   } catch (const std::invalid_argument&) {
     refused = true;
   }
@@ -196,7 +199,8 @@ void test_histograms(Level level, int bytes) {
                    relevant.data());
   for (std::size_t q = 0; q < f.query_count(); ++q) {
     for (std::size_t row = 0; row < f.count(); ++row) {
-      const int d = naive_distance(f.codes.data() + row * bytes, f.queries.data() + q * bytes, bytes);
+      const int d =
+          naive_distance(f.codes.data() + row * bytes, f.queries.data() + q * bytes, bytes);
       --total[q * width + d];
       if (labels[row] == query_labels[q]) --relevant[q * width + d];
     }

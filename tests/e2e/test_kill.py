@@ -103,11 +103,12 @@ def test_killed_while_indexing(tmp_path, photos, undisturbed, attempt):
 
 
 def test_interrupted_by_the_user(tmp_path, photos, undisturbed):
-    expected, seconds = undisturbed
+    expected, _ = undisturbed
     folder = tmp_path / "collection"
     Collection.create(folder, pixel_encoder(), keep_descriptors=True).close()
-    with start("index", folder, photos) as child:
-        time.sleep(0.3 * seconds)
+    with start("index", folder, photos) as child, Collection.open(folder) as reader:
+        while len(reader) == 0:
+            time.sleep(0.01)
         child.send_signal(signal.SIGINT)
         _, message = child.communicate()
     assert child.returncode != 0

@@ -68,6 +68,8 @@ class Indexer:
         self.report = report
         self._done, self._total = 0, 0
         self._waiting: list[_Work] = []
+        # The revision before the latest commit, and what was still waiting after it.
+        self._latest = (storage.catalog.state().revision, self._waiting)
         self._first_of: dict[bytes, _Work] = {}
         self._undecided = 0
         self._last_commit = time.monotonic()
@@ -90,6 +92,7 @@ class Indexer:
                     self._take(path, outcome)
             self._commit()
         except KeyboardInterrupt:
+            self._forget_committed()
             self._commit_finished()
             raise KeyboardInterrupt(
                 f"Interrupted after {self._done:,} of {self._total:,} files. What was finished is "
@@ -189,11 +192,19 @@ class Indexer:
         while ready < len(self._waiting) and self._waiting[ready].pixels is None:
             ready += 1
         changes = [_change(work) for work in self._waiting[:ready]]
+        rest = self._waiting[ready:]
+        self._latest = (self._storage.catalog.state().revision, rest)
         if changes:
             self._storage.commit(changes)
-        self._waiting = self._waiting[ready:]
+        self._waiting = rest
         self._first_of = {}
         self._last_commit = time.monotonic()
+
+    def _forget_committed(self) -> None:
+        """Drop what was committed just before an interrupt, so that it is not committed twice."""
+        revision, rest = self._latest
+        if self._storage.catalog.state().revision > revision:
+            self._waiting = rest
 
     def _progress(self, path: str) -> None:
         self._done += 1

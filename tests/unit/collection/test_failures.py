@@ -7,7 +7,7 @@ import pytest
 
 from hashlens.collection import Collection, indexing
 from hashlens.errors import CollectionError, HashlensError
-from hashlens.store import RecordFile
+from hashlens.store import RecordFile, Storage
 
 
 @pytest.fixture(autouse=True)
@@ -148,6 +148,26 @@ def test_an_interrupt_at_each_write(collection, photos, undisturbed, contents, m
     found = contents(collection)
     assert len(found) >= (at - 1) // 4 * 4
     assert {path: undisturbed[path] for path in found} == found
+    collection.update()
+    assert contents(collection) == undisturbed
+
+
+def test_an_interrupt_just_after_a_commit_commits_nothing_twice(
+    collection, photos, undisturbed, contents, monkeypatch
+):
+    commit = Storage.commit
+
+    def interrupted(self, changes):
+        commit(self, changes)
+        if len(collection) == 8:
+            monkeypatch.setattr(Storage, "commit", commit)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Storage, "commit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        collection.index([photos])
+    state = collection._storage.catalog.state()
+    assert state.slots == len(collection) >= 8
     collection.update()
     assert contents(collection) == undisturbed
 

@@ -22,6 +22,7 @@ OnProgress = Callable[[int, int, str], None]
 """Called with how many of how many files are done, and the path of the latest."""
 
 _BATCH = 32
+_LOOKUP = 500
 _COMMIT_IMAGES, _COMMIT_SECONDS = 512, 2.0
 
 
@@ -102,16 +103,22 @@ class Indexer:
 
     def _stale(self, paths: Sequence[str]) -> Iterator[str]:
         """Yield the files that must be read: those that are new or not as they were."""
-        for path in paths:
-            known = self._storage.catalog.image(path)
-            if known is None or not _is_unchanged(path, known):
-                yield path
-                continue
-            if known.reason is None:
-                self.report.skipped += 1
-            else:
-                self.report.failed.append((path, known.reason))
-            self._progress(path)
+        for start in range(0, len(paths), _LOOKUP):
+            part = paths[start : start + _LOOKUP]
+            rows = self._storage.catalog.by_path(part)
+            for path in part:
+                known = rows.get(path)
+                if known is None or not _is_unchanged(path, known):
+                    yield path
+                else:
+                    self._skip(known)
+
+    def _skip(self, known: ImageRow) -> None:
+        if known.reason is None:
+            self.report.skipped += 1
+        else:
+            self.report.failed.append((known.path, known.reason))
+        self._progress(known.path)
 
     def _load(self, path: str) -> _Work:
         """Read a file and, unless its content is known, decode it. Called in threads."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import astuple
 from pathlib import Path
@@ -19,6 +19,7 @@ from hashlens.store.rows import CatalogState, ImageRow, Segment
 from hashlens.store.schema import MIGRATIONS, check_version, migrate, version_of
 
 FILE_NAME = "catalog.sqlite"
+_LOOKUP = 500  # SQLite limits how many values a statement may take.
 
 RootKind = Literal["root", "excluded"]
 
@@ -110,13 +111,12 @@ class Catalog:
 
     def by_slot(self, slots: Sequence[int]) -> dict[int, ImageRow]:
         """Return the images of slots, by slot."""
-        found: dict[int, ImageRow] = {}
-        step = 500  # SQLite limits how many values a statement may take.
-        for start in range(0, len(slots), step):
-            part = [int(slot) for slot in slots[start : start + step]]
-            rows = self._images(f"WHERE slot IN ({','.join('?' * len(part))})", part)
-            found.update((row.slot, row) for row in rows if row.slot is not None)
-        return found
+        rows = self._where("slot", slots)
+        return {row.slot: row for row in rows if row.slot is not None}
+
+    def by_path(self, paths: Sequence[str]) -> dict[str, ImageRow]:
+        """Return what is known about files, by path."""
+        return {row.path: row for row in self._where("path", [os.fsencode(p) for p in paths])}
 
     def slot_of_content(self, content: bytes) -> int | None:
         """Return a slot whose image has this content (SHA-256), if there is one."""
@@ -231,6 +231,12 @@ class Catalog:
             )
             for path, size, mtime, content, slot, label, reason in rows
         ]
+
+    def _where(self, column: str, values: Sequence[object]) -> Iterator[ImageRow]:
+        """Yield the images whose column has one of the values."""
+        for start in range(0, len(values), _LOOKUP):
+            part = values[start : start + _LOOKUP]
+            yield from self._images(f"WHERE {column} IN ({','.join('?' * len(part))})", part)
 
     def _free(self, where: str, values: Sequence[object], keep: int | None) -> None:
         """Mark the slots of images that are about to be removed or replaced as dead."""

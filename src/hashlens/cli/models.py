@@ -9,6 +9,7 @@ import typer
 
 from hashlens.cli.console import note, print_json, progress_bar, report_failures
 from hashlens.cli.options import CacheOption, DataFolderOption, JsonOption, cache_folder
+from hashlens.codes import check_bits
 from hashlens.descriptors import Descriptor, load_descriptor
 from hashlens.encoder import load_encoder
 from hashlens.errors import ParameterError
@@ -144,6 +145,7 @@ def evaluate(
 def _create_hasher(
     method: str, bits: int, preset: str | None, epochs: int | None, seed: int
 ) -> Any:
+    check_bits(bits, "train")
     known = hasher_class(method)().get_params()
     wanted: dict[str, Any] = {}
     if "random_state" in known:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 
-from hashlens.descriptors.base import Descriptor, Vectors
+from hashlens.descriptors.base import Descriptor, Pixels, Vectors
 from hashlens.descriptors.spec import DescriptorSpec, file_sha256
 from hashlens.errors import DataError, FormatError
 from hashlens.images import thread_count
 
-# Larger batches fall out of the second-level cache.
-_BATCH = 32
+_BATCH = 16
+"""Images a run; the activations of more fall out of the second-level cache."""
 
 
 class OnnxDescriptor(Descriptor):
@@ -46,8 +47,12 @@ class OnnxDescriptor(Descriptor):
                 f"{path} is not the network of descriptor {spec.name!r}: expected SHA-256 "
                 f"{spec.weights_sha256}, got {found}. The file is damaged or was replaced."
             )
+        # One thread a run, and runs side by side: threads within a run would spin while they wait
+        # for each other, and take the cores from those that decode the next images.
+        self._threads = threads or thread_count()
+        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="hashlens-describe")
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or thread_count()
+        options.intra_op_num_threads = 1
         options.log_severity_level = 3
         try:
             self._session = onnxruntime.InferenceSession(
@@ -59,14 +64,18 @@ class OnnxDescriptor(Descriptor):
         self.spec = spec
         self._check_shapes()
 
+    def describe(self, pixels: Pixels) -> Vectors:
+        """Return the descriptors of decoded images; see `Descriptor.describe`."""
+        if not len(pixels):
+            return super().describe(pixels)
+        size = min(_BATCH, -(-len(pixels) // self._threads))
+        parts = [pixels[start : start + size] for start in range(0, len(pixels), size)]
+        return np.concatenate(list(self._pool.map(super().describe, parts)))
+
     def run(self, inputs: Vectors) -> Vectors:
         """Return the network's raw output (n, dimension) for inputs (n, 3, size, size)."""
         name = self._session.get_inputs()[0].name
-        parts = [
-            self._session.run(None, {name: inputs[start : start + _BATCH]})[0]
-            for start in range(0, len(inputs), _BATCH)
-        ]
-        return cast(Vectors, parts[0] if len(parts) == 1 else np.concatenate(parts))
+        return cast(Vectors, self._session.run(None, {name: inputs})[0])
 
     def _check_shapes(self) -> None:
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()

@@ -64,7 +64,7 @@ def test_nothing_is_described_twice(descriptor, tmp_path, monkeypatch):
 def test_an_interrupted_run_goes_on_where_it_was(descriptor, tmp_path, monkeypatch):
     monkeypatch.setattr("hashlens.descriptors.features._COMMIT", 32)
     images = InMemory([png(seed) for seed in range(100)], [0] * 100)
-    run, calls = descriptor.run, []
+    run, calls = descriptor.describe, []
 
     def interrupted(inputs):
         if len(calls) == 2:
@@ -72,14 +72,14 @@ def test_an_interrupted_run_goes_on_where_it_was(descriptor, tmp_path, monkeypat
         calls.append(len(inputs))
         return run(inputs)
 
-    monkeypatch.setattr(descriptor, "run", interrupted)
+    monkeypatch.setattr(descriptor, "describe", interrupted)
     with (
         DescriptorCache(tmp_path / "c", descriptor.spec) as cache,
         pytest.raises(KeyboardInterrupt),
     ):
         describe_images(images, descriptor, cache)
     calls.clear()
-    monkeypatch.setattr(descriptor, "run", lambda x: calls.append(len(x)) or run(x))
+    monkeypatch.setattr(descriptor, "describe", lambda x: calls.append(len(x)) or run(x))
     with DescriptorCache(tmp_path / "c", descriptor.spec) as cache:
         assert len(cache) == 64
         assert len(describe_images(images, descriptor, cache).vectors) == 100

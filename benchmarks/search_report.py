@@ -237,7 +237,7 @@ def _plot_growth(results, path):
 def _plot_batch(result, path):
     rows = [r for r in result["rows"] if r["n"] == 1_000_000]
     figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
-    for name in ("faiss flat", "usearch exact", "hashlens"):
+    for name in ("faiss flat", "hashlens"):
         pairs = [r["n"] * r["queries"] for r in rows]
         values = [r[name] * 1e6 / count for r, count in zip(rows, pairs, strict=True)]
         axes.plot([r["bits"] for r in rows], values, marker="o", label=name)

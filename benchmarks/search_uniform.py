@@ -21,11 +21,12 @@ def part_batch(_):
 def _batch_row(n, bits):
     codes, queries = data.uniform(n, bits), data.uniform(256, bits, seed=1)
     searches = {"hashlens": LinearIndex.from_codes(codes).search, "faiss flat": peers.flat(codes)}
-    if n == 1_000_000:
-        searches["usearch exact"] = peers.usearch_exact(codes, THREADS)
     row = {"n": n, "bits": bits, "queries": len(queries)}
     for name, search in searches.items():
         row[name] = batch_time(search, queries, runs=9) * 1e3
+    if (n, bits) == (1_000_000, 128):  # takes seconds, so it is asked less
+        few = batch_time(peers.usearch_exact(codes, THREADS), queries[:16])
+        row["usearch exact"] = few * 1e3 * len(queries) / 16
     row["ratio"] = row["faiss flat"] / row["hashlens"]
     return note(row)
 

@@ -16,12 +16,14 @@ bool search_one(const MultiSearch& index, const std::uint8_t* query, double budg
                 const Kernels& kernels, SearchLimits limits, ShellSearch& shells, Neighbours& found,
                 ShellCost& cost) {
   const CodeView& recent = index.recent;
-  std::vector<Near> near(recent.count);
-  const std::size_t hits = kernels.filter_rows(recent.codes, recent.count, query, recent.bytes,
-                                               found.bound(), near.data());
-  for (std::size_t i = 0; i < hits; ++i) {
-    offer_rows(recent.groups, near[i].row, recent.first_row, near[i].distance, index.rows, limits.k,
-               found);
+  if (recent.count) {
+    std::vector<Near> near(recent.count);
+    const std::size_t hits = kernels.filter_rows(recent.codes, recent.count, query, recent.bytes,
+                                                 found.bound(), near.data());
+    for (std::size_t i = 0; i < hits; ++i) {
+      offer_rows(recent.groups, near[i].row, recent.first_row, near[i].distance, index.rows,
+                 limits.k, found);
+    }
   }
   for (const Segment* segment : index.segments) {
     // A scan has all threads, the shells of a query only one.

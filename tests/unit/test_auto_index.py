@@ -3,7 +3,6 @@ import pytest
 
 from hashlens.indexes import AutoIndex, LinearIndex
 from hashlens.indexes.planner import BATCH, Planner, forecast_shells
-from hashlens.native import SearchCost
 
 
 def clumped(rng, n, bits=64):
@@ -63,47 +62,54 @@ def test_changes_during_the_build_are_not_lost(rng, monkeypatch):
     np.testing.assert_array_equal(found.distances, wanted.distances)
 
 
-def cost(finished):
-    ones = np.ones(len(finished), dtype=np.int64)
-    return SearchCost(ones, ones, np.array(finished))
-
-
 def test_batches_go_the_way_that_was_measured_to_be_faster():
-    planner = Planner()
-    kind = (256, 10, 64, False)
-    tried = planner.choose(*kind)
+    record = Planner().record(256, 10, 64, False)
+    tried = record.choose(256)
     assert (tried.method, tried.trial) == ("shells", True)
-    planner.learn("shells", 8, 8e-3, cost([True] * 8), kind)
-    tried = planner.choose(*kind)
+    record.learn("shells", 8, 8e-3, np.ones(8, bool))
+    tried = record.choose(256)
     assert (tried.method, tried.trial) == ("scan", True)
-    planner.learn("scan", 256, 1e-3, None, kind)
-    assert planner.choose(*kind).method == "scan"
+    record.learn("scan", 256, 1e-3, np.zeros(256, bool))
+    assert record.choose(256).method == "scan"
     for _ in range(20):
-        planner.learn("shells", 8, 8e-6, cost([True] * 8), kind)
-    assert planner.choose(*kind).method == "shells"
-    assert "µs by scan" in planner.choose(*kind).reason
+        record.learn("shells", 8, 8e-6, np.ones(8, bool))
+    assert record.choose(256).method == "shells"
+    assert "µs by scan" in record.choose(256).reason
 
 
 def test_single_queries_are_scanned_once_shells_have_proved_hopeless():
     planner = Planner()
-    kind = (1, 10, 64, False)
-    assert planner.choose(*kind).method == "shells"
+    record = planner.record(1, 10, 64, False)
+    assert record.choose(1).method == "shells"
     for _ in range(30):
-        planner.learn("shells", 1, 1e-3, cost([False]), kind)
-    assert planner.choose(*kind).method == "scan"
-    assert planner.choose(1, 1000, 64, False).method == "shells"
+        record.learn("shells", 1, 1e-3, np.array([False]))
+    assert record.choose(1).method == "scan"
+    assert planner.record(1, 10, 64, False) is record
+    assert planner.record(1, 1000, 64, False).choose(1).method == "shells"
 
 
 def test_the_loser_is_tried_again_now_and_then():
-    planner = Planner()
-    kind = (BATCH, 10, 64, False)
-    planner.learn("shells", 8, 8e-3, cost([True] * 8), kind)
-    planner.learn("scan", BATCH, 1e-3, None, kind)
+    record = Planner().record(BATCH, 10, 64, False)
+    record.learn("shells", 8, 8e-3, np.ones(8, bool))
+    record.learn("scan", BATCH, 1e-3, np.zeros(BATCH, bool))
     methods = []
     for _ in range(200):
-        methods.append(planner.choose(*kind).method)
-        planner.note_call(*kind)
+        methods.append(record.choose(BATCH).method)
+        record.note_call()
     assert 0 < methods.count("shells") < 10
+
+
+def test_a_batch_is_measured_both_ways_and_answered_once(rng):
+    codes = clumped(rng, 30_000)
+    index = AutoIndex.from_codes(codes, background=False)
+    index.build()
+    expected = LinearIndex.from_codes(codes).search(codes[:100], 7)
+    for _ in range(2):
+        found = index.search(codes[:100], 7)
+        np.testing.assert_array_equal(found.ids, expected.ids)
+    plan = index.explain(queries=100, k=7)
+    assert not plan.trial
+    assert np.isfinite([plan.scan_us, plan.shells_us]).all()
 
 
 def test_the_forecast_tells_near_from_far_neighbours(rng):

@@ -15,7 +15,7 @@ from hashlens.errors import FormatError
 from hashlens.indexes.base import Index, SearchResult, check_k, check_radius, concatenate
 from hashlens.indexes.linear import LinearIndex
 from hashlens.indexes.multi_index import MultiIndex
-from hashlens.indexes.planner import BATCH, TRIAL, Method, Plan, Planner, forecast_shells
+from hashlens.indexes.planner import BATCH, TRIAL, Plan, Planner, forecast_shells
 from hashlens.indexes.row_ids import RowIds
 
 _Change = tuple[Codes | None, npt.NDArray[np.int64]]
@@ -144,7 +144,10 @@ class AutoIndex(Index):
 
     def explain(self, queries: int, k: int, *, filtered: bool = False) -> Plan:
         """Return how a search of so many queries would be carried out now, and why."""
-        return self._plan(queries, check_k(k, "AutoIndex.explain"), self.bits, filtered)
+        wanted = check_k(k, "AutoIndex.explain")
+        if not isinstance(self._engine, MultiIndex):
+            return self._plan_without_multi_index()
+        return self._planner.record(queries, wanted, self.bits, filtered).choose(queries)
 
     def search(
         self,
@@ -174,11 +177,9 @@ class AutoIndex(Index):
         reach = check_radius(radius, self.bits, "AutoIndex.search_radius")
         return self._search(queries, None, reach, allow, deny)
 
-    def _plan(self, queries: int, k: int | None, radius: int, filtered: bool) -> Plan:
-        if not isinstance(self._engine, MultiIndex):
-            building = "A multi-index is being built." if self._builder else self._declined_because
-            return Plan("scan", f"There is no multi-index. {building}")
-        return self._planner.choose(queries, k, radius, filtered)
+    def _plan_without_multi_index(self) -> Plan:
+        building = "One is being built." if self._builder else self._declined_because
+        return Plan("scan", without=building)
 
     def _search(
         self,
@@ -189,43 +190,27 @@ class AutoIndex(Index):
         deny: npt.ArrayLike | None,
     ) -> SearchResult:
         engine = self._engine
-        plan = self._plan(len(queries), k, radius, allow is not None)
-        self.last_plan = plan
         if not isinstance(engine, MultiIndex):
+            self.last_plan = self._plan_without_multi_index()
             if k is None:
                 return engine.search_radius(queries, radius, allow=allow, deny=deny)
             return engine.search(queries, k, allow=allow, deny=deny)
-        kind = (len(queries), k, radius, allow is not None)
-        self._planner.note_call(*kind)
-        parts = []
-        while plan.trial:
-            size = TRIAL if plan.method == "shells" else BATCH
-            tried, queries = queries[:size], queries[size:]
-            parts.append(self._timed(engine, plan.method, tried, k, radius, allow, deny, kind))
+        record = self._planner.record(len(queries), k, radius, allow is not None)
+        parts: list[SearchResult] = []
+        while True:
+            plan = self.last_plan = record.choose(len(queries) if not parts else BATCH)
+            size = len(queries) if not plan.trial else TRIAL if plan.method == "shells" else BATCH
+            start = time.perf_counter()
+            budget = 0.0 if plan.method == "scan" else None
+            parts.append(engine.search_checked(queries[:size], k, radius, allow, deny, budget))
+            if engine.last_cost is not None and len(queries):
+                seconds = time.perf_counter() - start
+                finished = engine.last_cost.finished
+                record.learn(plan.method, len(finished), seconds, finished)
+            record.note_call()
+            queries = queries[size:]
             if not len(queries):
                 return concatenate(parts)
-            self.last_plan = plan = self._planner.choose(*kind)
-        parts.append(self._timed(engine, plan.method, queries, k, radius, allow, deny, kind))
-        return concatenate(parts)
-
-    def _timed(
-        self,
-        engine: MultiIndex,
-        method: Method,
-        queries: Codes,
-        k: int | None,
-        radius: int,
-        allow: npt.ArrayLike | None,
-        deny: npt.ArrayLike | None,
-        kind: tuple[int, int | None, int, bool],
-    ) -> SearchResult:
-        budget = 0.0 if method == "scan" else None
-        start = time.perf_counter()
-        found = engine.search_checked(queries, k, radius, allow, deny, budget)
-        seconds = time.perf_counter() - start
-        if len(queries):
-            self._planner.learn(method, len(queries), seconds, engine.last_cost, kind)
-        return found
 
     def _consider_building(self, queries: Codes, found: SearchResult) -> None:
         engine = self._engine

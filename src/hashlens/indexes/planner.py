@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from hashlens.codes import Codes, hamming_distance
 from hashlens.indexes.multi_index import table_layout
-from hashlens.native import SearchCost, thread_count
+from hashlens.native import thread_count
 
 Method = Literal["scan", "shells"]
 
@@ -19,7 +19,7 @@ BATCH = 12
 """From so many queries on, a scan shares its look-up tables among them and gets much faster."""
 TRIAL = 8
 """So many queries of a batch are tried on shells where nothing is known of them yet."""
-_FORGET = 0.3
+_LATEST = 0.3
 """Weight of the latest measurement in the running means."""
 _RETRY = 64
 """Every so many calls the method that lost is tried again: queries may have changed."""
@@ -40,103 +40,103 @@ class Plan:
     ----------
     method : "scan" or "shells"
         Compare with all distinct codes, or multi-index hashing.
-    reason : str
-        One sentence with the measurements that decided.
     trial : bool
         Whether only some queries go this way, to measure it before the rest is planned.
+    batch : bool
+        Whether the call is a batch of at least `BATCH` queries.
+    scan_us, shells_us : float
+        What a query of such a call has taken either way, in µs; NaN where it was not measured yet.
+    finished : float
+        Share of the queries so far that ended within their shells; the others were scanned.
+    without : str
+        Why there is no multi-index to choose; empty where there is one.
     """
 
     method: Method
-    reason: str
     trial: bool = False
-
-
-@dataclass(slots=True)
-class _Measured:
-    """Running means of one kind of call; NaN where nothing was measured yet."""
-
-    seconds: dict[Method, float] = field(
-        default_factory=lambda: {"scan": math.nan, "shells": math.nan}
-    )
+    batch: bool = False
+    scan_us: float = math.nan
+    shells_us: float = math.nan
     finished: float = 1.0
-    calls: int = 0
+    without: str = ""
+
+    @property
+    def reason(self) -> str:
+        """One sentence or two with the measurements that decided."""
+        if self.without:
+            return f"There is no multi-index. {self.without}"
+        if not self.batch:
+            return (
+                f"{self.finished:.0%} of such queries so far ended within their shells; one that "
+                "does not is scanned."
+            )
+        if self.trial:
+            return f"Some queries of the batch measure what {self.method} take."
+        return (
+            f"A query of such a batch takes {self.scan_us:.1f} µs by scan, "
+            f"{self.shells_us:.1f} µs by shells."
+        )
+
+
+class Record:
+    """Running means of what calls of one kind took, and the choice that follows from them."""
+
+    __slots__ = ("_calls", "_finished", "_seconds")
+
+    def __init__(self) -> None:
+        self._seconds: dict[Method, float] = {"scan": math.nan, "shells": math.nan}
+        self._finished = 1.0
+        self._calls = 0
+
+    def choose(self, queries: int) -> Plan:
+        """Return the plan for a call with so many queries."""
+        retry = self._calls % _RETRY == _RETRY - 1
+        if queries < BATCH:
+            hopeful = self._finished >= _HOPELESS or retry
+            return self._plan("shells" if hopeful else "scan", trial=False, batch=False)
+        scan, shells = self._seconds["scan"], self._seconds["shells"]
+        if math.isnan(shells) or math.isnan(scan):
+            return self._plan("shells" if math.isnan(shells) else "scan", trial=True)
+        scan_is_better = scan <= shells
+        return self._plan("scan" if scan_is_better != retry else "shells", trial=retry)
+
+    def learn(
+        self, method: Method, queries: int, seconds: float, finished: npt.NDArray[np.bool_]
+    ) -> None:
+        """Note what ``queries`` queries took, and which of them ended within their shells."""
+        each, before = seconds / queries, self._seconds[method]
+        self._seconds[method] = each if math.isnan(before) else before + _LATEST * (each - before)
+        if method == "shells":
+            share = np.count_nonzero(finished) / queries
+            self._finished += _LATEST * (share - self._finished)
+
+    def note_call(self) -> None:
+        """Count a call, so that now and then the method that lost is tried again."""
+        self._calls += 1
+
+    def _plan(self, method: Method, trial: bool, batch: bool = True) -> Plan:
+        scan, shells = self._seconds["scan"], self._seconds["shells"]
+        return Plan(method, trial, batch, scan * 1e6, shells * 1e6, self._finished)
 
 
 class Planner:
-    """Chooses between scan and shells by what earlier calls of the same kind took.
+    """Keeps a `Record` for each kind of call.
 
     Calls are of one kind where they agree in k (to a power of two) or radius, in whether they are
     a batch, and in whether they are filtered.
     """
 
     def __init__(self) -> None:
-        self._kinds: dict[tuple[str, int, bool, bool], _Measured] = {}
+        self._records: dict[tuple[str, int, bool, bool], Record] = {}
 
-    def choose(self, queries: int, k: int | None, radius: int, filtered: bool) -> Plan:
-        """Return the plan for a call with so many queries."""
-        known = self._measured(queries, k, radius, filtered)
-        retry = known.calls % _RETRY == _RETRY - 1
-        if queries < BATCH:
-            return _plan_few(known, retry)
-        return _plan_batch(known, retry)
-
-    def learn(
-        self,
-        method: Method,
-        queries: int,
-        seconds: float,
-        cost: SearchCost | None,
-        kind: tuple[int, int | None, int, bool],
-    ) -> None:
-        """Note what ``queries`` queries took; ``kind`` are the arguments of `choose`."""
-        known = self._measured(*kind)
-        each = seconds / queries
-        before = known.seconds[method]
-        known.seconds[method] = (
-            each if math.isnan(before) else (1 - _FORGET) * before + _FORGET * each
-        )
-        if method == "shells" and cost is not None:
-            share = float(cost.finished.mean())
-            known.finished = (1 - _FORGET) * known.finished + _FORGET * share
-
-    def note_call(self, queries: int, k: int | None, radius: int, filtered: bool) -> None:
-        """Count a call, so that now and then the other method is tried again."""
-        self._measured(queries, k, radius, filtered).calls += 1
-
-    def forget(self) -> None:
-        """Forget all measurements: the codes have changed."""
-        self._kinds.clear()
-
-    def _measured(self, queries: int, k: int | None, radius: int, filtered: bool) -> _Measured:
+    def record(self, queries: int, k: int | None, radius: int, filtered: bool) -> Record:
+        """Return the record of calls like this one."""
         name, size = ("k", k.bit_length()) if k is not None else ("radius", radius)
         key = (name, size, queries >= BATCH, filtered)
-        return self._kinds.setdefault(key, _Measured())
-
-
-def _plan_few(known: _Measured, retry: bool) -> Plan:
-    if known.finished >= _HOPELESS or retry:
-        return Plan(
-            "shells",
-            f"{known.finished:.0%} of such queries so far ended within their shells; one that does "
-            "not is scanned.",
-        )
-    return Plan(
-        "scan", f"Only {known.finished:.0%} of such queries so far ended within their shells."
-    )
-
-
-def _plan_batch(known: _Measured, retry: bool) -> Plan:
-    scan, shells = known.seconds["scan"], known.seconds["shells"]
-    if math.isnan(shells):
-        return Plan("shells", f"Nothing is known of such batches: {TRIAL} queries are tried.", True)
-    if math.isnan(scan):
-        return Plan("scan", f"No such batch was scanned yet: {BATCH} queries are tried.", True)
-    better: Method = "scan" if scan <= shells else "shells"
-    other: Method = "shells" if better == "scan" else "scan"
-    figures = f"a query of such a batch takes {scan * 1e6:.1f} µs by scan, {shells * 1e6:.1f} µs "
-    if retry:
-        return Plan(other, f"{figures}by shells; this call measures the slower again.", True)
-    return Plan(better, f"{figures}by shells.")
+        record = self._records.get(key)
+        if record is None:
+            record = self._records[key] = Record()
+        return record
 
 
 @dataclass(frozen=True, slots=True)

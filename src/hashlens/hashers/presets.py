@@ -41,7 +41,7 @@ class Architecture:
     tied: bool = True
     head: Literal["linear", "cosine"] = "cosine"
     scale: float = 8.0
-    margin: float = 0.2
+    margin: float = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Schedule:
         Share of the training vectors that is held out to choose the epoch; at most 5,000.
     """
 
-    epochs: int = 20
+    epochs: int = 16
     batch_size: int = 256
     learning_rate: float = 0.1
     momentum: float = 0.9
@@ -113,7 +113,7 @@ class Preset:
 
 
 PRESETS: dict[str, Preset] = {
-    "default": Preset(),
+    "default": Preset(terms=Terms(reconstruction=1e-3, quantisation=0.5)),
     "paper": Preset(
         Architecture(
             descriptor_units=4096, batch_norm=False, join_trunk=True, tied=True, head="linear"

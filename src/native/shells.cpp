@@ -58,51 +58,66 @@ ShellSearch::ShellSearch(const RowView& rows, SearchLimits limits, Level level, 
 // codes up to m · radius + t are known, ties among them, and once the k-th lies there it is final.
 bool ShellSearch::search(const Segment& segment, const std::uint8_t* query, double allowance,
                          Neighbours& found, ShellCost& cost) {
-  segment_ = &segment;
-  query_ = query;
-  seen_within_ = -1;
-  const auto tables = segment.tables.size();
-  keys_.resize(tables);
-  for (std::size_t t = 0; t < tables; ++t) {
-    keys_[t] = key_of(query, segment.bytes, segment.key_start(t), segment.key_bits);
-  }
+  begin(segment, query, allowance);
   if (look_up_ball(found, cost)) return true;
-  // Codes in the bucket of a probe: the mean over all buckets, or what the last shell met, which
-  // is more where the codes clump around the query.
-  double in_bucket = std::ldexp(static_cast<double>(segment.unique), -segment.key_bits);
-  double spent = 0;
+  const int tables = static_cast<int>(segment.tables.size());
   for (int radius = 0; radius <= segment.key_bits; ++radius) {
-    for (std::size_t t = 0; t < tables; ++t) {
-      const double probes = choose(segment.key_bits, radius);
-      const double cost_of_probe =
-          kProbeCost + std::min(in_bucket, 1.0) * kRangeCost + in_bucket * row_cost_;
-      const double expected = probes * cost_of_probe;
-      const double ahead = probes_until(found.bound() - 1, radius, t) * cost_of_probe;
-      if (spent + expected > allowance) return false;
-      if (expected > kCheapShare * allowance && spent + ahead > allowance) return false;
-      probe(t, radius);
-      const double compares = static_cast<double>(in_ranges_) * row_cost_ +
-                              static_cast<double>(ranges_.size()) * kRangeCost;
+    const double probes = choose(segment.key_bits, radius);
+    for (int t = 0; t < tables; ++t) {
+      const int certain = tables * radius + t;
+      if (!is_affordable(probes, certain, found.bound() - 1)) return false;
+      probe(static_cast<std::size_t>(t), radius);
       cost.probes += static_cast<std::uint64_t>(probes);
-      if (radius > 0) in_bucket = std::max(in_bucket, static_cast<double>(in_ranges_) / probes);
-      spent += probes * kProbeCost + compares;
-      if (spent > allowance) return false;
+      if (!spend(probes, radius)) return false;
       cost.codes += in_ranges_;
-      compare(t, radius, found);
-      const int certain = static_cast<int>(tables) * radius + static_cast<int>(t);
+      compare(static_cast<std::size_t>(t), radius, found);
       if (found.bound() - 1 <= certain) return true;
     }
   }
   return true;
 }
 
-// Returns how many probes it takes from table `table` of shell `radius` on until all codes within
-// `reach` bits are certain to be known.
-double ShellSearch::probes_until(int reach, int radius, std::size_t table) const {
+void ShellSearch::begin(const Segment& segment, const std::uint8_t* query, double allowance) {
+  segment_ = &segment;
+  query_ = query;
+  seen_within_ = -1;
+  allowance_ = allowance;
+  spent_ = 0;
+  in_bucket_ = std::ldexp(static_cast<double>(segment.unique), -segment.key_bits);
+  keys_.resize(segment.tables.size());
+  for (std::size_t t = 0; t < keys_.size(); ++t) {
+    keys_[t] = key_of(query, segment.bytes, segment.key_start(t), segment.key_bits);
+  }
+}
+
+// Whether to go on with a step of so many probes, after which all codes up to `certain` are known,
+// where those up to `reach` are wanted.
+bool ShellSearch::is_affordable(double probes, int certain, int reach) const {
+  const double cost_of_probe =
+      kProbeCost + std::min(in_bucket_, 1.0) * kRangeCost + in_bucket_ * row_cost_;
+  const double now = probes * cost_of_probe;
+  if (spent_ + now > allowance_) return false;
+  return now <= kCheapShare * allowance_ ||
+         spent_ + probes_until(reach, certain) * cost_of_probe <= allowance_;
+}
+
+// Books the probes just made and the comparisons that follow from them; returns whether the
+// allowance covers both.
+bool ShellSearch::spend(double probes, int radius) {
+  spent_ += probes * kProbeCost + static_cast<double>(ranges_.size()) * kRangeCost +
+            static_cast<double>(in_ranges_) * row_cost_;
+  // Codes clump around the query, so the next buckets may be fuller than the mean. The first is no
+  // measure: it may hold nothing but the query's own clump.
+  if (radius > 0) in_bucket_ = std::max(in_bucket_, static_cast<double>(in_ranges_) / probes);
+  return spent_ <= allowance_;
+}
+
+// Returns how many probes it takes, from the step that makes codes up to `certain` known on, until
+// those up to `reach` are.
+double ShellSearch::probes_until(int reach, int certain) const {
   const int tables = static_cast<int>(segment_->tables.size());
   double probes = 0;
-  int at = tables * radius + static_cast<int>(table);
-  for (; at <= reach && at / tables <= segment_->key_bits; ++at) {
+  for (int at = certain; at <= reach && at / tables <= segment_->key_bits; ++at) {
     probes += choose(segment_->key_bits, at / tables);
   }
   return probes;

@@ -27,12 +27,15 @@ class ShellSearch {
     std::uint32_t begin, end;
   };
 
+  void begin(const Segment& segment, const std::uint8_t* query, double allowance);
+  bool is_affordable(double probes, int certain, int reach) const;
+  bool spend(double probes, int radius);
+  double probes_until(int reach, int certain) const;
   bool look_up_ball(Neighbours& found, ShellCost& cost);
   void look_up(const std::uint8_t* code, int distance, Neighbours& found);
   void probe(std::size_t table, int radius);
   void compare(std::size_t table, int radius, Neighbours& found);
   bool is_first(std::size_t table, int radius, const std::uint8_t* code) const;
-  double probes_until(int reach, int radius, std::size_t table) const;
   void offer(std::uint32_t ref, int distance, Neighbours& found) {
     offer_rows(segment_->groups, ref, segment_->first_row, distance, rows_, limits_.k, found);
   }
@@ -44,6 +47,9 @@ class ShellSearch {
 
   const Segment* segment_ = nullptr;
   const std::uint8_t* query_ = nullptr;
+  double allowance_ = 0;
+  double spent_ = 0;
+  double in_bucket_ = 0;  // codes that a probe is expected to meet
   int seen_within_ = -1;  // codes up to this distance were offered before the shells began
   std::vector<std::uint32_t> keys_;  // the query's key in each table
   std::vector<Range> ranges_;        // the buckets of the shell at hand

@@ -37,9 +37,10 @@ class DeepHashing(Hasher):
         λ₁, λ₂ and λ₃.
     epochs : int, default 20
         Passes over the training vectors.
-    batch_size : int, default 512
-        N, the vectors of one step.
-    learning_rate : float, default 0.02
+    batch_size : int, default 2048
+        N, the vectors of one step. The first term is a sum over N, the second a mean: in small
+        batches the second rules, and bits become copies of each other.
+    learning_rate : float, default 0.01
         Of a step along the gradient of J/N, with momentum 0.9.
     random_state : int, default 0
         Seed of the order of batches and of weights beyond the principal directions.
@@ -97,8 +98,8 @@ class DeepHashing(Hasher):
         orthogonality_weight: float = 0.001,
         decay_weight: float = 0.001,
         epochs: int = 20,
-        batch_size: int = 512,
-        learning_rate: float = 0.02,
+        batch_size: int = 2048,
+        learning_rate: float = 0.01,
         random_state: int = 0,
     ) -> None:
         self.bits = bits
@@ -195,8 +196,8 @@ class SupervisedDeepHashing(DeepHashing):
         decay_weight: float = 0.001,
         scatter_weight: float = 1.0,
         epochs: int = 20,
-        batch_size: int = 512,
-        learning_rate: float = 0.02,
+        batch_size: int = 2048,
+        learning_rate: float = 0.01,
         random_state: int = 0,
     ) -> None:
         super().__init__(

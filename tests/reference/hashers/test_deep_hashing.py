@@ -86,7 +86,7 @@ def test_it_begins_as_principal_directions_and_identities(labelled, network):
 @pytest.mark.parametrize("kind", [DeepHashing, SupervisedDeepHashing])
 def test_training_lowers_the_objective(labelled, kind):
     X, y = labelled
-    losses = kind(bits=8, epochs=10).fit(X, y).losses_
+    losses = kind(bits=8, epochs=10, batch_size=64).fit(X, y).losses_
     assert losses[-1] < losses[0] - 0.05 * abs(losses[0])
 
 

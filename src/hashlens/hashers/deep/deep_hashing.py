@@ -94,16 +94,23 @@ def _distance_from_orthogonal(weight: Tensor) -> Tensor:
 def scatter_difference(h: Tensor, labels: Tensor) -> Tensor:
     """Return tr(S_d − S_s): mean ‖h_i − h_j‖² over pairs of other classes, less that of one class.
 
-    A batch that lacks pairs of a kind has no term of that kind.
+    Over all ordered pairs of a set, Σ ‖h_i − h_j‖² = 2 n Σ ‖h_i‖² − 2 ‖Σ h_i‖², so sums of classes
+    stand for their pairs. A batch that lacks pairs of a kind has no term of that kind.
+
+    Parameters
+    ----------
+    h : Tensor of shape (N, K)
+    labels : int64 Tensor of shape (N,), from 0
     """
-    squares = h.square().sum(dim=1)
-    # ‖h_i − h_j‖², from products
-    distances = squares[:, None] + squares - 2 * h @ h.T
-    same = labels[:, None] == labels
-    alike = same & ~torch.eye(len(h), dtype=torch.bool)
-    between = distances[~same].sum() / max(int((~same).sum()), 1)
-    within = distances[alike].sum() / max(int(alike.sum()), 1)
-    return between - within
+    classes = int(labels.max()) + 1
+    counts = torch.bincount(labels, minlength=classes).to(h.dtype)
+    sums = h.new_zeros(classes, h.shape[1]).index_add(0, labels, h)
+    lengths = h.new_zeros(classes).index_add(0, labels, h.square().sum(dim=1))
+    alike = 2 * (counts * lengths - sums.square().sum(dim=1)).sum()
+    total = 2 * (len(h) * lengths.sum() - sums.sum(dim=0).square().sum())
+    pairs_alike = float((counts * (counts - 1)).sum())
+    pairs = len(h) * (len(h) - 1)
+    return (total - alike) / max(pairs - pairs_alike, 1) - alike / max(pairs_alike, 1)
 
 
 def train_deep_hashing(
@@ -128,7 +135,7 @@ def train_deep_hashing(
     # The first layer's outputs before tanh get unit variance.
     scale = float(np.sqrt(pca.variances.mean())) or 1.0
     inputs = torch.from_numpy((X - pca.mean) / np.float32(scale))
-    labels = None if y is None else torch.from_numpy(y)
+    labels = None if y is None else torch.from_numpy(np.unique(y, return_inverse=True)[1])
     network = TanhPerceptron(pca.axes, widths, np.random.default_rng(seed))
     layers: list[Any] = list(network.layers)
     optimiser = torch.optim.SGD(network.parameters(), lr=learning_rate, momentum=0.9)
@@ -141,7 +148,10 @@ def train_deep_hashing(
             h = network(inputs[batch])
             loss = objective(h, chosen, layers, lambdas, scatter_weight) / len(batch)
             if not torch.isfinite(loss):
-                raise DataError("Deep hashing diverged. Lower learning_rate or variance_weight.")
+                raise DataError(
+                    f"Deep hashing diverged in epoch {epoch + 1}: the objective is not finite. "
+                    "Lower learning_rate or orthogonality_weight."
+                )
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

@@ -75,7 +75,7 @@ def part_trained(args):
     return {"unit": "µs a query", "about": clumped.about(), "rows": rows}
 
 
-def _trained_row(clumped, n, count):
+def _trained_row(clumped, n, count, save_to=None):
     queries, codes = clumped.some_queries(count), clumped.of_size(n)
     start = time.perf_counter()
     index = MultiIndex.from_codes(codes)
@@ -98,17 +98,18 @@ def _trained_row(clumped, n, count):
     }
     row["faiss flat"] = quantiles(single_times(flat, queries[: few // 2]))
     row["ratio"] = row["faiss flat"]["median"] / row["hashlens"]["median"]
+    if save_to:
+        index.save(save_to)
     return note(row)
 
 
 def part_large(args):
     """The same at a hundred million codes; the index is saved, and a fresh process serves it."""
     clumped = Clumped(args)
-    rows = [_trained_row(clumped, args.large, args.queries_count)]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     folder = Path(args.work)
+    rows = [_trained_row(clumped, args.large, args.queries_count, folder / "large.index")]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     np.save(folder / "queries.npy", clumped.some_queries(1000))
-    MultiIndex.from_codes(clumped.of_size(args.large)).save(folder / "large.index")
     done = subprocess.run(
         [sys.executable, "-c", SERVE, folder / "large.index", folder / "queries.npy"],
         capture_output=True,

@@ -30,7 +30,7 @@ def document(
             "dataset": features.name,
             "descriptor": dict(features.descriptor),
             "data": (
-                f"{len(features.train_labels)} training and {len(features.test_labels)} test "
+                f"{len(features.train_labels):,} training and {len(features.test_labels):,} test "
                 f"images, descriptors of {features.train_vectors.shape[1]} dimensions "
                 f"(digest {features.digest[:16]})"
             ),

@@ -54,8 +54,8 @@ class Split:
             "also trained on" if np.isin(self.database, self.fit).all() else "never trained on"
         )
         return (
-            f"{self.protocol}: trained on {len(self.fit)}, database {len(self.database)} "
-            f"({overlap}), {len(self.query)} queries of the {self.query_from} set, "
+            f"{self.protocol}: trained on {len(self.fit):,}, database {len(self.database):,} "
+            f"({overlap}), {len(self.query):,} queries of the {self.query_from} set, "
             f"split seed {self.seed}"
         )
 

@@ -109,6 +109,14 @@ def test_bits_that_are_no_code_length_are_refused_at_fit(name, bits):
         make(name, bits).fit(X, Y)
 
 
+@pytest.mark.parametrize("seed", [-1, 1.5, "0", True])
+def test_a_random_state_that_is_no_seed_is_refused_at_fit(name, seed):
+    if "random_state" not in hasher_class(name)().get_params():
+        pytest.skip("the method draws nothing")
+    with pytest.raises(ParameterError, match="'random_state' parameter"):
+        make(name, random_state=seed).fit(X, Y)
+
+
 # Fitting
 
 

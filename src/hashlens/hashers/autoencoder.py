@@ -11,6 +11,7 @@ import numpy.typing as npt
 from hashlens.errors import MissingExtraError
 from hashlens.hashers.base import Floats, Hasher
 from hashlens.hashers.linear import row_blocks
+from hashlens.hashers.parameters import check_int
 
 
 class AutoencoderHasher(Hasher):
@@ -127,11 +128,12 @@ class AutoencoderHasher(Hasher):
         from hashlens.hashers.presets import resolve_preset
 
         preset = resolve_preset(self.preset, self.architecture, self.terms, self.schedule)
+        seed = check_int(self.random_state, "random_state", type(self).__name__, 0)
         vectors, labels = self._check_training(X, y)
         assert labels is not None  # _check_training refuses a supervised fit without them
         classes, targets = np.unique(labels, return_inverse=True)
         weights, self.history_ = train_autoencoder(
-            vectors, targets, len(classes), self.bits, preset, self.random_state, on_epoch
+            vectors, targets, len(classes), self.bits, preset, seed, on_epoch
         )
         for name, array in weights.items():
             setattr(self, f"{name}_", array)

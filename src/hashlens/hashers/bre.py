@@ -11,7 +11,7 @@ from hashlens.errors import DataError, ParameterError
 from hashlens.hashers.base import Floats, Hasher, Labels, check_labels
 from hashlens.hashers.bre_descent import Reconstruction
 from hashlens.hashers.linear import column_means, project_centred
-from hashlens.hashers.parameters import check_int, check_real
+from hashlens.hashers.parameters import check_int, check_random_state, check_real
 
 START_DEVIATION = 0.001
 """Standard deviation of the first weights."""
@@ -108,7 +108,7 @@ class BRE(Hasher):
         vectors, _ = self._check_training(X, y)
         sweeps = self._check_parameters()
         labels = self._labels(y, len(vectors)) if self.use_labels else None
-        rng = np.random.default_rng(self.random_state)
+        rng = check_random_state(self.random_state, type(self).__name__)
         self.mean_ = column_means(vectors)
         drawn = rng.choice(len(vectors), min(self.samples, len(vectors)), replace=False)
         unit = _unit_rows(vectors[drawn] - self.mean_)

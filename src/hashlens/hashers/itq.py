@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from hashlens.hashers.base import Floats, Hasher
 from hashlens.hashers.linear import project_centred, random_rotation
-from hashlens.hashers.parameters import check_int
+from hashlens.hashers.parameters import check_int, check_random_state
 from hashlens.hashers.pcah import pca_of_code_length
 
 
@@ -77,8 +77,9 @@ class ITQ(Hasher):
         """
         vectors, _ = self._check_training(X, y)
         iterations = check_int(self.iterations, "iterations", type(self).__name__, 1)
+        rng = check_random_state(self.random_state, type(self).__name__)
         pca = pca_of_code_length(vectors, self.bits, type(self).__name__)
-        start = random_rotation(self.bits, np.random.default_rng(self.random_state))
+        start = random_rotation(self.bits, rng)
         rotation, self.losses_ = fit_rotation(pca.project(vectors), start, iterations)
         self.mean_ = pca.mean
         self.weights_ = (pca.axes @ rotation).astype(np.float32)

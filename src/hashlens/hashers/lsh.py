@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from hashlens.hashers.base import Floats, Hasher
 from hashlens.hashers.linear import column_means, project_centred
+from hashlens.hashers.parameters import check_random_state
 
 
 class LSH(Hasher):
@@ -56,7 +57,7 @@ class LSH(Hasher):
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike | None = None) -> Self:
         """Draw the hyperplanes; ``y`` is ignored."""
         vectors, _ = self._check_training(X, y)
-        rng = np.random.default_rng(self.random_state)
+        rng = check_random_state(self.random_state, type(self).__name__)
         self.mean_ = column_means(vectors)
         self.weights_ = rng.standard_normal((vectors.shape[1], self.bits), dtype=np.float32)
         return self

@@ -72,6 +72,19 @@ def check_choice(value: Any, name: str, caller: str, choices: Collection[Any]) -
     return value
 
 
+def check_random_state(value: Any, caller: str) -> np.random.Generator:
+    """Return the generator of a ``random_state``: an int of at least 0, or None for any seed.
+
+    Raises
+    ------
+    ParameterError
+        If it is neither.
+    """
+    if value is not None:
+        check_int(value, "random_state", caller, 0)
+    return np.random.default_rng(value)
+
+
 def check_at_most_dimensions(bits: int, dimensions: int, caller: str) -> None:
     """Say why a method that spends an orthogonal direction on every bit can't give more of them.
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from hashlens.hashers.base import Floats, Hasher
 from hashlens.hashers.linear import project_centred, random_rotation
+from hashlens.hashers.parameters import check_random_state
 from hashlens.hashers.pcah import pca_of_code_length
 
 
@@ -64,8 +65,9 @@ class PCARR(Hasher):
             If there are fewer dimensions or training vectors than bits.
         """
         vectors, _ = self._check_training(X, y)
+        rng = check_random_state(self.random_state, type(self).__name__)
         pca = pca_of_code_length(vectors, self.bits, type(self).__name__)
-        rotation = random_rotation(self.bits, np.random.default_rng(self.random_state))
+        rotation = random_rotation(self.bits, rng)
         self.mean_ = pca.mean
         self.weights_ = (pca.axes @ rotation).astype(np.float32)
         return self

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from hashlens.hashers.base import Floats, Hasher
 from hashlens.hashers.linear import column_means, project_centred, row_blocks
-from hashlens.hashers.parameters import check_int, check_real
+from hashlens.hashers.parameters import check_int, check_random_state, check_real
 
 SAMPLES_PER_PIVOT = 5
 """How many random vectors a pivot is at first the mean of (section 3.3)."""
@@ -112,8 +112,9 @@ class SphericalHashing(Hasher):
         check_real(self.mean_tolerance, "mean_tolerance", caller, 0)
         check_real(self.deviation_tolerance, "deviation_tolerance", caller, 0)
         moves = check_int(self.max_iterations, "max_iterations", caller, 1)
+        rng = check_random_state(self.random_state, caller)
         self.mean_ = column_means(vectors)
-        start = _first_pivots(vectors, self.mean_, self.bits, self.random_state)
+        start = _first_pivots(vectors, self.mean_, self.bits, rng)
         span = _Span.of(vectors, self.mean_, start)
         mixture = np.eye(self.bits)
         for self.iterations_ in range(moves + 1):
@@ -191,10 +192,9 @@ class _Span:
 
 
 def _first_pivots(
-    X: Floats, mean: Floats, bits: int, random_state: int | None
+    X: Floats, mean: Floats, bits: int, rng: np.random.Generator
 ) -> npt.NDArray[np.float64]:
     """Return the means of five random vectors each, relative to ``mean``: (D, bits)."""
-    rng = np.random.default_rng(random_state)
     picks = np.stack(
         [rng.choice(len(X), min(SAMPLES_PER_PIVOT, len(X)), replace=False) for _ in range(bits)]
     )

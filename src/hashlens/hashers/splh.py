@@ -10,7 +10,7 @@ import numpy.typing as npt
 from hashlens.errors import MissingExtraError
 from hashlens.hashers.base import Floats, Hasher, Labels
 from hashlens.hashers.linear import column_means, project_centred
-from hashlens.hashers.parameters import check_int, check_real
+from hashlens.hashers.parameters import check_int, check_random_state, check_real
 from hashlens.hashers.pca import covariance
 
 LARGEST_FULL_EIGH = 256
@@ -96,9 +96,9 @@ class SPLH(Hasher):
         assert labels is not None  # as `supervised` is set
         caller = type(self).__name__
         check_real(self.label_weight, "label_weight", caller, 0)
+        rng = check_random_state(self.random_state, caller)
         count = min(check_int(self.labelled, "labelled", caller, 2), len(vectors))
         self.mean_ = column_means(vectors)
-        rng = np.random.default_rng(self.random_state)
         drawn = np.sort(rng.choice(len(vectors), count, replace=False))
         pairs = LabelledPairs(vectors[drawn] - self.mean_, labels[drawn])
         variance = covariance(vectors, self.mean_)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hashlens.benchmark.quoted import AMBIGUITIES, QUOTED_DATASET, printed_row, printed_top5
-from hashlens.benchmark.summary import Cell, cells, margins
+from hashlens.benchmark.summary import Cell, cells, margins, supervised_behind
 
 DETAILS: tuple[tuple[str, str, float, int], ...] = (
     ("map", "mAP %", 100, 1),
@@ -38,6 +38,7 @@ def render(document: dict[str, Any]) -> str:
             f"{context['splits'][protocol]}.\n",
             _top5_table(here, baselines, quotes and protocol == "standard"),
             _bounds_note(here),
+            _behind(here) if protocol == "unseen" else "",
             "### Details\n",
             _details_table(here),
         ]
@@ -116,6 +117,20 @@ def _bounds_note(found: Sequence[Cell]) -> str:
         f"Widest bounds by ties: `{cell.label}` at {cell.bits} bits, from {100 * low_mean:.1f} "
         f"(pessimistic) to {100 * high_mean:.1f} (optimistic).\n"
     )
+
+
+def _behind(found: Sequence[Cell]) -> str:
+    """Return which methods lose on unseen classes by having learned from labels of others."""
+    lengths = sorted({cell.bits for cell in found})
+    lines = []
+    for reference in ("pca-rr", "itq"):
+        behind = supervised_behind(found, reference, "unseen")
+        names = [", ".join(f"`{method}`" for method in behind.get(bits, ())) for bits in lengths]
+        if behind:
+            lines.append([f"below `{reference}`", *(text or "–" for text in names)])
+    if not lines:
+        return ""
+    return _table(["supervised methods", *(f"{bits} bits" for bits in lengths)], lines)
 
 
 def _details_table(found: Sequence[Cell]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from hashlens.benchmark.methods import row_label
 from hashlens.benchmark.quoted import PROPOSED, RIVALS, printed_top5
 from hashlens.evaluation import PROTOCOLS
-from hashlens.hashers import METHODS
+from hashlens.hashers import METHODS, hasher_class
 
 Row = dict[str, Any]
 
@@ -143,3 +143,34 @@ def _top5(cell: Cell) -> Spread:
     if spread is None:
         raise ValueError(f"The rows of {cell.label} have no top5.")
     return spread
+
+
+def supervised_behind(found: Sequence[Cell], reference: str, protocol: str) -> dict[int, list[str]]:
+    """Return, per length, the supervised methods whose mean top-5 is below an unsupervised one's.
+
+    What labels of some classes cost on others: the question that the protocol `unseen` asks.
+
+    Parameters
+    ----------
+    found : sequence of Cell
+    reference : str
+        The label of the unsupervised method, such as ``"itq"``.
+    protocol : str
+
+    Returns
+    -------
+    dict
+        Labels by code length; lengths at which the reference was not measured are left out.
+    """
+    here = [cell for cell in found if cell.protocol == protocol]
+    floors = {cell.bits: _top5(cell).mean for cell in here if cell.label == reference}
+    return {
+        bits: [
+            cell.label
+            for cell in here
+            if cell.bits == bits
+            and hasher_class(cell.method).supervised
+            and _top5(cell).mean < floor
+        ]
+        for bits, floor in sorted(floors.items())
+    }

@@ -7,7 +7,7 @@ from hashlens.benchmark import Results, document, write_report
 from hashlens.benchmark.context import commit, machine
 from hashlens.benchmark.files import read_json, write_json
 from hashlens.benchmark.quoted import printed_top5
-from hashlens.benchmark.summary import Spread, cells, margins
+from hashlens.benchmark.summary import Spread, cells, margins, supervised_behind
 
 COMMAND = "hashlens benchmark cifar100 --out here"
 
@@ -121,6 +121,23 @@ def test_margin_is_over_the_best_rival_in_deviations(lead, ahead):
     assert margin.deviation == pytest.approx(0.01 * 2**0.5)
     assert margin.is_ahead is ahead
     assert margin.printed == printed_top5("autoencoder", 64) == 0.5308
+
+
+def test_supervised_methods_behind_an_unsupervised_one():
+    rows = [
+        {**row(method, top5, 0, bits), "protocol": "unseen"}
+        for method, top5, bits in [
+            ("itq", 0.5, 64),
+            ("dlbhc", 0.4, 64),
+            ("codebook", 0.6, 64),
+            ("lsh", 0.1, 64),
+            ("itq", 0.5, 128),
+            ("codebook", 0.3, 128),
+            ("dlbhc", 0.1, 32),
+        ]
+    ]
+    behind = supervised_behind(cells(rows), "itq", "unseen")
+    assert behind == {64: ["dlbhc"], 128: ["codebook"]}
 
 
 def test_one_seed_supports_no_claim():

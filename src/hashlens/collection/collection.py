@@ -197,7 +197,9 @@ class Collection:
         wanted = [absolute(path) for path in paths]
         add_roots(self._storage.catalog, wanted)
         files = images_below(self._storage.catalog, wanted, report.failed)
-        return self._run(files, report, on_progress, label_of)
+        self._run(files, report, on_progress, label_of)
+        self._storage.compact_if_worthwhile()
+        return report
 
     def update(
         self, *, on_progress: OnProgress | None = None, label_of: LabelOf | None = None
@@ -339,11 +341,11 @@ class Collection:
         report: IndexReport,
         on_progress: OnProgress | None,
         label_of: LabelOf | None,
-    ) -> IndexReport:
+    ) -> None:
         indexer = Indexer(
             self._storage, self.encoder, on_progress or _no_progress, label_of or _no_label, report
         )
-        return indexer.run(files)
+        indexer.run(files)
 
     def _check_writable(self, operation: str) -> None:
         if not self._storage.is_writable:

@@ -66,7 +66,7 @@ class Indexer:
         self._encoder = encoder
         self._on_progress = on_progress
         self._label_of = label_of
-        self.report = report
+        self._report = report
         self._done, self._total = 0, 0
         self._waiting: list[_Work] = []
         # The revision before the latest commit, and what was still waiting after it.
@@ -75,8 +75,8 @@ class Indexer:
         self._undecided = 0
         self._last_commit = time.monotonic()
 
-    def run(self, paths: Sequence[str]) -> IndexReport:
-        """Index files; what is unchanged is skipped.
+    def run(self, paths: Sequence[str]) -> None:
+        """Index files and add to the report; what is unchanged is skipped.
 
         Raises
         ------
@@ -99,7 +99,6 @@ class Indexer:
                 f"Interrupted after {self._done:,} of {self._total:,} files. What was finished is "
                 "in the collection; run the same command again to go on."
             ) from None
-        return self.report
 
     def _stale(self, paths: Sequence[str]) -> Iterator[str]:
         """Yield the files that must be read: those that are new or not as they were."""
@@ -115,9 +114,9 @@ class Indexer:
 
     def _skip(self, known: ImageRow) -> None:
         if known.reason is None:
-            self.report.skipped += 1
+            self._report.skipped += 1
         else:
-            self.report.failed.append((known.path, known.reason))
+            self._report.failed.append((known.path, known.reason))
         self._progress(known.path)
 
     def _load(self, path: str) -> _Work:
@@ -148,7 +147,7 @@ class Indexer:
 
     def _take_unreadable(self, path: str, reason: str) -> None:
         """Report a file that can't be read now; what is known about it stays known."""
-        self.report.failed.append((path, reason))
+        self._report.failed.append((path, reason))
         known = self._storage.catalog.image(path)
         if known is None or known.slot is None:
             row = ImageRow(path, None, None, None, None, reason=reason)
@@ -161,9 +160,9 @@ class Indexer:
             slot = self._storage.catalog.slot_of_content(content)
         work.row = work.row._replace(label=self._label_of(path))
         if work.row.reason is not None:
-            self.report.failed.append((path, work.row.reason))
+            self._report.failed.append((path, work.row.reason))
         elif slot is not None:
-            self.report.reused += 1
+            self._report.reused += 1
             known = self._storage.catalog.image(path)
             if known is not None and known.slot is not None and known.content == content:
                 work.row = work.row._replace(slot=known.slot)  # Touched only.
@@ -171,10 +170,10 @@ class Indexer:
                 work.code, work.descriptor = self._storage.record(slot)
             work.pixels = None
         elif content in self._first_of:
-            self.report.reused += 1
+            self._report.reused += 1
             work.pixels, work.twin = None, self._first_of[content]
         else:
-            self.report.added += 1
+            self._report.added += 1
             self._first_of[content] = work
             self._undecided += 1
         self._waiting.append(work)

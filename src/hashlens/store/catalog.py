@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import astuple
 from pathlib import Path
 from typing import Literal, Self
@@ -252,13 +252,11 @@ def is_catalog(folder: Path) -> bool:
     path = folder / FILE_NAME
     if not path.is_file():
         return False
-    database = Database(path)
     try:
-        return version_of(database) > 0
+        with closing(Database(path)) as database:
+            return version_of(database) > 0
     except FormatError:
         return True  # Damaged or foreign, but not ours to overwrite.
-    finally:
-        database.close()
 
 
 def _write_state(database: Database, state: CatalogState) -> None:

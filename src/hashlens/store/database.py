@@ -14,6 +14,12 @@ from urllib.parse import quote
 from hashlens.errors import CollectionError, CollectionLockedError, FormatError
 
 _BUSY_SECONDS = 30.0
+_NO_SHARED_INDEX = (
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+)
 
 Values = Sequence[object]
 
@@ -99,24 +105,41 @@ class Database:
 def _connect(path: Path, write: bool) -> sqlite3.Connection:
     """Connect to a file that exists.
 
-    Readers connect for writing too, because of the shared index of the write-ahead log. Where they
-    can't, on read-only media, and no log is left, the file may be taken as immutable.
+    Readers connect for writing too, for they share an index of the write-ahead log. Where it can't
+    be made, on read-only media or a full disk, and there is no log, the file is read as it is.
     """
     if not path.is_file():
         raise CollectionError(f"{path} is missing, so {path.parent} is no collection.")
-    log = path.with_name(f"{path.name}-wal")
-    immutable = not write and not os.access(path.parent, os.W_OK) and not log.exists()
-    options = "mode=ro&immutable=1" if immutable else "mode=rw"
     try:
-        return sqlite3.connect(
-            f"file:{quote(os.fsencode(path.absolute()))}?{options}",
-            uri=True,
-            timeout=_BUSY_SECONDS,
-            isolation_level=None,
-            check_same_thread=False,
-        )
+        connection = _connect_as(path, "mode=rw")
+        try:
+            connection.execute("PRAGMA user_version")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
     except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if not write and code in _NO_SHARED_INDEX and not _has_log(path):
+            return _connect_as(path, "mode=ro&immutable=1")
         raise _translate(error, f"Opening {path}") from error
+
+
+def _connect_as(path: Path, options: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"file:{quote(os.fsencode(path.absolute()))}?{options}",
+        uri=True,
+        timeout=_BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+def _has_log(path: Path) -> bool:
+    try:
+        return path.with_name(f"{path.name}-wal").stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 def _translate(error: sqlite3.Error, action: str) -> CollectionError | FormatError:

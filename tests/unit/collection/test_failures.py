@@ -2,12 +2,18 @@
 
 import errno
 import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
 
 import pytest
 
 from hashlens.collection import Collection, indexing
 from hashlens.errors import CollectionError, HashlensError
 from hashlens.store import RecordFile, Storage
+
+SUPPORT = Path(__file__).parents[2] / "support"
 
 
 @pytest.fixture(autouse=True)
@@ -100,6 +106,41 @@ def test_a_full_disk_while_creating(tmp_path, encoder, photos, monkeypatch, at):
     disk.fail_at = None
     with Collection.create(tmp_path / "c", encoder, keep_descriptors=True) as made:
         assert made.index([photos]).added == 12
+
+
+FULL = """
+    import resource, sys
+    from pixel_encoder import pixel_encoder
+    from hashlens.collection import Collection
+    from hashlens.errors import CollectionError
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # No file may grow from here on.
+    with Collection.open(sys.argv[1], encoder=pixel_encoder()) as collection:
+        print(len(collection), len(collection.search(sys.argv[2] + "/a/00.png", k=5)))
+    try:
+        with Collection.open(sys.argv[1], write=True, encoder=pixel_encoder()) as collection:
+            collection.index([sys.argv[2]])
+    except CollectionError as error:
+        print(error)
+"""
+
+
+def test_on_a_full_disk_one_can_still_search(collection, photos, picture):
+    collection.index([photos])
+    collection.close()
+    picture(photos / "new.png", 50)
+    child = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(FULL), str(collection.folder), str(photos)],
+        env=os.environ | {"PYTHONPATH": str(SUPPORT)},
+        capture_output=True,
+        text=True,
+    )
+    found, error = child.stdout.splitlines()
+    assert found == "12 5"
+    assert "catalog.sqlite failed" in error
+    with Collection.open(collection.folder) as again:
+        assert len(again) == 12
+        assert again.verify() == []
 
 
 @pytest.mark.parametrize("at", [1, 2, 3, 4, 5])

@@ -9,6 +9,7 @@ import pytest
 from hashlens.errors import CollectionError, FormatError
 from hashlens.store import Catalog, CatalogState, ImageRow, is_catalog, schema
 from hashlens.store import catalog as catalog_module
+from hashlens.store import database as database_module
 
 STATE = CatalogState(64, "digest", None)
 
@@ -213,12 +214,27 @@ def test_a_damaged_page_is_a_format_error(catalog, tmp_path):
 
 
 def test_read_only_media(catalog, tmp_path, monkeypatch):
-    # Root may write everywhere, so what the system would say is mocked.
+    # Root may write everywhere, so what SQLite would meet is mocked.
     put(catalog, row("/a", 0))
     catalog.close()
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
-    before = sorted(path.name for path in tmp_path.iterdir())
+    original = database_module._connect_as
+
+    class ReadOnly(sqlite3.Connection):
+        def execute(self, *arguments):
+            error = sqlite3.OperationalError("unable to open database file")
+            error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+            raise error
+
+    def connect(path, options):
+        if "immutable" in options:
+            return original(path, options)
+        return sqlite3.connect(path, factory=ReadOnly)
+
+    monkeypatch.setattr(database_module, "_connect_as", connect)
     reader = Catalog(tmp_path)
-    assert len(reader.images()) == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    assert reader.images() == [row("/a", 0)]
     reader.close()
+    # With a log, the file alone would be out of date.
+    (tmp_path / "catalog.sqlite-wal").write_bytes(b"frames")
+    with pytest.raises(CollectionError, match="unable to open"):
+        Catalog(tmp_path)

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from hashlens.hashers.base import Floats, Hasher
-from hashlens.hashers.linear import column_means, project_centred, row_blocks
+from hashlens.hashers.linear import column_means, row_blocks
 from hashlens.hashers.parameters import check_int, check_random_state, check_real
-
-SAMPLES_PER_PIVOT = 5
-"""How many random vectors a pivot is at first the mean of (section 3.3)."""
-
-RUNAWAY = 1e4
-"""Multiple of the first pivots past which pivots no longer repel each other but fly off.
-
-It takes data most of which is one and the same vector: no spheres share just a quarter of it.
-"""
+from hashlens.hashers.sph_pivots import Span, Tolerances, first_pivots, settle
 
 
 class SphericalHashing(Hasher):
@@ -109,27 +100,18 @@ class SphericalHashing(Hasher):
         """
         vectors, _ = self._check_training(X, y)
         caller = type(self).__name__
-        check_real(self.mean_tolerance, "mean_tolerance", caller, 0)
-        check_real(self.deviation_tolerance, "deviation_tolerance", caller, 0)
-        moves = check_int(self.max_iterations, "max_iterations", caller, 1)
+        tolerances = Tolerances(
+            check_real(self.mean_tolerance, "mean_tolerance", caller, 0),
+            check_real(self.deviation_tolerance, "deviation_tolerance", caller, 0),
+            check_int(self.max_iterations, "max_iterations", caller, 1),
+        )
         rng = check_random_state(self.random_state, caller)
         self.mean_ = column_means(vectors)
-        start = _first_pivots(vectors, self.mean_, self.bits, rng)
-        span = _Span.of(vectors, self.mean_, start)
-        mixture = np.eye(self.bits)
-        for self.iterations_ in range(moves + 1):
-            overlaps = span.overlaps(mixture)
-            self.overlap_error_, self.overlap_deviation_ = overlap_figures(overlaps, len(vectors))
-            if self.iterations_ == moves or (
-                self.overlap_error_ <= self.mean_tolerance
-                and self.overlap_deviation_ <= self.deviation_tolerance
-            ):
-                break
-            moved = mixture @ pivot_moves(overlaps, len(vectors))
-            if np.abs(moved).max() > RUNAWAY:
-                break
-            mixture = moved
-        self.pivots_ = (start @ mixture).astype(np.float32)
+        start = first_pivots(vectors, self.mean_, self.bits, rng)
+        settled = settle(Span.of(vectors, self.mean_, start), tolerances)
+        self.iterations_ = settled.iterations
+        self.overlap_error_, self.overlap_deviation_ = settled.error, settled.deviation
+        self.pivots_ = (start @ settled.mixture).astype(np.float32)
         self._set_radii(vectors)
         return self
 
@@ -154,78 +136,3 @@ class SphericalHashing(Hasher):
     def project(self, X: npt.ArrayLike) -> Floats:
         """Return r² − ‖x − mean − p‖², positive inside: float32 of shape (n, bits)."""
         return self._inside(self._check_input(X)).astype(np.float32)
-
-
-@dataclass(frozen=True)
-class _Span:
-    """Distances of the data to points in the span of the first pivots, without going back to D.
-
-    A pivot moves along differences of pivots, so it stays a mixture P₀ m of the first ones, and
-    ‖x − P₀ m‖² = ‖x‖² − 2 (xP₀) m + mᵀ (P₀ᵀP₀) m needs only the n×K products xP₀.
-    """
-
-    lengths: Floats
-    products: Floats
-    gram: npt.NDArray[np.float64]
-
-    @classmethod
-    def of(cls, X: Floats, mean: Floats, start: npt.NDArray[np.float64]) -> Self:
-        lengths = np.empty(len(X), dtype=np.float32)
-        for rows in row_blocks(len(X)):
-            centred = X[rows] - mean
-            lengths[rows] = np.einsum("nd,nd->n", centred, centred)
-        products = project_centred(X, mean, start.astype(np.float32))
-        return cls(lengths, products, start.T @ start)
-
-    def overlaps(self, mixture: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return o (K, K): the vectors in both of two spheres, each around half of the data."""
-        squares = np.einsum("ik,ij,jk->k", mixture, self.gram, mixture, optimize=True)
-        distances = self.products @ (-2 * mixture).astype(np.float32)
-        distances += self.lengths[:, None]
-        distances += squares.astype(np.float32)
-        by_pivot = np.ascontiguousarray(distances.T)
-        half = len(by_pivot[0]) // 2
-        radii = np.partition(by_pivot, half - 1, axis=1)[:, half - 1]
-        inside = (by_pivot <= radii[:, None]).astype(np.float32)
-        # Counts below 2²⁴ are exact in float32.
-        return np.asarray(inside @ inside.T, dtype=np.float64)
-
-
-def _first_pivots(
-    X: Floats, mean: Floats, bits: int, rng: np.random.Generator
-) -> npt.NDArray[np.float64]:
-    """Return the means of five random vectors each, relative to ``mean``: (D, bits)."""
-    picks = np.stack(
-        [rng.choice(len(X), min(SAMPLES_PER_PIVOT, len(X)), replace=False) for _ in range(bits)]
-    )
-    return np.asarray(X[picks].mean(axis=1, dtype=np.float64).T - mean[:, None])
-
-
-def overlap_figures(overlaps: npt.NDArray[np.float64], count: int) -> tuple[float, float]:
-    """Return mean |o_ij − N/4| and the standard deviation of o_ij over i < j, as shares of N/4."""
-    quarter = count / 4
-    pairs = overlaps[np.triu_indices(len(overlaps), 1)]
-    return float(np.abs(pairs - quarter).mean() / quarter), float(pairs.std() / quarter)
-
-
-def pivot_moves(overlaps: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
-    """Return T such that the pivots P (D, K) move to P T.
-
-    p_i += f_i with f_i = (1/K) Σ_j ½ · (o_ij − N/4) / (N/4) · (p_i − p_j).
-
-    Parameters
-    ----------
-    overlaps : float64 array of shape (K, K)
-        o_ij, how many vectors lie in both of two spheres.
-    count : int
-        N, the number of vectors.
-
-    Returns
-    -------
-    float64 array of shape (K, K)
-    """
-    quarter = count / 4
-    force = 0.5 * (overlaps - quarter) / quarter / len(overlaps)
-    np.fill_diagonal(force, 0.0)
-    # for i: P_new[:, i] = P[:, i] + Σ_j force[i, j] (P[:, i] − P[:, j])
-    return np.eye(len(overlaps)) + np.diag(force.sum(axis=1)) - force.T

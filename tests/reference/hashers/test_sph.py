@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from hashlens.codes import unpack
-from hashlens.hashers.sph import SphericalHashing, _Span, overlap_figures, pivot_moves
+from hashlens.hashers.sph import SphericalHashing
+from hashlens.hashers.sph_pivots import Span, overlap_figures, pivot_moves
 
 N, BITS = 2000, 16
 
@@ -75,7 +76,7 @@ def test_overlaps_in_the_span_of_the_pivots_are_those_of_full_distances(vectors)
     mean = vectors.mean(axis=0)
     start = rng.standard_normal((24, 6))
     mixture = np.eye(6) + 0.2 * rng.standard_normal((6, 6))
-    overlaps = _Span.of(vectors, mean, start).overlaps(mixture)
+    overlaps = Span.of(vectors, mean, start).overlaps(mixture)
     pivots = start @ mixture
     inside = np.zeros((N, 6), dtype=int)
     for k in range(6):

@@ -19,7 +19,7 @@ namespace {
 
 // How long an idle worker polls for the next job before it sleeps. Waking a sleeping thread takes
 // longer than many a search; polling for longer would take the CPU from others.
-constexpr std::chrono::microseconds kPolling{100};
+constexpr std::chrono::microseconds kPolling{200};
 
 struct Job {
   const std::function<void(std::size_t, int)>& body;

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -117,3 +119,20 @@ def test_the_forecast_tells_near_from_far_neighbours(rng):
     queries = codes[:4]
     assert forecast_shells(codes, queries, np.array([0, 1, 2, 3], np.int32), 64).worthwhile
     assert not forecast_shells(codes, queries, np.array([20, 21, 22, 23], np.int32), 64).worthwhile
+
+
+def test_threads_may_search_while_the_index_is_built(rng):
+    codes = clumped(rng, 40_000)
+    expected = LinearIndex.from_codes(codes).search(codes[:64], 10)
+    index = AutoIndex.from_codes(codes)
+
+    def ask(number):
+        first = number % 60
+        found = index.search(codes[first : first + 1 + number % 4], 10)
+        wanted = expected.ids[first : first + 1 + number % 4]
+        return np.array_equal(found.ids, wanted)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(ask, range(300)))
+    wait(index)
+    assert index.is_built

@@ -10,9 +10,10 @@ from PIL import Image
 def to_rgb(image: Image.Image) -> Image.Image:
     """Return a decoded image as RGB; transparency is composited on white.
 
-    Integers of 16 bits are scaled from [0, 65535]; floats that lie in [0, 1] from there. Any other
-    range of 32-bit integers or floats (elevation, radiance) is stretched from its own minimum and
-    maximum, since nothing in such a file says what white is; values that are no number are black.
+    Samples of 16 bits are scaled from [0, 65535]. Integers of 32 bits and floats are scaled from
+    the smallest usual range that holds them all: [0, 1] (floats only), [0, 255] or [0, 65535]. Any
+    other range (elevation, radiance) is stretched from its own minimum and maximum, since nothing
+    in such a file says what white is. Values that are no number are black.
     """
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
@@ -44,7 +45,8 @@ def _range_of(samples: npt.NDArray[np.float32], mode: str) -> tuple[float, float
         return 0.0, 65535.0
     finite = samples[np.isfinite(samples)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    conventional = 65535.0 if mode == "I" else 1.0
-    if low >= 0.0 and high <= conventional:
-        return 0.0, conventional
+    usual = (255.0, 65535.0) if mode == "I" else (1.0, 255.0, 65535.0)
+    for white in usual:
+        if low >= 0.0 and high <= white:
+            return 0.0, white
     return low, high if high > low else low + 1.0

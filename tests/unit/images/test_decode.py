@@ -131,6 +131,16 @@ def test_float_tiff_in_zero_to_one_spans_all_grays_and_nan_is_black():
     assert pixels[0, 100, 0] == 0
 
 
+@pytest.mark.parametrize(
+    ("mode", "white"), [("I", 255), ("I", 65535), ("F", 1), ("F", 255), ("F", 65535)]
+)
+def test_deep_samples_are_scaled_from_the_usual_range_that_holds_them(mode, white):
+    dtype = np.int32 if mode == "I" else np.float32
+    samples = (np.array([[0, 0.2], [0.4, 0.8]]) * white).astype(dtype)
+    pixels = decode_image(encoded(Image.fromarray(samples, mode), "TIFF"), Fit(2))
+    assert np.abs(pixels[..., 0].astype(int) - [[0, 51], [102, 204]]).max() <= 1
+
+
 def test_integers_of_another_range_are_stretched():
     heights = np.array([[-500, 1500], [3500, 1500]], dtype=np.int32)
     pixels = decode_image(encoded(Image.fromarray(heights, "I"), "TIFF"), Fit(2, "squash"))

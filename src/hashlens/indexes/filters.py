@@ -5,9 +5,19 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.indexes.row_ids import RowIds, check_ids
+from hashlens.indexes.row_ids import RowIds, Rows, check_ids
 
 Bits = npt.NDArray[np.uint8]
+
+
+def allowed_rows(
+    ids: RowIds, allow: npt.ArrayLike, deny: npt.ArrayLike | None, caller: str
+) -> Rows:
+    """Return the rows that a filter leaves, ascending."""
+    rows = np.unique(ids.find(check_ids(allow, caller)))
+    if deny is not None:
+        rows = np.setdiff1d(rows, ids.find(check_ids(deny, caller)))
+    return rows[rows >= 0]
 
 
 def blocked_rows(

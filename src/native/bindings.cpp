@@ -8,6 +8,7 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -248,6 +249,16 @@ nb::tuple search_multi(const std::vector<const HeldSegment*>& segments, const Co
                         to_numpy(std::move(table), {count, 3}));
 }
 
+// Returns the positive integer that an environment variable holds, 0 where it is unset or empty, -1
+// where it holds something else. Asked here because Python takes as long for it as a small search.
+int positive_setting(const char* name) {
+  const char* text = std::getenv(name);
+  if (!text || !*text) return 0;
+  char* end = nullptr;
+  const long value = std::strtol(text, &end, 10);
+  return *end || value < 1 || value > 1 << 20 ? -1 : static_cast<int>(value);
+}
+
 std::vector<std::string> level_names() {
   std::vector<std::string> names;
   for (const Level level : available_levels()) names.emplace_back(level_name(level));
@@ -260,6 +271,7 @@ NB_MODULE(_native, m) {
   m.doc() = "Compiled kernels of hashlens; use the typed wrappers in hashlens.native.";
   m.attr("MAX_ID") = static_cast<std::int64_t>(kMaxId);
   m.def("levels", &level_names, "Names of the kernel levels that this CPU runs, slowest first.");
+  m.def("positive_setting", &positive_setting, nb::arg("name"));
   m.def("scan", &scan_codes, nb::arg("codes"), nb::arg("queries"), nb::arg("k").none(),
         nb::arg("radius"), nb::arg("ids").none(), nb::arg("ascending"), nb::arg("blocked").none(),
         nb::arg("threads"), nb::arg("level"));

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import cache
 
+import hashlens.native._native as _native
 from hashlens.errors import ParameterError
 
 THREADS_VARIABLE = "HASHLENS_THREADS"
@@ -18,19 +19,13 @@ def thread_count() -> int:
     ParameterError
         If the variable holds something else than a positive integer.
     """
-    text = os.environ.get(THREADS_VARIABLE)
-    if text is None or not text.strip():
-        return _cores()
-    try:
-        count = int(text)
-    except ValueError:
-        count = 0
-    if count < 1:
+    count = int(_native.positive_setting(THREADS_VARIABLE))
+    if count < 0:
         raise ParameterError(
             f"The environment variable {THREADS_VARIABLE} must be a positive integer. "
-            f"Got {text!r} instead; unset it to use all cores."
+            f"Got {os.environ.get(THREADS_VARIABLE)!r} instead; unset it to use all cores."
         )
-    return count
+    return count or _cores()
 
 
 @cache  # asking the system takes as long as a small search

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from hashlens.codes import Codes
 from hashlens.errors import CollectionError, FormatError
 from hashlens.store.catalog import FILE_NAME, Catalog, is_catalog
-from hashlens.store.creation import clear_leftovers
+from hashlens.store.creation import begin_creation, check_vacant, end_creation
 from hashlens.store.files import disk_errors, sync_folder
 from hashlens.store.lock import WriterLock
 from hashlens.store.recordfile import RecordFile, Records
@@ -135,6 +135,7 @@ class Storage:
         CollectionError
             If the directory is a collection already, or holds anything else.
         """
+        check_vacant(folder)  # Before the lock, which would litter a directory that is not ours.
         with disk_errors(f"Creating the collection {folder}"):
             folder.mkdir(parents=True, exist_ok=True)
             sync_folder(folder.parent)
@@ -142,12 +143,13 @@ class Storage:
         lock.acquire()
         try:
             with disk_errors(f"Creating the collection {folder}"):
-                clear_leftovers(folder)
+                begin_creation(folder)
                 if prepare is not None:
                     prepare(folder)
             for layout in layouts_of(state):
                 RecordFile.create(folder, layout).close()
             Catalog.create(folder, state).close()
+            end_creation(folder)
         finally:
             lock.release()
         return cls(folder, write=True)
@@ -299,7 +301,8 @@ class Storage:
             self._files[layout.kind] = opened
 
     def _remove_strays(self) -> None:
-        """Remove files of other generations, which a compaction that was killed may leave."""
+        """Remove what a creation or a compaction that was killed may leave."""
+        end_creation(self.folder)
         current = {layout.file_name for layout in layouts_of(self.catalog.state())}
         for pattern in ("codes-*.bin", "descriptors-*.bin"):
             for path in self.folder.glob(pattern):

@@ -42,11 +42,30 @@ def test_an_existing_collection_is_not_overwritten(folder, encoder):
         assert len(whole) == 12
 
 
-def test_a_folder_with_other_files_is_not_taken_over(tmp_path, encoder):
-    (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(CollectionError, match=r"thesis\.txt"):
+@pytest.mark.parametrize("name", ["thesis.txt", "model", "codes-000001.bin"])
+def test_a_folder_with_anything_in_it_is_left_as_it_is(tmp_path, encoder, name):
+    (tmp_path / name).write_text("years of work")
+    with pytest.raises(CollectionError, match=name):
         Collection.create(tmp_path, encoder)
-    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "years of work"
+
+
+def test_a_model_that_stands_where_the_collection_should_is_safe(tmp_path, encoder):
+    encoder.save(tmp_path / "model")
+    before = {path: path.read_bytes() for path in (tmp_path / "model").iterdir()}
+    with pytest.raises(CollectionError, match="'model'"):
+        Collection.create(tmp_path, encoder)
+    assert {path: path.read_bytes() for path in (tmp_path / "model").iterdir()} == before
+
+
+def test_foreign_files_beside_an_interrupted_creation_are_safe(tmp_path, encoder):
+    (tmp_path / "creation.incomplete").touch()
+    (tmp_path / "codes-000001.bin").touch()
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(CollectionError, match="thesis"):
+        Collection.create(tmp_path, encoder)
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 @pytest.mark.parametrize("step", ["save", "records", "catalogue"])
@@ -69,6 +88,7 @@ def test_an_interrupted_creation_can_be_done_again(tmp_path, encoder, photos, mo
         Collection.open(tmp_path / "c")
     with Collection.create(tmp_path / "c", encoder) as made:
         assert made.index([photos]).added == 12
+    assert not (tmp_path / "c/creation.incomplete").exists()
 
 
 def test_another_model_is_refused(folder):

@@ -115,8 +115,10 @@ class Codebooks:
 
     def affinity(self, shares: Doubles) -> float:
         """Return Σ_ij (n_i n_j / n²) (‖c_i − c_j‖ − d_h(i, j))², summed over subspaces."""
-        gaps = self.centres[:, :, None] - self.centres[:, None]
-        errors = (np.sqrt((gaps**2).sum(axis=3)) - self.targets) ** 2
+        squares = (self.centres**2).sum(axis=2)
+        gaps = squares[:, :, None] + squares[:, None]
+        gaps -= 2 * self.centres @ self.centres.transpose(0, 2, 1)
+        errors = (np.sqrt(np.maximum(gaps, 0.0)) - self.targets) ** 2
         return float(np.einsum("mi,mj,mij->", shares, shares, errors))
 
     def move(self, shares: Doubles, means: Doubles) -> None:
@@ -137,12 +139,27 @@ class Codebooks:
         for j in range(self.centres.shape[1]):
             pull = 2 * self.weight * shares
             pull[:, j] = 0.0
-            whole = 1 + pull.sum(axis=1)
-            fixed = means[:, j] + np.einsum("mi,mid->md", pull, self.centres)
-            for _ in range(MOVES_PER_CENTRE):
-                gaps = self.centres[:, j, None] - self.centres
-                lengths = np.sqrt((gaps**2).sum(axis=2))
-                stretch = pull * self.targets[:, j] / np.where(lengths > 0, lengths, 1.0)
-                moved = (fixed + np.einsum("mi,mid->md", stretch, gaps)) / whole[:, None]
-                used = shares[:, j] > 0
-                self.centres[used, j] = moved[used]
+            moved = self._minimise(j, pull, means[:, j])
+            used = shares[:, j] > 0
+            self.centres[used, j] = moved[used]
+
+    def _minimise(self, j: int, pull: Doubles, mean: Doubles) -> Doubles:
+        """Return centre j (M, d) after some majorisation steps; ``pull`` is 2λ n_i/n, 0 at j."""
+        squares = (self.centres**2).sum(axis=2)
+        whole = 1 + pull.sum(axis=1, keepdims=True)
+        fixed = mean + _mixed(pull, self.centres)
+        c = self.centres[:, j]
+        for _ in range(MOVES_PER_CENTRE):
+            products = (self.centres @ c[:, :, None])[:, :, 0]
+            gaps = squares - 2 * products + (c**2).sum(axis=1, keepdims=True)
+            lengths = np.sqrt(np.maximum(gaps, 0.0))
+            stretch = pull * self.targets[:, j] / np.where(lengths > 0, lengths, 1.0)
+            # Σ_i stretch_i (c − c_i), of which stretch_i (c − c_i) = pull_i d_h(i, j) u_i
+            away = stretch.sum(axis=1, keepdims=True) * c - _mixed(stretch, self.centres)
+            c = (fixed + away) / whole
+        return c
+
+
+def _mixed(weights: Doubles, centres: Doubles) -> Doubles:
+    """Return Σ_i weights_i c_i of every subspace: (M, d)."""
+    return np.asarray((weights[:, None, :] @ centres)[:, 0])

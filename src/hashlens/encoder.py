@@ -144,8 +144,13 @@ class Encoder:
             partial.mkdir(parents=True)
             self._write(partial)
             if folder.exists():
-                shutil.rmtree(folder)
-            partial.rename(folder)
+                # Set aside first: a kill in between leaves the old model under a hidden name.
+                retired = partial.with_name(partial.name + ".old")
+                folder.rename(retired)
+                partial.rename(folder)
+                shutil.rmtree(retired, ignore_errors=True)
+            else:
+                partial.rename(folder)
         except OSError as error:
             raise HashlensError(
                 f"The model can't be written to {folder}: {error.strerror or error}."

@@ -119,7 +119,7 @@ PRESETS: dict[str, Preset] = {
             descriptor_units=4096, batch_norm=False, join_trunk=True, tied=True, head="linear"
         ),
         Terms(nll=1.0, reconstruction=1.0),
-        Schedule(epochs=30, learning_rate=0.01, decay="constant"),
+        Schedule(epochs=15, learning_rate=0.01, decay="constant", patience=5),
     ),
 }
 """``paper`` is the paper's letter. ``default`` was chosen on a part of the training set of

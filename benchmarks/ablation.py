@@ -23,14 +23,19 @@ from hashlens.images.datasets import load_dataset
 from hashlens.training import describe_dataset
 
 TERMS: dict[str, dict[str, Any]] = {
-    "reconstruction": {"reconstruction": 1.0},
-    "l1": {"penalty": 1e-6, "p": 1},
-    "l2": {"penalty": 1e-5, "p": 2},
-    "balance": {"balance": 1.0},
-    "decorrelation": {"decorrelation": 1.0},
-    "quantisation": {"quantisation": 0.1},
+    "no-reconstruction": {"reconstruction": 0.0},
+    "no-quantisation": {"quantisation": 0.0},
+    "labels-alone": {"reconstruction": 0.0, "quantisation": 0.0},
+    "no-labels": {"nll": 0.0},
+    "with-l1": {"penalty": 1e-6, "p": 1},
+    "with-l2": {"penalty": 1e-5, "p": 2},
+    "with-balance": {"balance": 1.0},
+    "with-decorrelation": {"decorrelation": 1.0},
 }
-"""Each optional term, added to the default preset by itself at a weight that moves its figure."""
+"""Changes of the default preset's loss: a term left out, or one that it lacks added by itself."""
+
+RECONSTRUCTION = (0.003, 0.01, 0.03, 0.1)
+"""Weights of the reconstruction beyond the default's: the trade-off of seen and unseen classes."""
 
 LAYERS: dict[str, dict[str, Any]] = {
     "linear-head": {"head": "linear"},
@@ -54,13 +59,13 @@ PAPER: dict[str, dict[str, Any]] = {
 def variants() -> list[MethodPreset]:
     """Return the proposed method whole, then without or with each part, then with no layer."""
     found = [MethodPreset("autoencoder", "default", {})]
+    found += [MethodPreset("autoencoder", name, {"terms": terms}) for name, terms in TERMS.items()]
     found += [
-        MethodPreset("autoencoder", f"with-{name}", {"terms": terms})
-        for name, terms in TERMS.items()
+        MethodPreset(
+            "autoencoder", f"reconstruction-{weight}", {"terms": {"reconstruction": weight}}
+        )
+        for weight in RECONSTRUCTION
     ]
-    found.append(
-        MethodPreset("autoencoder", "no-labels", {"terms": {"nll": 0.0, "reconstruction": 1.0}})
-    )
     found += [
         MethodPreset("autoencoder", name, {"architecture": layers})
         for name, layers in LAYERS.items()

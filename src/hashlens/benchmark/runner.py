@@ -149,8 +149,10 @@ class _Run:
         for seed in range(self.settings.seeds):
             for protocol in self.settings.protocols:
                 for preset in self.presets:
-                    for bits in self.settings.bits:
-                        yield Unit(preset, bits, protocol, seed)
+                    enough = preset.seeds is not None and seed >= preset.seeds
+                    if protocol in preset.protocols and not enough:
+                        for bits in self.settings.bits:
+                            yield Unit(preset, bits, protocol, seed)
 
     def _key(self, *facts: Any) -> str:
         return fingerprint([FORMAT, self.features.digest, self.settings.split_seed, *facts])

@@ -169,6 +169,13 @@ def test_slow_fits_are_repeated_on_standard_only(features, tmp_path):
     assert cells == [("standard", 0), ("heldout", 0), ("unseen", 0), ("standard", 1)]
 
 
+def test_a_preset_may_be_run_on_less(features, settings, tmp_path):
+    once = MethodPreset("lsh", "default", {}, protocols=("standard", "unseen"), seeds=1)
+    results = run_benchmark(features, settings, tmp_path, presets=[once])
+    cells = [(row["protocol"], row["bits"], row["seed"]) for row in results.rows]
+    assert cells == [("standard", 8, 0), ("standard", 16, 0), ("unseen", 8, 0), ("unseen", 16, 0)]
+
+
 def test_progress_counts_to_the_end(features, settings, run):
     heard = []
     run_benchmark(features, settings, run[1], heard.append)

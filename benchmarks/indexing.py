@@ -1,0 +1,86 @@
+"""Measure how many images a second are indexed: 32-pixel PNGs and 12-megapixel JPEGs.
+
+    python benchmarks/indexing.py [--images 120]
+
+The JPEGs are photographs of scikit-image (extra: demo), enlarged to 4000 x 3000 pixels with noise
+like a sensor's, quality 90, about 3 MB each. Every file differs, so that none is known by content.
+"""
+
+import argparse
+import io
+import json
+import os
+import platform
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from hashlens.collection import Collection
+from hashlens.encoder import load_encoder
+
+
+def small_pngs(folder, count):
+    rng = np.random.default_rng(0)
+    for number in range(20 * count):
+        pixels = rng.integers(0, 256, (32, 32, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+
+
+def large_jpegs(folder, count):
+    from skimage import data
+
+    rng = np.random.default_rng(0)
+    photos = []
+    for photo in (data.astronaut(), data.chelsea(), data.coffee(), data.rocket()):
+        large = Image.fromarray(photo).resize((4000, 3000), Image.Resampling.LANCZOS)
+        noise = rng.normal(0, 5, (3000, 4000, 1)) + rng.normal(0, 2, (3000, 4000, 3))
+        noisy = np.clip(np.asarray(large) + noise, 0, 255).astype(np.uint8)
+        buffer = io.BytesIO()
+        Image.fromarray(noisy).save(buffer, "JPEG", quality=90)
+        photos.append(buffer.getvalue())
+    for number in range(count):
+        photo = photos[number % len(photos)]
+        comment = b"\xff\xfe\x00\x08%06d" % number
+        (folder / f"{number}.jpg").write_bytes(photo[:2] + comment + photo[2:])
+
+
+def measure(make, count, encoder):
+    with tempfile.TemporaryDirectory() as folder:
+        images = Path(folder) / "images"
+        images.mkdir()
+        make(images, count)
+        sizes = [path.stat().st_size for path in images.iterdir()]
+        with Collection.create(Path(folder) / "collection", encoder) as collection:
+            wall, cpu = time.perf_counter(), time.process_time()
+            report = collection.index([images])
+            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+            again = time.perf_counter()
+            collection.index([images])
+            again = time.perf_counter() - again
+    return {
+        "images": report.added,
+        "mean_bytes": round(sum(sizes) / len(sizes)),
+        "images_per_second": round(report.added / wall, 1),
+        "cpu_milliseconds_per_image": round(1000 * cpu / report.added, 1),
+        "unchanged_per_second": round(len(sizes) / again),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", type=int, default=120, help="JPEGs; twenty times as many PNGs")
+    count = parser.parse_args().images
+    encoder = load_encoder()
+    size = encoder.fit.size
+    encoder.encode_pixels(np.zeros((1, size, size, 3), np.uint8))  # Load the network first.
+    result = {"machine": platform.machine(), "cores": os.cpu_count(), "load": os.getloadavg()[0]}
+    for name, make in (("png_32", small_pngs), ("jpeg_12_megapixels", large_jpegs)):
+        result[name] = measure(make, count, encoder)
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -21,7 +21,7 @@ from hashlens.store import Change, ImageRow, Records, Storage
 OnProgress = Callable[[int, int, str], None]
 """Called with how many of how many files are done, and the path of the latest."""
 
-_BATCH = 32
+_BATCH = 64
 _LOOKUP = 500
 _COMMIT_IMAGES, _COMMIT_SECONDS = 512, 2.0
 

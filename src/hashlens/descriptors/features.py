@@ -18,7 +18,7 @@ from hashlens.images.datasets import LabelledImages
 OnProgress = Callable[[int, int], None]
 """Called with how many of how many images are done."""
 
-_BATCH = 32
+_BATCH = 64
 _COMMIT = 512
 """Images after which descriptors are made durable: a few seconds of work."""
 

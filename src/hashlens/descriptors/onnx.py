@@ -14,8 +14,8 @@ from hashlens.descriptors.spec import DescriptorSpec, file_sha256
 from hashlens.errors import DataError, FormatError
 from hashlens.images import thread_count
 
-_BATCH = 16
-"""Images a run; the activations of more fall out of the second-level cache."""
+_BATCH = 4
+"""Images a run: few, so that no core waits long for another at the end of a batch."""
 
 
 class OnnxDescriptor(Descriptor):

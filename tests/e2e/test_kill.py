@@ -106,7 +106,7 @@ def test_interrupted_by_the_user(tmp_path, photos, undisturbed):
     expected, _ = undisturbed
     folder = tmp_path / "collection"
     Collection.create(folder, pixel_encoder(), keep_descriptors=True).close()
-    with start("index", folder, photos) as child, Collection.open(folder) as reader:
+    with start("index-slowly", folder, photos) as child, Collection.open(folder) as reader:
         while len(reader) == 0:
             time.sleep(0.01)
         child.send_signal(signal.SIGINT)

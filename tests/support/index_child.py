@@ -1,6 +1,7 @@
 """Work on a collection until done or killed: ``index_child.py MODE COLLECTION PHOTOS``."""
 
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -15,6 +16,9 @@ def main(mode, folder, photos):
     with Collection.open(folder, write=True, encoder=pixel_encoder()) as collection:
         if mode == "index":
             collection.index([photos], on_progress=announce)
+        if mode == "index-slowly":
+            # So slow that an interrupt surely finds it at work.
+            collection.index([photos], on_progress=dawdle)
         while mode == "compact":
             announce(1, 1, "")
             collection._storage.compact()
@@ -23,6 +27,11 @@ def main(mode, folder, photos):
 def announce(done, total, path):
     if done == 1:
         print("started", flush=True)
+
+
+def dawdle(done, total, path):
+    announce(done, total, path)
+    time.sleep(0.02)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from search_timing import K, batch_time, note, quantiles, single_times
 from hashlens.indexes import AutoIndex, LinearIndex, MultiIndex
 
 SERVE = """
-import resource, sys, time
+import sys, time
 import numpy as np
 from hashlens.indexes import MultiIndex
 start = time.perf_counter()
@@ -26,7 +26,8 @@ queries = np.load(sys.argv[2])
 for q in range(len(queries)):
     index.search(queries[q : q + 1], 10)
 index.search_checked(queries[:1], 10, index.bits, budget=0.0)
-print(opened, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+status = open("/proc/self/status").read()
+print(opened, int(status.split("VmHWM:")[1].split()[0]) / 1024)
 """
 
 

@@ -62,7 +62,8 @@ def test_nothing_is_described_twice(descriptor, tmp_path, monkeypatch):
 
 
 def test_an_interrupted_run_goes_on_where_it_was(descriptor, tmp_path, monkeypatch):
-    monkeypatch.setattr("hashlens.descriptors.features._COMMIT", 32)
+    for constant in ("_BATCH", "_COMMIT"):
+        monkeypatch.setattr(f"hashlens.descriptors.features.{constant}", 32)
     images = InMemory([png(seed) for seed in range(100)], [0] * 100)
     run, calls = descriptor.describe, []
 

@@ -66,9 +66,10 @@ std::vector<std::vector<Key>> search_shells(const MultiSearch& index, const std:
       Neighbours found(limits.k, limits.radius, false);
       costs[q].finished = search_one(index, queries + q * stride, budget, spread ? 1 : threads,
                                      kernels, limits, *shells, found, costs[q]);
-      if (costs[q].finished)
-        results[q] = found.finish();
-      else
+      if (costs[q].finished) {
+        found.append_to(results[q]);
+        keep_smallest(results[q], limits.k);
+      } else
         reach[q] = found.bound() - 1;
     }
   });

@@ -20,6 +20,16 @@ inline Key make_key(int distance, std::uint64_t id) {
 inline int key_distance(Key key) { return static_cast<int>(key >> kIdBits); }
 inline std::int64_t key_id(Key key) { return static_cast<std::int64_t>(key & kMaxId); }
 
+// Sorts keys and drops all but the k smallest.
+inline void keep_smallest(std::vector<Key>& keys, std::size_t k) {
+  if (keys.size() > k) {
+    const auto end = keys.begin() + static_cast<std::ptrdiff_t>(k);
+    std::nth_element(keys.begin(), end, keys.end());
+    keys.erase(end, keys.end());
+  }
+  std::sort(keys.begin(), keys.end());
+}
+
 // Keeps the k nearest of all codes within `radius`, or all of them where k is kNoLimit.
 class Neighbours {
  public:
@@ -34,6 +44,7 @@ class Neighbours {
         ordered_(ordered),
         at_(static_cast<std::size_t>(radius) + 2, 0) {
     if (k_ == 0) kth_ = 0;
+    keys_.reserve(std::min(k_, kReserved));
   }
 
   // Codes at this distance or farther can't be among the neighbours.
@@ -58,19 +69,10 @@ class Neighbours {
     if (keys_.size() >= 2 * k_ + kSlack) shrink();
   }
 
-  void merge(const Neighbours& other) {
-    for (const Key key : other.keys_) {
-      if (key_distance(key) < bound()) {
-        push(key_distance(key), static_cast<std::uint64_t>(key_id(key)));
-      }
-    }
-  }
-
-  // Sorts and returns the neighbours, nearest first.
-  const std::vector<Key>& finish() {
+  // Appends the neighbours, in no order.
+  void append_to(std::vector<Key>& keys) {
     if (keys_.size() > k_) shrink();
-    std::sort(keys_.begin(), keys_.end());
-    return keys_;
+    keys.insert(keys.end(), keys_.begin(), keys_.end());
   }
 
  private:
@@ -84,14 +86,15 @@ class Neighbours {
   }
 
   static constexpr std::size_t kSlack = 256;
+  static constexpr std::size_t kReserved = 128;
 
   std::size_t k_;
   int kth_;   // the distance of the k-th nearest so far; radius + 1 while there are fewer than k
   int last_;  // the largest distance that is wanted at all
   bool ordered_;
-  std::size_t nearer_ = 0;  // how many keys are nearer than kth_
-  Key worst_ = ~Key{0};     // the largest key that can still be among the k smallest
-  std::vector<std::size_t> at_;
+  std::size_t nearer_ = 0;         // how many keys are nearer than kth_
+  Key worst_ = ~Key{0};            // the largest key that can still be among the k smallest
+  std::vector<std::uint32_t> at_;  // how many keys were taken at each distance
   std::vector<Key> keys_;
 };
 

@@ -85,7 +85,7 @@ class Pass {
     }
   }
 
-  const Neighbours& found(std::size_t q) const { return found_[q]; }
+  Neighbours& found(std::size_t q) { return found_[q]; }
 
  private:
   const std::uint8_t* code(std::size_t at) const { return view_->codes + at * queries_.stride; }
@@ -180,11 +180,10 @@ void scan_pass(const Database& database, const Queries& queries, SearchLimits li
     pass->scan(*tasks[task].view, tasks[task].begin, tasks[task].end);
   });
   for (std::size_t q = 0; q < queries.count; ++q) {
-    Neighbours merged(limits.k, limits.radius, false);
     for (const auto& pass : passes) {
-      if (pass) merged.merge(pass->found(q));
+      if (pass) pass->found(q).append_to(out[q]);
     }
-    out[q] = merged.finish();
+    keep_smallest(out[q], limits.k);
   }
 }
 

@@ -33,7 +33,7 @@ def test_near_neighbours_lead_to_a_multi_index_in_the_background(rng):
     assert index.explain(1, 10).method == "shells"
     again = index.search(codes[:5], 10)
     np.testing.assert_array_equal(first.ids, again.ids)
-    assert index.last_plan.method == "shells"
+    assert index.last_method == "shells"
 
 
 def test_far_neighbours_do_not(rng):
@@ -64,40 +64,54 @@ def test_changes_during_the_build_are_not_lost(rng, monkeypatch):
     np.testing.assert_array_equal(found.distances, wanted.distances)
 
 
+YES, NO = np.ones(8, bool), np.zeros(8, bool)
+
+
 def test_batches_go_the_way_that_was_measured_to_be_faster():
     record = Planner().record(256, 10, 64, False)
-    tried = record.choose(256)
-    assert (tried.method, tried.trial) == ("shells", True)
-    record.learn("shells", 8, 8e-3, np.ones(8, bool))
-    tried = record.choose(256)
-    assert (tried.method, tried.trial) == ("scan", True)
-    record.learn("scan", 256, 1e-3, np.zeros(256, bool))
-    assert record.choose(256).method == "scan"
+    assert record.choose(256) == ("shells", True)
+    record.learn("shells", True, 8 * 2e-6, YES)
+    assert record.choose(256) == ("scan", False)
+    record.learn("scan", False, 8 * 1e-6, NO)
+    assert record.choose(256) == ("shells", False), "promising shells are measured on a whole call"
+    record.learn("shells", False, 8 * 1.5e-6, YES)
+    assert record.choose(256) == ("scan", False)
     for _ in range(20):
-        record.learn("shells", 8, 8e-6, np.ones(8, bool))
-    assert record.choose(256).method == "shells"
-    assert "µs by scan" in record.choose(256).reason
+        record.learn("shells", False, 8 * 0.5e-6, YES)
+    assert record.choose(256) == ("shells", False)
+    assert "1.0 µs by scan, 0.5 µs by shells" in record.plan(256).reason
+
+
+def test_a_whole_batch_never_goes_on_hopeless_shells():
+    record = Planner().record(256, 10, 64, False)
+    record.learn("shells", True, 8 * 9e-6, NO)
+    record.learn("scan", False, 8 * 1e-6, NO)
+    for _ in range(300):
+        method, trial = record.choose(256)
+        assert method == "scan" or trial
+        record.learn("scan", False, 8 * 1e-6, NO)
 
 
 def test_single_queries_are_scanned_once_shells_have_proved_hopeless():
     planner = Planner()
     record = planner.record(1, 10, 64, False)
-    assert record.choose(1).method == "shells"
+    assert record.choose(1)[0] == "shells"
     for _ in range(30):
-        record.learn("shells", 1, 1e-3, np.array([False]))
-    assert record.choose(1).method == "scan"
+        record.learn("shells", False, 1e-3, NO[:1])
+    assert record.choose(1)[0] == "scan"
     assert planner.record(1, 10, 64, False) is record
-    assert planner.record(1, 1000, 64, False).choose(1).method == "shells"
+    assert planner.record(1, 1000, 64, False).choose(1)[0] == "shells"
 
 
 def test_the_loser_is_tried_again_now_and_then():
     record = Planner().record(BATCH, 10, 64, False)
-    record.learn("shells", 8, 8e-3, np.ones(8, bool))
-    record.learn("scan", BATCH, 1e-3, np.zeros(BATCH, bool))
+    record.learn("shells", True, 8 * 2e-6, YES)
+    record.learn("scan", False, 8 * 1e-6, NO)
+    record.learn("shells", False, 8 * 2e-6, YES)
     methods = []
     for _ in range(200):
-        methods.append(record.choose(BATCH).method)
-        record.note_call()
+        methods.append(record.choose(BATCH)[0])
+        record.learn(methods[-1], False, 8e-6 * (2 if methods[-1] == "shells" else 1), YES)
     assert 0 < methods.count("shells") < 10
 
 
@@ -106,7 +120,7 @@ def test_a_batch_is_measured_both_ways_and_answered_once(rng):
     index = AutoIndex.from_codes(codes, background=False)
     index.build()
     expected = LinearIndex.from_codes(codes).search(codes[:100], 7)
-    for _ in range(2):
+    for _ in range(4):
         found = index.search(codes[:100], 7)
         np.testing.assert_array_equal(found.ids, expected.ids)
     plan = index.explain(queries=100, k=7)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from hashlens.errors import FormatError
 from hashlens.indexes.base import Index, SearchResult, check_k, check_radius, concatenate
 from hashlens.indexes.linear import LinearIndex
 from hashlens.indexes.multi_index import MultiIndex
-from hashlens.indexes.planner import BATCH, TRIAL, Plan, Planner, forecast_shells
+from hashlens.indexes.planner import TRIAL, Method, Plan, Planner, Record, forecast_shells
 from hashlens.indexes.row_ids import RowIds
 
 _Change = tuple[Codes | None, npt.NDArray[np.int64]]
@@ -53,8 +53,7 @@ class AutoIndex(Index):
     def __init__(self, bits: int, *, background: bool = True) -> None:
         super().__init__(bits)
         self.background = background
-        self.last_plan: Plan | None = None
-        """How the last search was carried out."""
+        self._last_method: Method = "scan"
         self._engine: LinearIndex | MultiIndex = LinearIndex(bits)
         self._planner = Planner()
         self._lock = threading.RLock()
@@ -112,6 +111,11 @@ class AutoIndex(Index):
         """Whether a multi-index is ready."""
         return isinstance(self._engine, MultiIndex)
 
+    @property
+    def last_method(self) -> Method:
+        """How the last search was carried out: "scan" or "shells"."""
+        return self._last_method
+
     def add(self, codes: Codes, ids: npt.ArrayLike | None = None) -> None:
         """Add codes (n, bits / 8); ids default to the numbers that follow the largest so far."""
         with self._lock:
@@ -147,7 +151,7 @@ class AutoIndex(Index):
         wanted = check_k(k, "AutoIndex.explain")
         if not isinstance(self._engine, MultiIndex):
             return self._plan_without_multi_index()
-        return self._planner.record(queries, wanted, self.bits, filtered).choose(queries)
+        return self._planner.record(queries, wanted, self.bits, filtered).plan(queries)
 
     def search(
         self,
@@ -191,26 +195,38 @@ class AutoIndex(Index):
     ) -> SearchResult:
         engine = self._engine
         if not isinstance(engine, MultiIndex):
-            self.last_plan = self._plan_without_multi_index()
+            self._last_method = "scan"
             if k is None:
                 return engine.search_radius(queries, radius, allow=allow, deny=deny)
             return engine.search(queries, k, allow=allow, deny=deny)
-        record = self._planner.record(len(queries), k, radius, allow is not None)
-        parts: list[SearchResult] = []
-        while True:
-            plan = self.last_plan = record.choose(len(queries) if not parts else BATCH)
-            size = len(queries) if not plan.trial else TRIAL if plan.method == "shells" else BATCH
-            start = time.perf_counter()
-            budget = 0.0 if plan.method == "scan" else None
-            parts.append(engine.search_checked(queries[:size], k, radius, allow, deny, budget))
-            if engine.last_cost is not None and len(queries):
-                seconds = time.perf_counter() - start
-                finished = engine.last_cost.finished
-                record.learn(plan.method, len(finished), seconds, finished)
-            record.note_call()
-            queries = queries[size:]
-            if not len(queries):
-                return concatenate(parts)
+        count = len(queries)
+        record = self._planner.record(count, k, radius, allow is not None)
+        method, trial = record.choose(count)
+        self._last_method = method
+        if not trial:
+            return self._timed(engine, record, method, False, queries, k, radius, allow, deny)
+        some = self._timed(engine, record, method, True, queries[:TRIAL], k, radius, allow, deny)
+        method, _ = record.choose(count)
+        self._last_method = method
+        rest = self._timed(engine, record, method, False, queries[TRIAL:], k, radius, allow, deny)
+        return concatenate([some, rest])
+
+    def _timed(
+        self,
+        engine: MultiIndex,
+        record: Record,
+        method: Method,
+        trial: bool,
+        queries: Codes,
+        *request: Any,
+    ) -> SearchResult:
+        """Answer ``queries`` by one method and note what that took."""
+        start = time.perf_counter()
+        found = engine.search_checked(queries, *request, budget=0.0 if method == "scan" else None)
+        if engine.last_cost is not None:
+            seconds = time.perf_counter() - start
+            record.learn(method, trial, seconds, engine.last_cost.finished)
+        return found
 
     def _consider_building(self, queries: Codes, found: SearchResult) -> None:
         engine = self._engine

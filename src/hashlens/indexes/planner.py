@@ -23,6 +23,8 @@ _LATEST = 0.3
 """Weight of the latest measurement in the running means."""
 _RETRY = 64
 """Every so many calls the method that lost is tried again: queries may have changed."""
+_PROMISING = 2.5
+"""A whole batch goes on shells once a few of its queries took less than so many times a scan."""
 _HOPELESS = 0.1
 """Single queries are scanned at once where a smaller share than this ends within its shells."""
 _PROBE_NS = 5.0
@@ -71,7 +73,7 @@ class Plan:
                 "does not is scanned."
             )
         if self.trial:
-            return f"Some queries of the batch measure what {self.method} take."
+            return f"{TRIAL} queries of the batch measure what shells take."
         return (
             f"A query of such a batch takes {self.scan_us:.1f} µs by scan, "
             f"{self.shells_us:.1f} µs by shells."
@@ -79,60 +81,83 @@ class Plan:
 
 
 class Record:
-    """Running means of what calls of one kind took, and the choice that follows from them."""
+    """Running means of what calls of one kind took, and the choice that follows from them.
 
-    __slots__ = ("_calls", "_finished", "_seconds")
+    Only whole calls are compared with each other. A few queries on shells first tell whether a
+    whole call is worth the risk, since hopeless shells cost more than a scan of the batch.
+    """
+
+    __slots__ = ("_calls", "_finished", "_seconds", "_tried")
 
     def __init__(self) -> None:
         self._seconds: dict[Method, float] = {"scan": math.nan, "shells": math.nan}
+        self._tried = math.nan
         self._finished = 1.0
         self._calls = 0
 
-    def choose(self, queries: int) -> Plan:
-        """Return the plan for a call with so many queries."""
+    def choose(self, queries: int) -> tuple[Method, bool]:
+        """Return how to answer a call with so many queries, and whether to try only some first."""
         retry = self._calls % _RETRY == _RETRY - 1
         if queries < BATCH:
-            hopeful = self._finished >= _HOPELESS or retry
-            return self._plan("shells" if hopeful else "scan", trial=False, batch=False)
+            return ("shells" if self._finished >= _HOPELESS or retry else "scan"), False
         scan, shells = self._seconds["scan"], self._seconds["shells"]
-        if math.isnan(shells) or math.isnan(scan):
-            return self._plan("shells" if math.isnan(shells) else "scan", trial=True)
-        scan_is_better = scan <= shells
-        return self._plan("scan" if scan_is_better != retry else "shells", trial=retry)
+        if math.isnan(self._tried):
+            return "shells", True
+        if math.isnan(scan):
+            return "scan", False
+        promising = self._tried < _PROMISING * scan
+        if math.isnan(shells) or not promising:
+            return ("shells", not promising) if promising or retry else ("scan", False)
+        return ("scan" if (scan <= shells) != retry else "shells"), False
 
     def learn(
-        self, method: Method, queries: int, seconds: float, finished: npt.NDArray[np.bool_]
+        self, method: Method, trial: bool, seconds: float, finished: npt.NDArray[np.bool_]
     ) -> None:
-        """Note what ``queries`` queries took, and which of them ended within their shells."""
-        each, before = seconds / queries, self._seconds[method]
-        self._seconds[method] = each if math.isnan(before) else before + _LATEST * (each - before)
+        """Note what so many queries took as ``finished`` tells of: whether each left its shells."""
+        self._calls += not trial
+        queries = len(finished)
+        if not queries:
+            return
+        each = seconds / queries
+        if trial:
+            self._tried = each
+        else:
+            before = self._seconds[method]
+            self._seconds[method] = (
+                each if math.isnan(before) else before + _LATEST * (each - before)
+            )
         if method == "shells":
             share = np.count_nonzero(finished) / queries
             self._finished += _LATEST * (share - self._finished)
 
-    def note_call(self) -> None:
-        """Count a call, so that now and then the method that lost is tried again."""
-        self._calls += 1
-
-    def _plan(self, method: Method, trial: bool, batch: bool = True) -> Plan:
-        scan, shells = self._seconds["scan"], self._seconds["shells"]
-        return Plan(method, trial, batch, scan * 1e6, shells * 1e6, self._finished)
+    def plan(self, queries: int) -> Plan:
+        """Return what `choose` says together with what it says so for."""
+        method, trial = self.choose(queries)
+        shells = self._seconds["shells"]
+        return Plan(
+            method,
+            trial,
+            queries >= BATCH,
+            self._seconds["scan"] * 1e6,
+            (self._tried if math.isnan(shells) else shells) * 1e6,
+            self._finished,
+        )
 
 
 class Planner:
     """Keeps a `Record` for each kind of call.
 
-    Calls are of one kind where they agree in k (to a power of two) or radius, in whether they are
-    a batch, and in whether they are filtered.
+    Calls are of one kind where they agree in k (to a power of two) or radius, in the number of
+    queries (a few, or to a power of two), and in whether they are filtered.
     """
 
     def __init__(self) -> None:
-        self._records: dict[tuple[str, int, bool, bool], Record] = {}
+        self._records: dict[tuple[str, int, int, bool], Record] = {}
 
     def record(self, queries: int, k: int | None, radius: int, filtered: bool) -> Record:
         """Return the record of calls like this one."""
-        name, size = ("k", k.bit_length()) if k is not None else ("radius", radius)
-        key = (name, size, queries >= BATCH, filtered)
+        name, size = ("radius", radius) if k is None else ("k", k.bit_length())
+        key = (name, size, queries.bit_length() if queries >= BATCH else 0, filtered)
         record = self._records.get(key)
         if record is None:
             record = self._records[key] = Record()

@@ -175,7 +175,14 @@ def test_ctrl_c_keeps_what_was_done(tmp_path):
     for seed in range(400):
         draw(folder / f"{seed:03}.png", seed, 16)
     command = [HASHLENS, "index", str(folder), "-c", str(tmp_path / "c")]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Where the tests run in the background, children would ignore interrupts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     catalogue = tmp_path / "c" / "catalog.sqlite"
     deadline = time.monotonic() + 60
     while not catalogue.exists() and time.monotonic() < deadline:

@@ -1,5 +1,6 @@
 """Work on a collection until done or killed: ``index_child.py MODE COLLECTION PHOTOS``."""
 
+import signal
 import sys
 import time
 from pathlib import Path
@@ -11,6 +12,8 @@ from hashlens.collection import Collection, indexing
 
 
 def main(mode, folder, photos):
+    # A process started in the background ignores interrupts, and its children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Many small commits, so that a kill is likely to hit one.
     indexing._COMMIT_IMAGES, indexing._BATCH = 8, 4
     with Collection.open(folder, write=True, encoder=pixel_encoder()) as collection:

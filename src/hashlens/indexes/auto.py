@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from typing import Any, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,16 @@ from hashlens.indexes.linear import LinearIndex
 from hashlens.indexes.multi_index import MultiIndex
 from hashlens.indexes.planner import TRIAL, Method, Plan, Planner, Record, forecast_shells
 from hashlens.indexes.row_ids import RowIds
+
+
+class _Request(NamedTuple):
+    """What a search asks of its queries, in the order of `MultiIndex.search_checked`."""
+
+    k: int | None
+    radius: int
+    allow: npt.ArrayLike | None
+    deny: npt.ArrayLike | None
+
 
 _Change = tuple[Codes | None, npt.NDArray[np.int64]]
 # Codes and ids that were added, or None and ids that were removed, while an index was being built.
@@ -203,12 +213,13 @@ class AutoIndex(Index):
         record = self._planner.record(count, k, radius, allow is not None)
         method, trial = record.choose(count)
         self._last_method = method
+        request = _Request(k, radius, allow, deny)
         if not trial:
-            return self._timed(engine, record, method, False, queries, k, radius, allow, deny)
-        some = self._timed(engine, record, method, True, queries[:TRIAL], k, radius, allow, deny)
+            return self._timed(engine, record, method, False, queries, request)
+        some = self._timed(engine, record, method, True, queries[:TRIAL], request)
         method, _ = record.choose(count)
         self._last_method = method
-        rest = self._timed(engine, record, method, False, queries[TRIAL:], k, radius, allow, deny)
+        rest = self._timed(engine, record, method, False, queries[TRIAL:], request)
         return concatenate([some, rest])
 
     def _timed(
@@ -218,11 +229,12 @@ class AutoIndex(Index):
         method: Method,
         trial: bool,
         queries: Codes,
-        *request: Any,
+        request: _Request,
     ) -> SearchResult:
         """Answer ``queries`` by one method and note what that took."""
         start = time.perf_counter()
-        found = engine.search_checked(queries, *request, budget=0.0 if method == "scan" else None)
+        budget = 0.0 if method == "scan" else None
+        found = engine.search_checked(queries, *request, budget)
         if engine.last_cost is not None:
             seconds = time.perf_counter() - start
             record.learn(method, trial, seconds, engine.last_cost.finished)

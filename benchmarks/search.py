@@ -78,7 +78,8 @@ def main():
     parser.add_argument("--report", action="store_true", help="only write the report")
     args = parser.parse_args()
     faiss.omp_set_num_threads(THREADS)
-    args.out.mkdir(parents=True, exist_ok=True)
+    for folder in (args.out, Path(args.work)):
+        folder.mkdir(parents=True, exist_ok=True)
     for name in [] if args.report else args.part or list(PARTS):
         start = os.getloadavg()[0]
         result = {**PARTS[name](args), "provenance": provenance(), "load_before": start}

@@ -12,7 +12,7 @@ import numpy as np
 from hashlens.descriptors.base import Descriptor, Pixels, Vectors
 from hashlens.descriptors.spec import DescriptorSpec, file_sha256
 from hashlens.errors import DataError, FormatError
-from hashlens.images import thread_count
+from hashlens.native import thread_count
 
 _BATCH = 4
 """Images a run: few, so that no core waits long for another at the end of a batch."""

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.errors import MissingExtraError
 from hashlens.hashers.base import Floats, Hasher
 from hashlens.hashers.linear import row_blocks
 from hashlens.hashers.parameters import check_int
@@ -119,12 +118,7 @@ class AutoencoderHasher(Hasher):
         ParameterError, DataError
             See `Hasher.fit`; or a field that the configuration does not have.
         """
-        try:
-            from hashlens.hashers.deep.autoencoder import train_autoencoder
-        except ModuleNotFoundError as error:
-            if error.name != "torch":
-                raise
-            raise MissingExtraError("Training the autoencoder", "torch", "train") from None
+        from hashlens.hashers.deep.autoencoder import train_autoencoder
         from hashlens.hashers.presets import resolve_preset
 
         preset = resolve_preset(self.preset, self.architecture, self.terms, self.schedule)

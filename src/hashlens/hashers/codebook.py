@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.errors import MissingExtraError
 from hashlens.hashers.base import Floats, Hasher
 from hashlens.hashers.codewords import (
     Signs,
@@ -138,12 +137,8 @@ class CodebookHasher(Hasher):
         ParameterError, DataError
             See `Hasher.fit`; or a field that the schedule does not have.
         """
-        try:
-            from hashlens.hashers.deep.heads import CodewordLoss, train_codebook_head
-        except ModuleNotFoundError as error:
-            if error.name != "torch":
-                raise
-            raise MissingExtraError("Fitting a codebook head", "torch", "train") from None
+        from hashlens.hashers.deep.heads import CodewordLoss, train_codebook_head
+
         schedule = self._check_parameters()
         vectors, labels = self._check_training(X, y)
         assert labels is not None  # _check_training refuses a supervised fit without them

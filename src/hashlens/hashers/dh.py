@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.errors import MissingExtraError, ParameterError
+from hashlens.errors import ParameterError
 from hashlens.hashers.base import Floats, Hasher
 from hashlens.hashers.parameters import check_int, check_real
 from hashlens.hashers.perceptron import project_perceptron
@@ -124,12 +124,8 @@ class DeepHashing(Hasher):
         DataError
             If the training diverges.
         """
-        try:
-            from hashlens.hashers.deep.deep_hashing import train_deep_hashing
-        except ModuleNotFoundError as error:
-            if error.name != "torch":
-                raise
-            raise MissingExtraError(f"Fitting {type(self).__name__}", "torch", "train") from None
+        from hashlens.hashers.deep.deep_hashing import train_deep_hashing
+
         vectors, labels = self._check_training(X, y)
         weights, self.losses_ = train_deep_hashing(vectors, labels, **self._settings())
         for name, array in weights.items():

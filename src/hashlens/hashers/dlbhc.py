@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.errors import MissingExtraError
 from hashlens.hashers.base import Floats, Hasher
 from hashlens.hashers.linear import project_centred
 from hashlens.hashers.parameters import check_int
@@ -93,12 +92,8 @@ class DLBHC(Hasher):
         ParameterError, DataError
             See `Hasher.fit`; or a field that the schedule does not have.
         """
-        try:
-            from hashlens.hashers.deep.heads import train_softmax_head
-        except ModuleNotFoundError as error:
-            if error.name != "torch":
-                raise
-            raise MissingExtraError("Fitting DLBHC", "torch", "train") from None
+        from hashlens.hashers.deep.heads import train_softmax_head
+
         schedule = changed(Schedule(), self.schedule)
         check_schedule(schedule)
         seed = check_int(self.random_state, "random_state", type(self).__name__, 0)

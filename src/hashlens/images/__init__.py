@@ -3,7 +3,7 @@
 from hashlens.images.decode import decode_image
 from hashlens.images.files import ImageFile, read_image_file
 from hashlens.images.fit import Fit, Pixels, fit_pixels
-from hashlens.images.pipeline import Batch, decode_batches, map_ordered, thread_count
+from hashlens.images.pipeline import Batch, decode_batches, map_ordered
 from hashlens.images.walk import IMAGE_SUFFIXES, walk_images
 
 __all__ = [
@@ -17,6 +17,5 @@ __all__ = [
     "fit_pixels",
     "map_ordered",
     "read_image_file",
-    "thread_count",
     "walk_images",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ import numpy as np
 
 from hashlens.errors import ImageError, ParameterError
 from hashlens.images.decode import Pixels
+from hashlens.native import thread_count
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -34,29 +34,6 @@ class Batch(Generic[Item]):
     items: list[Item]
     pixels: Pixels
     failed: list[tuple[Item, str]]
-
-
-def thread_count() -> int:
-    """Return how many threads to use: ``HASHLENS_THREADS``, else the cores of this process.
-
-    Raises
-    ------
-    ParameterError
-        If the variable is set to something else than a positive integer.
-    """
-    setting = os.environ.get("HASHLENS_THREADS", "")
-    if not setting:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else _all_cores()
-    if not setting.isdecimal() or int(setting) < 1:
-        raise ParameterError(
-            f"The environment variable HASHLENS_THREADS must be a positive integer. "
-            f"Got {setting!r} instead."
-        )
-    return int(setting)
-
-
-def _all_cores() -> int:
-    return os.cpu_count() or 1
 
 
 def map_ordered(

@@ -1,4 +1,4 @@
-"""How many threads the native kernels use."""
+"""How many threads to use: the native kernels, decoding and descriptors alike."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hashlens.errors import ImageError, ParameterError
-from hashlens.images import decode_batches, map_ordered, thread_count
+from hashlens.images import decode_batches, map_ordered
 
 
 def test_order_is_kept_though_later_items_are_faster():
@@ -90,14 +90,3 @@ def test_no_items_no_batches():
 def test_a_batch_size_below_one_is_refused():
     with pytest.raises(ParameterError, match="batch_size"):
         list(decode_batches(lambda item: item, [], batch_size=0))
-
-
-def test_threads_follow_the_environment(monkeypatch):
-    monkeypatch.setenv("HASHLENS_THREADS", "3")
-    assert thread_count() == 3
-    monkeypatch.delenv("HASHLENS_THREADS")
-    assert thread_count() >= 1
-    for wrong in ("0", "-1", "many"):
-        monkeypatch.setenv("HASHLENS_THREADS", wrong)
-        with pytest.raises(ParameterError, match="HASHLENS_THREADS"):
-            thread_count()

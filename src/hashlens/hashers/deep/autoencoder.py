@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hashlens.hashers.deep import losses
+from hashlens.hashers.deep.folding import fold_batch_norm
 from hashlens.hashers.deep.loop import Epoch, OnEpoch, Training
 from hashlens.hashers.presets import Architecture, Preset, Terms
 
@@ -140,8 +141,10 @@ def train_autoencoder(
 
 def _folded(network: Autoencoder, mean: Any, scale: float) -> dict[str, npt.NDArray[np.float32]]:
     """Return the layers with batch norms and standardisation folded into weights and biases."""
-    descriptor_weights, descriptor_bias = _fold(network.descriptor, network.descriptor_norm)
-    code_weights, code_bias = _fold(network.encoder, network.code_norm)
+    descriptor_weights, descriptor_bias = fold_batch_norm(
+        network.descriptor, network.descriptor_norm
+    )
+    code_weights, code_bias = fold_batch_norm(network.encoder, network.code_norm)
     descriptor_bias = descriptor_bias - (mean / scale) @ descriptor_weights
     descriptor_weights = descriptor_weights / scale
     if network.architecture.join_trunk:
@@ -155,18 +158,3 @@ def _folded(network: Autoencoder, mean: Any, scale: float) -> dict[str, npt.NDAr
         "code_bias": code_bias,
     }
     return {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
-
-
-def _fold(
-    layer: nn.Linear, norm: nn.Module
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return a layer's weights (in, out) and bias in float64, its batch norm folded in."""
-    weights = layer.weight.detach().double().numpy().T
-    bias = layer.bias.detach().double().numpy()
-    if not isinstance(norm, nn.BatchNorm1d):
-        return weights.copy(), bias.copy()
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    gain = norm.weight.detach().double() / (norm.running_var.double() + norm.eps).sqrt()
-    shift = norm.bias.detach().double() - norm.running_mean.double() * gain
-    return weights * gain.numpy(), bias * gain.numpy() + shift.numpy()

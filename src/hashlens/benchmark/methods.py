@@ -70,6 +70,12 @@ def _each(**alternatives: Sequence[Any]) -> tuple[Params, ...]:
     return tuple({name: value} for name, values in alternatives.items() for value in values)
 
 
+_SHORT_DEEP_HASHING: tuple[Params, ...] = tuple(
+    {"learning_rate": rate, "epochs": epochs}
+    for rate, epochs in ((0.003, 5), (0.003, 10), (0.01, 5))
+)
+"""Deep hashing's objective goes on rewarding copies of bits, so that less training may be more."""
+
 PRESETS: tuple[MethodPreset, ...] = (
     MethodPreset("lsh", "default", {}),
     MethodPreset("pcah", "default", {}),
@@ -90,8 +96,8 @@ PRESETS: tuple[MethodPreset, ...] = (
     MethodPreset("kmh", "default", {}, _each(bits_per_subspace=(2, 8), affinity_weight=(1.0,))),
     MethodPreset("splh", "default", {}, _each(label_weight=(0.02, 2.0), labelled=(5000,))),
     MethodPreset("bre", "default", {}, _each(use_labels=(True,), anchors=(50,), sweeps=(20,))),
-    MethodPreset("dh", "default", {}, _each(learning_rate=(0.005, 0.05), variance_weight=(1.0,))),
-    MethodPreset("sdh", "default", {}, _each(learning_rate=(0.005,), scatter_weight=(0.1, 10.0))),
+    MethodPreset("dh", "default", {}, _SHORT_DEEP_HASHING),
+    MethodPreset("sdh", "default", {}, _SHORT_DEEP_HASHING),
     MethodPreset(
         "dlbhc",
         "default",
@@ -110,7 +116,7 @@ PRESETS: tuple[MethodPreset, ...] = (
     ),
     # To the letter, so nothing is tuned; its 4096 units take minutes a fit.
     MethodPreset("autoencoder", "paper", {"preset": "paper"}, protocols=("standard",), seeds=1),
-    MethodPreset("codebook", "default", {}, _each(loss=("csq",), hidden=(2048,), scale=(16.0,))),
+    MethodPreset("codebook", "default", {}, _each(loss=("csq",), hidden=(2048,), margin=(0.2,))),
 )
 
 

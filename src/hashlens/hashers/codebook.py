@@ -43,7 +43,7 @@ class CodebookHasher(Hasher):
         The best construction of `hashlens.hashers.codewords`, or fair coins.
     hidden : int, default 1024
         Units of the hidden layer; 0 is a linear hash without one.
-    scale, margin : float, default 8, 0.2
+    scale, margin : float, default 8, 0.4
         Of "orthohash".
     schedule : mapping, optional
         Fields of `hashlens.hashers.presets.Schedule` that differ from its defaults.
@@ -107,7 +107,7 @@ class CodebookHasher(Hasher):
         codewords: str = "separated",
         hidden: int = 1024,
         scale: float = 8.0,
-        margin: float = 0.2,
+        margin: float = 0.4,
         schedule: Mapping[str, Any] | None = None,
         random_state: int = 0,
     ) -> None:

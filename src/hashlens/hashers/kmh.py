@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hashlens.hashers.base import Floats, Hasher
-from hashlens.hashers.kmh_centres import Codebooks, centre_bits
+from hashlens.hashers.kmh_centres import Codebooks
 from hashlens.hashers.linear import project_centred
 from hashlens.hashers.parameters import (
     check_at_most_dimensions,
@@ -128,12 +128,14 @@ class KMeansHashing(Hasher):
         half_squares = np.einsum("cd,cd->c", flat, flat, dtype=np.float64) / 2
         products = project_centred(vectors, self.mean_, np.ascontiguousarray(flat.T))
         near = (products - half_squares).reshape(len(vectors), M, size)
-        on = centre_bits(size)
-        margins = [
-            near[:, :, on[:, bit]].max(axis=2) - near[:, :, ~on[:, bit]].max(axis=2)
-            for bit in range(on.shape[1])
-        ]
-        return (2 * np.stack(margins, axis=2)).reshape(len(vectors), self.bits).astype(np.float32)
+        margins = np.empty((len(vectors), M, size.bit_length() - 1), dtype=np.float32)
+        for bit in range(margins.shape[2]):
+            # Halves with the most significant bit left off and on; what is left of both is the
+            # better of each pair, in which that bit is of no account any more.
+            off, on = np.split(near, 2, axis=2)
+            margins[:, :, bit] = 2 * (on.max(axis=2) - off.max(axis=2))
+            near = np.maximum(off, on)
+        return margins.reshape(len(vectors), self.bits)
 
 
 def balanced_groups(variances: npt.NDArray[np.float64], groups: int) -> npt.NDArray[np.int64]:

@@ -50,6 +50,9 @@ class Encoder:
         The network itself; loaded when first needed where it is left out.
     network : Path, optional
         The descriptor's ONNX file, where it is not the bundled one.
+    network_sha256 : str, optional
+        Its checksum, where that is not what the spec says of the weights: where the file was made
+        from weights of another form.
     training : dict, optional
         How the hasher was trained, for people: data, seed, parameters, commands.
     metrics : dict, optional
@@ -60,6 +63,7 @@ class Encoder:
     spec: DescriptorSpec
     descriptor: Descriptor | None = None
     network: Path | None = None
+    network_sha256: str | None = None
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
 
@@ -113,7 +117,9 @@ class Encoder:
         """
         if self.descriptor is None:
             if self.network is not None:
-                self.descriptor = OnnxDescriptor(self.network, self.spec)
+                self.descriptor = OnnxDescriptor(
+                    self.network, self.spec, sha256=self.network_sha256
+                )
             elif self.spec.digest == default_spec().digest:
                 self.descriptor = default_descriptor()
             else:
@@ -176,6 +182,8 @@ class Encoder:
             "training": self.training,
             "metrics": self.metrics,
         }
+        if self.network is not None:
+            manifest["network_sha256"] = file_sha256(folder / _NETWORK)
         (folder / _MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
     @classmethod
@@ -204,6 +212,7 @@ class Encoder:
             hasher,
             spec,
             network=network if network.is_file() else None,
+            network_sha256=manifest.get("network_sha256"),
             training=manifest.get("training", {}),
             metrics=manifest.get("metrics", {}),
         )

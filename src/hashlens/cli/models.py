@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,9 @@ from hashlens.cli.console import note, print_json, progress_bar, report_failures
 from hashlens.cli.options import CacheOption, DataFolderOption, JsonOption, cache_folder
 from hashlens.codes import check_bits
 from hashlens.descriptors import Descriptor, load_descriptor
+from hashlens.descriptors.default import default_spec
+from hashlens.descriptors.onnx import OnnxDescriptor
+from hashlens.descriptors.timm import TimmDescriptor
 from hashlens.encoder import load_encoder
 from hashlens.errors import ParameterError
 from hashlens.hashers import create_hasher, hasher_class
@@ -93,19 +97,20 @@ def train(
     hasher = _create_hasher(method, bits, preset, epochs, seed)
     target = out or Path(f"{method}-{bits}")
     network = load_descriptor(descriptor, weights)
-    described = _described(data, data_folder, network, cache)
-    note(
-        f"{len(described.train.labels):,} training images of {len(described.classes)} classes, "
-        f"{described.train.vectors.shape[1]} dimensions"
-    )
     extra: dict[str, Any] = {}
     if "schedule" in hasher.get_params():
         extra["on_epoch"] = _print_epoch
-    encoder = train_encoder(
-        described, hasher, protocol, split_seed, _network_file(descriptor), **extra
-    )
-    encoder.metrics = evaluate_encoder(encoder, described, protocol, split_seed)
-    encoder.save(target)
+    with tempfile.TemporaryDirectory() as scratch:
+        # Before the long work, since a network that can't be exported is no use in a model.
+        network_file = _network_file(network, Path(scratch))
+        described = _described(data, data_folder, network, cache)
+        note(
+            f"{len(described.train.labels):,} training images of {len(described.classes)} classes, "
+            f"{described.train.vectors.shape[1]} dimensions"
+        )
+        encoder = train_encoder(described, hasher, protocol, split_seed, network_file, **extra)
+        encoder.metrics = evaluate_encoder(encoder, described, protocol, split_seed)
+        encoder.save(target)
     if json:
         print_json({"model": str(target), "training": encoder.training, **encoder.metrics})
         return
@@ -162,10 +167,16 @@ def _create_hasher(
     return create_hasher(method, bits, **wanted)
 
 
-def _network_file(descriptor: str) -> Path | None:
-    """Return the ONNX file that the model directory must bring along."""
-    kind, _, rest = descriptor.partition(":")
-    return Path(rest) if kind == "onnx" else None
+def _network_file(network: Descriptor, scratch: Path) -> Path | None:
+    """Return the ONNX file that the model directory must bring along, made if need be."""
+    if network.spec.digest == default_spec().digest:
+        return None
+    if isinstance(network, OnnxDescriptor):
+        return network.path
+    if isinstance(network, TimmDescriptor):
+        network.export(scratch / "descriptor.onnx")
+        return scratch / "descriptor.onnx"
+    raise TypeError(f"No ONNX file can be had of a {type(network).__name__}.")
 
 
 def _described(

@@ -26,9 +26,12 @@ class OnnxDescriptor(Descriptor):
     path : Path
         The ONNX file.
     spec : DescriptorSpec
-        What the file holds; its checksum is compared with ``spec.weights_sha256``.
+        What the file holds.
     threads : int, optional
         CPU threads; by default the environment's ``HASHLENS_THREADS``, else all cores.
+    sha256 : str, optional
+        The file's checksum, in hexadecimal. Default: ``spec.weights_sha256``; another where the
+        weights were not made from this file but the file from the weights.
 
     Raises
     ------
@@ -36,16 +39,23 @@ class OnnxDescriptor(Descriptor):
         If the file is missing, damaged, not the one of the spec, or of other shapes.
     """
 
-    def __init__(self, path: Path, spec: DescriptorSpec, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        spec: DescriptorSpec,
+        threads: int | None = None,
+        sha256: str | None = None,
+    ) -> None:
         import onnxruntime
 
         if not path.is_file():
             raise FormatError(f"The descriptor's network {path} is missing.")
         found = file_sha256(path)
-        if found != spec.weights_sha256:
+        expected = sha256 or spec.weights_sha256
+        if found != expected:
             raise FormatError(
                 f"{path} is not the network of descriptor {spec.name!r}: expected SHA-256 "
-                f"{spec.weights_sha256}, got {found}. The file is damaged or was replaced."
+                f"{expected}, got {found}. The file is damaged or was replaced."
             )
         # One thread a run, and runs side by side: threads within a run would spin while they wait
         # for each other, and take the cores from those that decode the next images.

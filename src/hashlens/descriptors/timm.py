@@ -89,6 +89,20 @@ class TimmDescriptor(Descriptor):
                 features = self.network(pixels)
         return cast(Vectors, features.float().cpu().numpy())
 
+    def export(self, path: Path) -> None:
+        """Write the network as an ONNX file, with which a model directory needs no PyTorch.
+
+        Raises
+        ------
+        MissingExtraError, DataError
+            See `hashlens.descriptors.torch_export.export_network`.
+        """
+        from hashlens.descriptors.torch_export import FeatureMap, export_network
+
+        network = FeatureMap(self.network) if self.output == "trunk" else self.network
+        export_network(network.cpu().eval(), self.spec.input_size, path)
+        self.network.to(self._device)
+
     def _spec(self, model: str) -> DescriptorSpec:
         config = self.network.pretrained_cfg
         size = config["input_size"][-1]

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from hashlens.descriptors import load_descriptor
+from hashlens.descriptors.onnx import OnnxDescriptor
+from hashlens.descriptors.spec import file_sha256
 from hashlens.errors import DataError, ParameterError
 
 timm = pytest.importorskip("timm")
@@ -101,3 +103,14 @@ def test_a_model_that_timm_lacks_comes_with_a_hint():
 def test_an_output_that_no_network_has_is_refused():
     with pytest.raises(ParameterError, match="pooled, sigmoid, trunk"):
         load_descriptor("timm:vgg16/fc6")
+
+
+@pytest.mark.parametrize("output", ["pooled", "sigmoid", "trunk"])
+def test_an_exported_network_gives_the_same_descriptors(small, tmp_path, pixels, output):
+    network = load_descriptor(f"timm:mobilenetv3_small_050/{output}", weights=small)
+    path = tmp_path / "descriptor.onnx"
+    network.export(path)
+    exported = OnnxDescriptor(path, network.spec, sha256=file_sha256(path))
+    np.testing.assert_allclose(exported.describe(pixels), network.describe(pixels), atol=1e-4)
+    assert exported.describe(pixels[:1]).shape == (1, network.spec.dimension)
+    assert [file.name for file in tmp_path.iterdir()] == ["descriptor.onnx"]

@@ -30,7 +30,8 @@ DataArgument = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="A folder with a sub-folder a class, a folder of parquet files, or 'cifar100'.",
+        help="A folder with a sub-folder a class, a CSV file with the columns path and label, a "
+        "folder of parquet files, or 'cifar100'.",
         show_default=False,
     ),
 ]

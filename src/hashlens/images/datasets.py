@@ -1,4 +1,4 @@
-"""Labelled images: class folders, parquet in the public hub's layout, CIFAR-100 by name."""
+"""Labelled images: class folders, a table, the public hub's parquet, CIFAR-100 by name."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hashlens.errors import DataError, MissingExtraError
+from hashlens.images.label_table import read_label_table
 from hashlens.images.walk import walk_images
 
 Labels = npt.NDArray[np.int64]
@@ -117,25 +118,29 @@ def load_dataset(data: str | Path, folder: Path | None = None, seed: int = 0) ->
     ----------
     data : str or Path
         A folder with a sub-folder a class, with or without ``train/`` and ``test/`` above them; a
-        folder of parquet files named ``train*`` and ``test*``; or the name ``cifar100``, which is
+        folder of parquet files named ``train*`` and ``test*``; a CSV file, see
+        `hashlens.images.label_table.read_label_table`; or the name ``cifar100``, which is
         downloaded once from the public hub and cached there.
     folder : Path, optional
         Where the data set of that name lies on disk, instead of a download.
     seed : int, default 0
-        Of the split, where class folders come without ``test/``: a fifth of every class.
+        Of the split, where nothing says what the test part is: a fifth of every class.
 
     Raises
     ------
     DataError
-        If there is no such folder, or it has neither form.
+        If there is no such folder or file, or it has none of these forms.
     """
     if str(data) == "cifar100":
         return _from_parquet(folder or _download_cifar100())
     root = Path(folder or data)
+    if root.is_file():
+        return _from_table(root, seed)
     if not root.is_dir():
         raise DataError(
             f"The data set {str(root)!r} does not exist. Expected a folder with a sub-folder a "
-            "class, a folder of parquet files, or the name 'cifar100'."
+            "class, a folder of parquet files, a CSV file with the columns path and label, or the "
+            "name 'cifar100'."
         )
     if any(root.glob("*.parquet")):
         return _from_parquet(root)
@@ -161,13 +166,34 @@ def _from_class_folders(root: Path, seed: int) -> Dataset:
         train, test = (_files(root / part, classes) for part in ("train", "test"))
         return Dataset(classes, train, test, str(root))
     classes = _class_folders(root)
-    images = _files(root, classes)
+    return _split(classes, _files(root, classes), root, seed)
+
+
+def _from_table(table: Path, seed: int) -> Dataset:
+    rows = read_label_table(table)
+    classes = tuple(sorted({row.label for row in rows}))
+    if len(classes) < 2:
+        raise DataError(f"The table {table} needs at least two labels. Got only {classes[0]!r}.")
+    number = {name: label for label, name in enumerate(classes)}
+    labels = np.array([number[row.label] for row in rows], dtype=np.int64)
+    images = ImageFiles([row.path for row in rows], labels)
+    if not rows[0].part:
+        return _split(classes, images, table, seed)
+    in_test = np.array([row.part == "test" for row in rows])
+    if in_test.all() or not in_test.any():
+        raise DataError(f"The table {table} puts all images in one part: {rows[0].part!r}.")
+    train, test = (images.part(np.flatnonzero(mask)) for mask in (~in_test, in_test))
+    return Dataset(classes, train, test, str(table))
+
+
+def _split(classes: tuple[str, ...], images: ImageFiles, source: Path, seed: int) -> Dataset:
+    """Make a fifth of every class the test part."""
     in_test = stratified_split(images.labels, TEST_SHARE, seed)
     return Dataset(
         classes,
         images.part(np.flatnonzero(~in_test)),
         images.part(np.flatnonzero(in_test)),
-        f"{root} (a fifth of every class is the test part, seed {seed})",
+        f"{source} (a fifth of every class is the test part, seed {seed})",
     )
 
 

@@ -1,0 +1,94 @@
+"""Labelled images that a CSV file lists: one image a line, with its label and perhaps its part."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hashlens.errors import DataError
+
+PARTS = ("train", "test")
+_NAMED_AT_MOST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPath:
+    """One line of a table.
+
+    Attributes
+    ----------
+    path : Path
+        Below the table's folder, unless it is absolute.
+    label : str
+    part : str
+        "train", "test", or "" where the table has no column ``split``.
+    """
+
+    path: Path
+    label: str
+    part: str
+
+
+def read_label_table(table: Path) -> list[LabelledPath]:
+    """Read a CSV file whose first line names its columns.
+
+    Parameters
+    ----------
+    table : Path
+        UTF-8. It has the columns ``path`` and ``label`` and may have ``split``, which says "train"
+        or "test" for every image. Others are passed over.
+
+    Raises
+    ------
+    DataError
+        If a column or a value is missing, an image is listed under two labels or in both parts, or
+        a file does not exist. All that is wrong with the lines of one kind is said at once.
+    """
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(_rows(table, file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"The table {table} can't be read: {error}") from error
+    if not rows:
+        raise DataError(f"The table {table} lists no images.")
+    seen: dict[Path, LabelledPath] = {}
+    clashes = [
+        f"{row.path} ({seen[row.path].label!r} and {row.label!r})"
+        for row in rows
+        if seen.setdefault(row.path, row) != row
+    ]
+    _refuse(table, clashes, "lists images under two labels or in both parts")
+    missing = [str(path) for path in seen if not path.is_file()]
+    _refuse(table, missing, "labels files that do not exist")
+    return list(seen.values())
+
+
+def _rows(table: Path, lines: Iterator[str]) -> Iterator[LabelledPath]:
+    reader = csv.DictReader(lines, strict=True)
+    columns = reader.fieldnames or []
+    if not {"path", "label"} <= set(columns):
+        raise DataError(
+            f"The first line of the table {table} must name the columns path and label. "
+            f"Got: {', '.join(columns) or 'nothing'}."
+        )
+    for row in reader:
+        path, label = row["path"], row["label"]
+        part = row.get("split") or ""
+        if not path or not label or None in row:
+            raise DataError(
+                f"{table}, line {reader.line_num}: expected {len(columns)} values, a path and a "
+                f"label among them. Got {[value for value in row.values() if value]}."
+            )
+        if "split" in columns and part not in PARTS:
+            raise DataError(
+                f"{table}, line {reader.line_num}: the split must be train or test. Got {part!r}."
+            )
+        yield LabelledPath(table.parent / path, label, part)
+
+
+def _refuse(table: Path, wrong: list[str], what: str) -> None:
+    if wrong:
+        more = f" and {len(wrong) - _NAMED_AT_MOST:,} more" if len(wrong) > _NAMED_AT_MOST else ""
+        raise DataError(f"The table {table} {what}: {', '.join(wrong[:_NAMED_AT_MOST])}{more}.")

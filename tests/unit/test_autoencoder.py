@@ -104,7 +104,7 @@ def test_epochs_are_reported_with_every_term_that_has_a_weight():
     seen = []
     terms = {
         "reconstruction": 1e-3, "penalty": 1e-5, "balance": 0.1,
-        "decorrelation": 0.1, "quantisation": 0.1,
+        "decorrelation": 0.1, "quantisation": 0.1, "distillation": 0.1,
     }  # fmt: skip
     make(terms=terms).fit(X, y, on_epoch=seen.append)
     assert [epoch.number for epoch in seen] == [1, 2, 3, 4]
@@ -168,6 +168,23 @@ def test_decorrelation_is_the_mean_squared_correlation():
 def test_quantisation_is_0_for_bits_and_1_for_undecided():
     assert losses.quantisation(torch.tensor([[0.0, 1.0]])).item() == 0
     assert losses.quantisation(torch.full((2, 2), 0.5)).item() == 1
+
+
+def test_distillation_is_the_divergence_of_neighbours_by_descriptor_and_by_code():
+    x = torch.randn(12, WIDTH, generator=torch.Generator().manual_seed(5))
+
+    def relations(vectors, i):
+        v = vectors.double().numpy()
+        v = v / np.linalg.norm(v, axis=1, keepdims=True)
+        weights = np.array([np.exp(v[i] @ v[j] / 0.1) if i != j else 0.0 for j in range(12)])
+        return weights / weights.sum()
+
+    naive = 0.0
+    for i in range(12):
+        target, found = relations(x, i), relations(2 * H - 1, i)
+        naive += sum(target[j] * np.log(target[j] / found[j]) for j in range(12) if i != j) / 12
+    assert losses.distillation(H, x).item() == pytest.approx(naive, rel=1e-4)
+    assert losses.distillation((3 * x + 1) / 2, x).item() == pytest.approx(0, abs=1e-5)
 
 
 def test_no_gradient_flows_into_the_decoders_target():

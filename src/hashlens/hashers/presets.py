@@ -60,6 +60,8 @@ class Terms:
         1 or 2 (11).
     balance, decorrelation, quantisation : float
         Of the paper's constraints on codes.
+    distillation : float
+        Of keeping the relations of descriptors, so that the code serves classes unseen in training.
     """
 
     nll: float = 1.0
@@ -69,6 +71,7 @@ class Terms:
     balance: float = 0.0
     decorrelation: float = 0.0
     quantisation: float = 0.0
+    distillation: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,7 @@ class AutoencoderLoss:
             "balance": lambda: losses.balance(h),
             "decorrelation": lambda: losses.decorrelation(h),
             "quantisation": lambda: losses.quantisation(h),
+            "distillation": lambda: losses.distillation(h, x),
         }
         weights = {name: float(getattr(terms, name)) for name in available}
         return {name: (weights[name], term()) for name, term in available.items() if weights[name]}
@@ -136,10 +137,10 @@ def train_autoencoder(
         network, AutoencoderLoss(network, preset.terms), preset.schedule, seed, on_epoch
     )
     history = training.run((X - mean) / scale, y)
-    return _folded(network, mean, scale), history
+    return folded(network, mean, scale), history
 
 
-def _folded(network: Autoencoder, mean: Any, scale: float) -> dict[str, npt.NDArray[np.float32]]:
+def folded(network: Autoencoder, mean: Any, scale: float) -> dict[str, npt.NDArray[np.float32]]:
     """Return the layers with batch norms and standardisation folded into weights and biases."""
     descriptor_weights, descriptor_bias = fold_batch_norm(
         network.descriptor, network.descriptor_norm

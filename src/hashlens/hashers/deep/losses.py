@@ -58,3 +58,33 @@ def quantisation(h: Tensor) -> Tensor:
     no gradient. This term has, and is zero where every h is 0 or 1 already.
     """
     return (1 - (2 * h - 1).abs()).square().mean()
+
+
+def distillation(h: Tensor, x: Tensor, temperature: float = 0.1) -> Tensor:
+    """How differently codes and descriptors rank the rest of the batch, whatever the labels.
+
+    Every sample gives two distributions over the others: the softmax of cosines of descriptors,
+    and of codes 2h − 1, both divided by the temperature. The term is their Kullback–Leibler
+    divergence, a sample; 0 where codes keep all relations. It is ours, not the paper's: what keeps
+    the code apart from classes that training has not seen (relational distillation, after Passalis
+    and Tefas 2018).
+
+    Parameters
+    ----------
+    h : Tensor of shape (n, bits)
+    x : Tensor of shape (n, D)
+        Centred: else all cosines are about the same.
+    temperature : float
+    """
+    target, log_target = _relations(x.detach(), temperature)
+    _, log_found = _relations(2 * h - 1, temperature)
+    return (target * (log_target - log_found)).sum(dim=1).mean()
+
+
+def _relations(v: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """Return probabilities (n, n − 1) of the other samples, and their logarithms."""
+    unit = functional.normalize(v)
+    others = ~torch.eye(len(v), dtype=torch.bool, device=v.device)
+    logits = (unit @ unit.T / temperature)[others].view(len(v), len(v) - 1)
+    log_probabilities = functional.log_softmax(logits, dim=1)
+    return log_probabilities.exp(), log_probabilities

@@ -8,7 +8,7 @@ from hashlens.codes import unpack
 from hashlens.errors import DataError, ParameterError
 from hashlens.hashers import create_hasher
 from hashlens.hashers.deep import losses
-from hashlens.hashers.deep.autoencoder import Autoencoder, AutoencoderLoss, _folded
+from hashlens.hashers.deep.autoencoder import Autoencoder, AutoencoderLoss, folded
 from hashlens.hashers.presets import PRESETS, Architecture, Terms, resolve_preset
 
 CLASSES, WIDTH, BITS = 6, 20, 16
@@ -48,7 +48,7 @@ def test_numpy_gives_the_bits_of_the_network(preset, join_trunk):
     with torch.inference_mode():
         expected = network(standard).numpy()
     hasher = make()
-    for name, array in _folded(network, mean, scale).items():
+    for name, array in folded(network, mean, scale).items():
         setattr(hasher, f"{name}_", array)
     hasher.n_features_in_ = WIDTH
     np.testing.assert_allclose(hasher.project(X), expected, atol=2e-5)

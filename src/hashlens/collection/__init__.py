@@ -1,6 +1,7 @@
 """Collections: folders of images that can be searched by what they show."""
 
 from hashlens.collection.collection import Collection, is_collection
+from hashlens.collection.graph import KnnGraph
 from hashlens.collection.indexing import OnProgress
 from hashlens.collection.results import (
     CollectionInfo,
@@ -17,6 +18,7 @@ __all__ = [
     "DuplicateGroup",
     "Hit",
     "IndexReport",
+    "KnnGraph",
     "OnProgress",
     "Query",
     "RemoveReport",

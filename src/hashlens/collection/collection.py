@@ -10,6 +10,8 @@ from typing import Self
 
 from hashlens.codes import bytes_per_code
 from hashlens.collection.duplicates import duplicate_groups
+from hashlens.collection.graph import KnnGraph, build_knn_graph
+from hashlens.collection.indexed import CollectionIndex
 from hashlens.collection.indexing import Indexer, OnProgress
 from hashlens.collection.results import (
     CollectionInfo,
@@ -30,7 +32,7 @@ from hashlens.collection.scope import (
 from hashlens.collection.searching import Query, SearchSpec, encode_queries, find
 from hashlens.encoder import Encoder
 from hashlens.errors import CollectionError, ModelMismatchError
-from hashlens.indexes.base import check_radius
+from hashlens.indexes.base import check_k, check_radius
 from hashlens.store import CatalogState, Storage, damage_of, is_catalog, sync_tree
 
 MODEL_FOLDER = "model"
@@ -55,6 +57,7 @@ class Collection:
     def __init__(self, storage: Storage, encoder: Encoder | None = None) -> None:
         self._storage = storage
         self._encoder = encoder
+        self._index = CollectionIndex(storage)
         self.folder = storage.folder
 
     @classmethod
@@ -198,7 +201,7 @@ class Collection:
         add_roots(self._storage.catalog, wanted)
         files = images_below(self._storage.catalog, wanted, report.failed)
         self._run(files, report, on_progress, label_of)
-        self._storage.compact_if_worthwhile()
+        self._tidy()
         return report
 
     def update(
@@ -215,7 +218,7 @@ class Collection:
         # Dropping comes last: a file that was renamed finds its code under the old name.
         self._run(plan.files, report, on_progress, label_of)
         report.removed = forget_gone(self._storage, plan.gone)
-        self._storage.compact_if_worthwhile()
+        self._tidy()
         return report
 
     def remove(self, paths: Sequence[PathLike]) -> RemoveReport:
@@ -231,8 +234,25 @@ class Collection:
         """
         self._check_writable("remove")
         report = remove_paths(self._storage, [absolute(path) for path in paths])
-        self._storage.compact_if_worthwhile()
+        self._tidy()
         return report
+
+    def build_index(self) -> Path:
+        """Build the index of all images, save it beside the codes, and return its path.
+
+        Searches scan the codes without it; with it, many searches of a large collection look at
+        few of them. Results are the same. From then on `index`, `update` and `remove` renew it when
+        they have made it useless; images that were added since are searched all the same.
+
+        Raises
+        ------
+        CollectionError
+            If the collection is not open for writing, or the disk is full or fails; an older index
+            stays as it is.
+        """
+        self._check_writable("build_index")
+        self._index.build()
+        return self._index.path
 
     def search(
         self,
@@ -279,7 +299,8 @@ class Collection:
             return []
         codes, vectors = encode_queries(self.encoder, queries)
         with self._storage.snapshot() as snapshot:
-            return find(self._storage, snapshot, checked, codes, vectors)
+            index = self._index.at(snapshot, len(codes))
+            return find(self._storage, snapshot, index, checked, codes, vectors)
 
     def duplicates(self, radius: int) -> list[DuplicateGroup]:
         """Return the groups of near-duplicates, sorted: exact, over all pairs of images.
@@ -296,6 +317,18 @@ class Collection:
         with self._storage.snapshot() as snapshot:
             return duplicate_groups(self._storage, snapshot, radius)
 
+    def knn_graph(self, k: int) -> KnnGraph:
+        """Return the ``k`` nearest neighbours of each image among all others, exactly.
+
+        Raises
+        ------
+        ParameterError
+            If k < 1.
+        """
+        wanted = check_k(k, "knn_graph")
+        with self._storage.snapshot() as snapshot:
+            return build_knn_graph(self._storage, snapshot, self._index, wanted)
+
     def paths(self) -> list[str]:
         """Return the paths of all images that can be found, in the order of their bytes."""
         return [row.path for row in self._storage.catalog.images() if row.slot is not None]
@@ -311,6 +344,7 @@ class Collection:
         with catalog.snapshot():
             state, counts = catalog.state(), catalog.counts()
             roots, excluded = catalog.roots("root"), catalog.roots("excluded")
+            saved_index = self._index.examine().state
         files = (entry for entry in os.scandir(self.folder) if entry.is_file())
         return CollectionInfo(
             folder=self.folder,
@@ -323,6 +357,7 @@ class Collection:
             excluded=excluded,
             disk_bytes=sum(entry.stat().st_size for entry in files),
             bytes_per_image=bytes_per_code(state.bits),
+            saved_index=saved_index,
         )
 
     def verify(self) -> list[str]:
@@ -331,9 +366,9 @@ class Collection:
         Returns
         -------
         list of str
-            Empty if the catalogue, the codes, the descriptors and the model are whole.
+            Empty if the catalogue, the codes, the descriptors and the saved index are whole.
         """
-        return damage_of(self._storage)
+        return damage_of(self._storage) + self._index.damage()
 
     def _run(
         self,
@@ -346,6 +381,11 @@ class Collection:
             self._storage, self.encoder, on_progress or _no_progress, label_of or _no_label, report
         )
         indexer.run(files)
+
+    def _tidy(self) -> None:
+        """Do what a change may have made worthwhile."""
+        self._storage.compact_if_worthwhile()
+        self._index.refresh()
 
     def _check_writable(self, operation: str) -> None:
         if not self._storage.is_writable:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hashlens.collection.saved_index import IndexState
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
@@ -93,7 +95,10 @@ class CollectionInfo:
     disk_bytes : int
         Size of the directory, without the model.
     bytes_per_image : int
-        Bytes that a search reads for each image: its code.
+        Bytes that a scan reads for each image: its code.
+    saved_index : {"none", "fresh", "stale", "damaged"}
+        Whether `Collection.build_index` has saved an index that is of use: a stale or damaged one
+        is ignored until it is built anew. Only its header is read to tell.
     """
 
     folder: Path
@@ -106,6 +111,7 @@ class CollectionInfo:
     excluded: list[str]
     disk_bytes: int
     bytes_per_image: int
+    saved_index: IndexState
 
 
 @dataclass(frozen=True, slots=True)

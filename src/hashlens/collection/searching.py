@@ -1,4 +1,4 @@
-"""Queries → hits: encode, scan, and re-rank by descriptors where asked."""
+"""Queries → hits: encode, look up, and re-rank by descriptors where asked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hashlens.collection.results import Hit
 from hashlens.encoder import Encoder
 from hashlens.errors import DataError, ImageError, ParameterError
 from hashlens.images import Pixels, decode_batches, decode_image, fit_pixels, read_image_file
-from hashlens.indexes import LinearIndex, SearchResult
+from hashlens.indexes import Index, SearchResult
 from hashlens.indexes.base import check_k, check_radius
 from hashlens.store import Records, Snapshot, Storage
 
@@ -83,7 +83,12 @@ def encode_queries(encoder: Encoder, queries: Sequence[Query]) -> tuple[Codes, V
 
 
 def find(
-    storage: Storage, snapshot: Snapshot, spec: SearchSpec, codes: Codes, vectors: Vectors
+    storage: Storage,
+    snapshot: Snapshot,
+    index: Index,
+    spec: SearchSpec,
+    codes: Codes,
+    vectors: Vectors,
 ) -> list[list[Hit]]:
     """Return the hits of each query, in order.
 
@@ -92,6 +97,8 @@ def find(
     storage : Storage
     snapshot : Snapshot
         Of ``storage``, and still open.
+    index : Index
+        Over exactly the images of ``snapshot``, by slot.
     spec : SearchSpec
         Checked.
     codes : uint8 array of shape (queries, bits / 8)
@@ -104,7 +111,7 @@ def find(
             "Re-ranking needs the descriptors of the images, and this collection keeps none. "
             "Make one that does with: hashlens index --keep-descriptors PATH..."
         )
-    result = _scan(snapshot, spec, codes)
+    result = _nearest(index, spec, codes)
     hits = []
     for query, count in enumerate(result.counts):
         slots, distances = result.ids[query, :count], result.distances[query, :count]
@@ -119,12 +126,9 @@ def find(
     return hits
 
 
-def _scan(snapshot: Snapshot, spec: SearchSpec, codes: Codes) -> SearchResult:
-    index = LinearIndex.from_codes(snapshot.codes, denied=snapshot.dead)
+def _nearest(index: Index, spec: SearchSpec, codes: Codes) -> SearchResult:
     if spec.k is None:
-        return index.search_radius(
-            codes, snapshot.state.bits if spec.radius is None else spec.radius
-        )
+        return index.search_radius(codes, index.bits if spec.radius is None else spec.radius)
     wanted = spec.candidates if spec.rerank and spec.candidates is not None else spec.k
     # Results are padded to k, so k is kept to what there is.
     return index.search(codes, max(1, min(wanted, len(index))))

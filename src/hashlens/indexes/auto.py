@@ -122,6 +122,11 @@ class AutoIndex(Index):
         return isinstance(self._engine, MultiIndex)
 
     @property
+    def is_building(self) -> bool:
+        """Whether a multi-index is being built in the background."""
+        return self._builder is not None
+
+    @property
     def last_method(self) -> Method:
         """How the last search was carried out: "scan" or "shells"."""
         return self._last_method
@@ -160,7 +165,8 @@ class AutoIndex(Index):
         """Return how a search of so many queries would be carried out now, and why."""
         wanted = check_k(k, "AutoIndex.explain")
         if not isinstance(self._engine, MultiIndex):
-            return self._plan_without_multi_index()
+            building = "One is being built." if self._builder else self._declined_because
+            return Plan("scan", without=building)
         return self._planner.record(queries, wanted, self.bits, filtered).plan(queries)
 
     def search(
@@ -190,10 +196,6 @@ class AutoIndex(Index):
         queries = check_codes(codes, self.bits, "AutoIndex.search_radius")
         reach = check_radius(radius, self.bits, "AutoIndex.search_radius")
         return self._search(queries, None, reach, allow, deny)
-
-    def _plan_without_multi_index(self) -> Plan:
-        building = "One is being built." if self._builder else self._declined_because
-        return Plan("scan", without=building)
 
     def _search(
         self,

@@ -71,20 +71,24 @@ def read_index_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Array
         If the file is damaged, cut short, foreign, or of a newer version. Delete it to have the
         index built anew.
     """
-    try:
-        size = os.path.getsize(path)
-        data = np.memmap(path, dtype=np.uint8, mode="r") if size else np.empty(0, np.uint8)
-    except OSError as error:
-        raise FormatError(f"The index file {os.fspath(path)!r} can't be read: {error}.") from error
+    data = _map(path)
     header = _read_header(path, data)
     arrays: Arrays = {}
     for entry in _list(path, header.get("arrays")):
         name, array = _read_array(path, data, entry)
         arrays[name] = array
-    about = header.get("about")
-    if not isinstance(about, dict):
-        raise damaged(path, "its header says nothing about the arrays")
-    return about, arrays
+    return _about(path, header), arrays
+
+
+def read_about(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return what a file says about its arrays; nothing but its header is read and verified.
+
+    Raises
+    ------
+    FormatError
+        If the header is damaged or foreign, or the file is of a newer version or can't be read.
+    """
+    return _about(path, _read_header(path, _map(path)))
 
 
 def damaged(path: str | os.PathLike[str], what: str) -> FormatError:
@@ -93,6 +97,21 @@ def damaged(path: str | os.PathLike[str], what: str) -> FormatError:
         f"The index file {os.fspath(path)!r} is damaged: {what}. "
         "Delete it; it is built anew from the codes."
     )
+
+
+def _map(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
+    try:
+        size = os.path.getsize(path)
+        return np.memmap(path, dtype=np.uint8, mode="r") if size else np.empty(0, np.uint8)
+    except OSError as error:
+        raise FormatError(f"The index file {os.fspath(path)!r} can't be read: {error}.") from error
+
+
+def _about(path: str | os.PathLike[str], header: Mapping[str, Any]) -> dict[str, Any]:
+    about = header.get("about")
+    if not isinstance(about, dict):
+        raise damaged(path, "its header says nothing about the arrays")
+    return about
 
 
 def _header(about: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:

@@ -14,7 +14,7 @@ from hashlens.cli.console import human_bytes, note, print_json, progress_bar, re
 from hashlens.cli.options import CollectionOption, JsonOption, StrictOption, collection_folder
 from hashlens.collection import Collection, IndexReport, is_collection
 from hashlens.encoder import load_encoder
-from hashlens.errors import CollectionError, ModelMismatchError
+from hashlens.errors import CollectionError, ModelMismatchError, ParameterError
 
 
 def register(app: typer.Typer) -> None:
@@ -24,7 +24,9 @@ def register(app: typer.Typer) -> None:
 
 
 def index(
-    paths: Annotated[list[Path], typer.Argument(help="Folders and images.", show_default=False)],
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Folders and images.", show_default=False)
+    ] = None,
     collection: CollectionOption = None,
     model: Annotated[
         str | None,
@@ -41,6 +43,12 @@ def index(
             help="Keep each image's descriptor in a new collection, so that searches can --rerank.",
         ),
     ] = False,
+    build: Annotated[
+        bool,
+        typer.Option(
+            "--build", help="Save an index of the codes, for many searches of a large collection."
+        ),
+    ] = False,
     strict: StrictOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -51,12 +59,16 @@ def index(
       hashlens index ~/Pictures
       hashlens index photos/ scans/ -c archive.hashlens --keep-descriptors
       hashlens index products/ -c shop.hashlens --model shop-64/
+      hashlens index --build -c archive.hashlens
     """
+    if not paths:
+        _only_build(build, collection_folder(collection), json)
+        return
     missing = [str(path) for path in paths if not path.exists() and not path.is_symlink()]
     if missing:
         raise CollectionError(f"There is no file or folder {', '.join(missing)}.")
     with _open_or_create(collection_folder(collection), model, keep_descriptors) as target:
-        _run(lambda tell: target.index(paths, on_progress=tell), target, strict, json)
+        _run(lambda tell: target.index(paths, on_progress=tell), target, strict, json, build)
 
 
 def update(
@@ -167,17 +179,31 @@ def _open_or_create(folder: Path, model: str | None, keep_descriptors: bool) -> 
     return target
 
 
+def _only_build(build: bool, folder: Path, json: bool) -> None:
+    if not build:
+        raise ParameterError("Name the folders and images to index, or give --build.")
+    with Collection.open(folder, write=True) as target:
+        size = target.build_index().stat().st_size
+        if json:
+            print_json({"images": len(target), "index_bytes": size})
+        else:
+            typer.echo(f"index of {len(target):,} images saved, {human_bytes(size)}")
+
+
 def _run(
     work: Callable[[Callable[[int, int, str], None]], IndexReport],
     target: Collection,
     strict: bool,
     json: bool,
+    build: bool = False,
 ) -> None:
     """Index with a progress bar, then say what was done."""
     began = time.monotonic()
     try:
         with progress_bar("images") as move:
             report = work(lambda done, total, path: move("indexing", done, total))
+        if build:
+            target.build_index()
     except KeyboardInterrupt:
         note(f"interrupted; {len(target):,} images are kept. The same command goes on from here.")
         raise typer.Exit(130) from None

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import hashlens
-from hashlens.cli import benchmark, collections, models, searching
+from hashlens.cli import benchmark, collections, exporting, models, searching
 from hashlens.errors import HashlensError, ParameterError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 collections.register(app)
 searching.register(app)
 models.register(app)
+exporting.register(app)
 benchmark.register(app)
 
 

@@ -1,0 +1,61 @@
+"""Outputs that are written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hashlens.errors import HashlensError, ParameterError
+from hashlens.store import sync_folder
+
+
+def check_output(path: Path) -> None:
+    """Refuse an output that can't become a file.
+
+    Raises
+    ------
+    ParameterError
+        If its folder does not exist, or if it exists and is no file: nothing else is overwritten.
+    """
+    if not path.parent.is_dir():
+        raise ParameterError(f"{path} can't be written: there is no folder {path.parent}.")
+    if path.exists() and not path.is_file():
+        raise ParameterError(f"{path} exists and is not a file. Choose another name.")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield the path of a file to write beside ``path``; in the end it takes the place of ``path``.
+
+    After an error, or a kill, what was at ``path`` is still there, unchanged.
+
+    Raises
+    ------
+    ParameterError
+        If ``path`` can't become a file; see `check_output`.
+    HashlensError
+        If it can't be written, for instance because the disk is full.
+    """
+    check_output(path)
+    # Through a link, the file that it leads to is replaced, and the link stays.
+    target = path.resolve()
+    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    try:
+        yield partial
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, target)
+        sync_folder(target.parent)
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        hint = " Free some space, or write to another disk." if full else ""
+        raise HashlensError(
+            f"{path} can't be written: {error.strerror or error}. What was there before is "
+            f"unchanged.{hint}"
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,8 +1,9 @@
 """Descriptor + hasher: from decoded images to packed codes, kept in one model directory.
 
 A model directory holds ``model.json`` (format version, descriptor spec, hasher and parameters,
-digests, how it was trained, what it measured), ``hasher.npz`` (the learned arrays) and, where the
-descriptor is not the bundled one, ``descriptor.onnx``. See docs/formats.md.
+digests, how it was trained, what it measured), ``hasher.npz`` (the learned arrays),
+``MODEL_CARD.md`` and, where the descriptor is not the bundled one, ``descriptor.onnx``; where the
+model was calibrated, ``calibration.json``. See docs/formats.md.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hashlens.calibration_file import ModelCalibration, read_calibration, write_calibration
 from hashlens.codes import Codes
 from hashlens.descriptors import Descriptor, DescriptorSpec, Pixels, Vectors
 from hashlens.descriptors.default import FOLDER, default_descriptor, default_spec
@@ -29,6 +31,7 @@ from hashlens.descriptors.spec import file_sha256
 from hashlens.errors import FormatError, HashlensError, ParameterError
 from hashlens.hashers import Hasher, hasher_class
 from hashlens.images import Fit
+from hashlens.model_card import write_model_card
 
 FORMAT_VERSION = 1
 DEFAULT_MODEL = FOLDER / "model"
@@ -57,6 +60,8 @@ class Encoder:
         How the hasher was trained, for people: data, seed, parameters, commands.
     metrics : dict, optional
         What it measured.
+    calibration : ModelCalibration, optional
+        What distances mean; kept only with the model that it was measured of.
     """
 
     hasher: Hasher
@@ -66,6 +71,7 @@ class Encoder:
     network_sha256: str | None = None
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
+    calibration: ModelCalibration | None = None
 
     @property
     def bits(self) -> int:
@@ -185,6 +191,19 @@ class Encoder:
         if self.network is not None:
             manifest["network_sha256"] = file_sha256(folder / _NETWORK)
         (folder / _MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        self.save_calibration(folder)
+
+    def save_calibration(self, folder: Path) -> None:
+        """Write the calibration, and the model card that shows it, into the model's directory.
+
+        Raises
+        ------
+        HashlensError
+            If they can't be written.
+        """
+        if self.calibration is not None and self.calibration.model == self.digest:
+            write_calibration(folder, self.calibration)
+        write_model_card(self, folder)
 
     @classmethod
     def load(cls, folder: Path) -> Encoder:
@@ -215,6 +234,7 @@ class Encoder:
             network_sha256=manifest.get("network_sha256"),
             training=manifest.get("training", {}),
             metrics=manifest.get("metrics", {}),
+            calibration=read_calibration(folder, digest),
         )
         if encoder.digest != digest:
             raise FormatError(

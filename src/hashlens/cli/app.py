@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import hashlens
-from hashlens.cli import benchmark, collections, exporting, models, searching
+from hashlens.cli import benchmark, calibrating, collections, exporting, models, searching
 from hashlens.errors import HashlensError, ParameterError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ collections.register(app)
 searching.register(app)
 models.register(app)
 exporting.register(app)
+calibrating.register(app)
 benchmark.register(app)
 
 

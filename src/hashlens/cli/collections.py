@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from hashlens.cli.calibrating import PrecisionOption, chosen_radius
 from hashlens.cli.console import human_bytes, note, print_json, progress_bar, report_failures
 from hashlens.cli.options import CollectionOption, JsonOption, StrictOption, collection_folder
 from hashlens.collection import Collection, IndexReport, is_collection
@@ -140,8 +141,12 @@ def info(
 
 def duplicates(
     radius: Annotated[
-        int, typer.Option(min=0, help="Most bits in which two images of a group differ.")
-    ],
+        int | None,
+        typer.Option(
+            min=0, help="Most bits in which two images of a group differ.", show_default=False
+        ),
+    ] = None,
+    precision: PrecisionOption = None,
     collection: CollectionOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -151,11 +156,17 @@ def duplicates(
     Examples:
       hashlens duplicates --radius 0     copies, and images with equal codes
       hashlens duplicates --radius 8     also rescaled and recompressed ones
+      hashlens duplicates --precision 0.99    where the model is calibrated
     """
     with Collection.open(collection_folder(collection)) as target:
-        groups = target.duplicates(radius)
+        within = chosen_radius(target, radius, precision)
+        if within is None:
+            raise ParameterError(
+                "Give --radius BITS, or --precision where the model is calibrated."
+            )
+        groups = target.duplicates(within)
     if json:
-        print_json({"radius": radius, "groups": [asdict(group) for group in groups]})
+        print_json({"radius": within, "groups": [asdict(group) for group in groups]})
         return
     for group in groups:
         typer.echo(f"{len(group.paths)} images, up to {group.widest} bits apart")

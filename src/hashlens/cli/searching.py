@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from hashlens.cli.calibrating import PrecisionOption, chosen_radius
 from hashlens.cli.console import note, print_json
 from hashlens.cli.options import CollectionOption, JsonOption, collection_folder
 from hashlens.collection import Collection, Hit, SearchSpec
@@ -38,6 +39,7 @@ def search(
     radius: Annotated[
         int | None, typer.Option(min=0, help="Show only images within so many bits.")
     ] = None,
+    precision: PrecisionOption = None,
     rerank: Annotated[
         bool,
         typer.Option(
@@ -61,11 +63,12 @@ def search(
       hashlens search holiday.jpg
       hashlens search holiday.jpg -k 50 --sheet similar.png
       hashlens search scan.png --radius 8 --paths | xargs -d '\\n' ls -l
+      hashlens search shoe.jpg -c shop.hashlens --precision 0.95
     """
     if json and paths:
         raise ParameterError("Choose one of --json and --paths.")
-    spec = SearchSpec(k, radius, rerank)
     with Collection.open(collection_folder(collection)) as target:
+        spec = SearchSpec(k, chosen_radius(target, radius, precision), rerank)
         began = time.perf_counter()
         results = target.search_many(images, spec)
         milliseconds = 1000 * (time.perf_counter() - began)

@@ -1,0 +1,220 @@
+"""The model card: what a model directory says about itself, in plain Markdown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hashlens.calibration_file import ModelCalibration, write_text_whole
+
+if TYPE_CHECKING:
+    from hashlens.encoder import Encoder
+
+CARD_FILE = "MODEL_CARD.md"
+
+_PRECISIONS = (0.9, 0.95, 0.99)
+
+_PROTOCOLS = {
+    "standard": "trained on the training images, which are then searched with test images: close "
+    "to classification, and no evidence about classes that were not trained on",
+    "heldout": "trained on a part of each class's training images; other images of these classes "
+    "are searched",
+    "unseen": "trained on some of the classes; images of the other classes are searched",
+}
+
+
+def write_model_card(encoder: Encoder, folder: Path) -> None:
+    """Write ``MODEL_CARD.md`` into a model directory, whole or not at all.
+
+    Raises
+    ------
+    HashlensError
+        If it can't be written.
+    """
+    write_text_whole(Path(folder) / CARD_FILE, model_card(encoder))
+
+
+def model_card(encoder: Encoder) -> str:
+    """Return the model card of an encoder: a pure function of what it knows about itself."""
+    supervised = type(encoder.hasher).supervised
+    sections = [
+        f"# A hashlens model: {encoder.hasher.name}, {encoder.bits} bits\n\n"
+        f"It turns an image into a binary code of {encoder.bits} bits. Images whose codes differ "
+        "in few bits are alike.",
+        _table("What it is", _identity(encoder)),
+        _table("How it was made", _making(encoder)),
+        _figures(encoder.metrics),
+        _calibration(encoder.calibration, encoder.digest),
+        _USE,
+        _licence(encoder),
+        _limits(encoder, supervised),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _identity(encoder: Encoder) -> dict[str, Any]:
+    spec = encoder.spec
+    return {
+        "method": encoder.hasher.name,
+        "code length": f"{encoder.bits} bits",
+        "descriptor": f"{spec.name}, {spec.dimension} dimensions",
+        "input": f"{spec.input_size} × {spec.input_size} pixels, {spec.fit}, {spec.interpolation}",
+        "SHA-256 of the model": f"`{encoder.digest}`",
+        "SHA-256 of the descriptor's weights": f"`{spec.weights_sha256}`",
+    }
+
+
+def _making(encoder: Encoder) -> dict[str, Any]:
+    training = encoder.training
+    parameters = encoder.hasher.get_params()
+    protocol = training.get("protocol")
+    rows: dict[str, Any] = {
+        "data": training.get("data", "not recorded"),
+        "digest of the data": f"`{training['data_digest']}`" if "data_digest" in training else None,
+        "classes": _count(training.get("classes")),
+        "images trained on": _count(training.get("images")),
+        "protocol": f"{protocol}: {_PROTOCOLS.get(protocol, 'see docs')}" if protocol else None,
+        "seed of the split": training.get("split_seed"),
+        "seed of the method": parameters.get("random_state"),
+        "parameters": ", ".join(
+            f"`{name}={value!r}`"
+            for name, value in parameters.items()
+            if name not in ("bits", "random_state")
+        ),
+        "epochs": len(training["epochs"]) if training.get("epochs") else None,
+        "training time": f"{training['seconds']} s" if "seconds" in training else None,
+    }
+    told = {"method", "data", "data_digest", "classes", "images", "protocol", "split_seed",
+            "epochs", "seconds"}  # fmt: skip
+    rows |= {
+        name.replace("_", " "): value
+        for name, value in training.items()
+        if name not in told and isinstance(value, (str, int, float))
+    }
+    return rows
+
+
+def _figures(metrics: dict[str, Any]) -> str:
+    if "top5" not in metrics:
+        return (
+            "## What it measured\n\nNothing is recorded. Measure it on labelled images of your own "
+            "with `hashlens evaluate MODEL DATA`."
+        )
+    codes = metrics.get("codes", {})
+    unique = codes.get("unique_codes_per_thousand")
+    rows = {
+        "data": metrics.get("data"),
+        "split": metrics.get("split"),
+        "top-5 precision": f"{_percent(metrics['top5'])} (worst order of ties "
+        f"{_percent(metrics.get('top5_low'))}, best {_percent(metrics.get('top5_high'))})",
+        "mean average precision": _percent(metrics.get("map")),
+        "different codes a thousand images": None if unique is None else f"{unique:.0f}",
+    }
+    return (
+        f"{_table('What it measured', rows)}\n\n"
+        "Precision is the expectation over all orders of images whose codes tie."
+    )
+
+
+def _calibration(calibration: ModelCalibration | None, digest: str) -> str:
+    title = "## What distances mean"
+    if calibration is None or calibration.model != digest:
+        return (
+            f"{title}\n\nThe model is not calibrated. `hashlens calibrate MODEL DATA` finds the "
+            "radius that reaches a wanted precision on labelled images that it was not trained on."
+        )
+    pairs = calibration.pairs
+    lines = [
+        f"{title}\n\nMeasured on {calibration.data}: {calibration.images}. Of random pairs, "
+        f"{_percent(pairs.chance)} have one label. Intervals: {100 * pairs.confidence:g} %, "
+        f"bootstrap over images, seed {pairs.seed}.\n",
+        "| wanted precision | radius in bits | precision (interval) | recall (interval) |",
+        "|---|---|---|---|",
+    ]
+    for wanted in _PRECISIONS:
+        radius = pairs.radius_for(wanted)
+        cells = ["not reached", "–", "–"]
+        if radius is not None:
+            cells = [
+                str(radius),
+                _interval(pairs.precision, pairs.precision_low, pairs.precision_high, radius),
+                _interval(pairs.recall, pairs.recall_low, pairs.recall_high, radius),
+            ]
+        lines.append(f"| {100 * wanted:g} % | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+_USE = """## How to use it
+
+```
+hashlens index PHOTOS -c photos.hashlens --model THIS_DIRECTORY
+hashlens search QUERY.jpg -c photos.hashlens
+```
+
+```python
+from hashlens.encoder import load_encoder
+
+encoder = load_encoder("THIS_DIRECTORY")
+```
+
+Codes of different models can't be compared: two models are the same if their SHA-256 is."""
+
+
+def _licence(encoder: Encoder) -> str:
+    spec = encoder.spec
+    licence = spec.licence or "not recorded: find out before you pass the model on"
+    return (
+        "## Licence\n\n"
+        f"- Weights of the descriptor: {licence}. Source: {spec.source or 'not recorded'}.\n"
+        "- The hash was learned from the data above. Whether it may be passed on also depends on "
+        "the rights in these images."
+    )
+
+
+def _limits(encoder: Encoder, supervised: bool) -> str:
+    lines = [
+        "A code keeps what the descriptor sees. It was not made to recognise people, to read text, "
+        "or to tell apart objects that differ in a detail.",
+        f"All that is seen of an image is {encoder.spec.input_size} × {encoder.spec.input_size} "
+        "pixels: small objects in large pictures are lost.",
+    ]
+    if supervised:
+        lines.append(
+            "It was trained on labels. Images that are no example of any of its classes are likely "
+            "to be given the code of one of them."
+        )
+    if encoder.training.get("protocol") == "standard" and supervised:
+        lines.append(
+            "Its figures are of classes that it was trained on; expect less of others. `--protocol "
+            "unseen` measures how much."
+        )
+    lines.append(
+        "Figures are of the data named above. Other photographs, other classes, or another mix of "
+        "them give others: measure on your own."
+    )
+    return "## Limits\n\n" + "\n".join(f"- {line}" for line in lines)
+
+
+def _table(title: str, rows: dict[str, Any]) -> str:
+    lines = [f"## {title}", "", "| | |", "|---|---|"]
+    lines += [
+        f"| {name} | {_cell(value)} |" for name, value in rows.items() if value not in (None, "")
+    ]
+    return "\n".join(lines)
+
+
+def _cell(value: Any) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def _count(value: Any) -> str | None:
+    return None if value is None else f"{value:,}"
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.2f} %"
+
+
+def _interval(curve: Any, low: Any, high: Any, radius: int) -> str:
+    ends = f"{_percent(low[radius])} to {_percent(high[radius])}"
+    return f"{_percent(curve[radius])} ({ends})"

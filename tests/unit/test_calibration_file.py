@@ -1,0 +1,84 @@
+"""A calibration stays with its model, is refused where damaged, and is shown on the model card."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hashlens.calibration_file import CALIBRATION_FILE, ModelCalibration
+from hashlens.descriptors.default import default_spec
+from hashlens.encoder import Encoder
+from hashlens.errors import FormatError
+from hashlens.evaluation import DistanceHistograms
+from hashlens.evaluation.calibration import calibrate
+from hashlens.hashers import create_hasher
+from hashlens.model_card import CARD_FILE, model_card
+
+X = np.random.default_rng(0).standard_normal((20, 1280)).astype(np.float32)
+
+
+@pytest.fixture
+def encoder() -> Encoder:
+    training = {"data": "shoes|boots", "protocol": "heldout", "split_seed": 7, "images": 1234}
+    made = Encoder(create_hasher("lsh", 8).fit(X), default_spec(), training=training)
+    pairs = calibrate(DistanceHistograms([[0, 9, 1], [0, 9, 1]], [[0, 9, 0], [0, 9, 1]]))
+    made.calibration = ModelCalibration(made.digest, pairs, "shoes", "abc", "2 test images")
+    return made
+
+
+def test_a_saved_calibration_is_read_again(encoder, tmp_path):
+    encoder.save(tmp_path / "model")
+    assert Encoder.load(tmp_path / "model").calibration == encoder.calibration
+
+
+def test_another_model_does_not_inherit_the_calibration(encoder, tmp_path):
+    other = replace(encoder, hasher=create_hasher("lsh", 8, random_state=1).fit(X))
+    other.save(tmp_path / "model")
+    assert Encoder.load(tmp_path / "model").calibration is None
+    assert "not calibrated" in (tmp_path / "model" / CARD_FILE).read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"data": "boots"}, "damaged"),
+        ({"format_version": 2}, "format version 2; this hashlens reads up to 1"),
+        ({"format_version": None}, "states no format version"),
+    ],
+)
+def test_a_changed_calibration_is_refused(encoder, tmp_path, change, message):
+    encoder.save(tmp_path / "model")
+    path = tmp_path / "model" / CALIBRATION_FILE
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(FormatError, match=message):
+        Encoder.load(tmp_path / "model")
+
+
+def test_the_calibration_of_another_model_is_refused(encoder, tmp_path):
+    encoder.save(tmp_path / "one")
+    other = replace(encoder, hasher=create_hasher("lsh", 8, random_state=1).fit(X))
+    other.save(tmp_path / "other")
+    (tmp_path / "one" / CALIBRATION_FILE).rename(tmp_path / "other" / CALIBRATION_FILE)
+    with pytest.raises(FormatError, match="of another model"):
+        Encoder.load(tmp_path / "other")
+
+
+def test_the_card_says_what_the_model_knows(encoder, tmp_path):
+    encoder.metrics = {"top5": 0.75, "top5_low": 0.7, "top5_high": 0.8, "map": 0.5}
+    encoder.save(tmp_path / "model")
+    card = (tmp_path / "model" / CARD_FILE).read_text(encoding="utf-8")
+    assert card == model_card(Encoder.load(tmp_path / "model"))
+    for expected in (
+        "| data | shoes\\|boots |",
+        "| seed of the split | 7 |",
+        "| seed of the method | 0 |",
+        "| images trained on | 1,234 |",
+        "75.00 % (worst order of ties 70.00 %, best 80.00 %)",
+        "Apache-2.0",
+        encoder.digest,
+        "| 90 % | 2 | 95.00 %",
+        "| 99 % | 1 | 100.00 %",
+        "## Limits",
+    ):
+        assert expected in card

@@ -8,7 +8,7 @@ import pytest
 
 from hashlens.calibration_file import CALIBRATION_FILE, ModelCalibration
 from hashlens.descriptors.default import default_spec
-from hashlens.encoder import Encoder
+from hashlens.encoder import DEFAULT_MODEL, Encoder
 from hashlens.errors import FormatError
 from hashlens.evaluation import DistanceHistograms
 from hashlens.evaluation.calibration import calibrate
@@ -82,3 +82,8 @@ def test_the_card_says_what_the_model_knows(encoder, tmp_path):
         "## Limits",
     ):
         assert expected in card
+
+
+def test_the_bundled_model_has_its_card():
+    card = (DEFAULT_MODEL / CARD_FILE).read_text(encoding="utf-8")
+    assert card == model_card(Encoder.load(DEFAULT_MODEL))

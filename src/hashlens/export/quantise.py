@@ -16,7 +16,7 @@ import numpy as np
 
 from hashlens.codes import Codes
 from hashlens.descriptors.base import Pixels, standardise
-from hashlens.descriptors.spec import DescriptorSpec
+from hashlens.descriptors.spec import DescriptorSpec, file_sha256
 from hashlens.encoder import Encoder
 from hashlens.errors import DataError, HashlensError
 from hashlens.export.files import check_output, replacing
@@ -107,7 +107,11 @@ def export_int8_model(encoder: Encoder, path: Path, images: Pixels) -> Quantisat
                 "some space, or set TMPDIR to another disk."
             ) from error
         report = _measure(whole, small, len(calibration), measured)
-        extra = {"quantisation": json.dumps({"scheme": "int8, static, QDQ", **asdict(report)})}
+        extra = {
+            # Codes of the float model, or of other ranges, can't be compared with these.
+            "model_digest": f"{encoder.digest}-int8-{file_sha256(network)[:16]}",
+            "quantisation": json.dumps({"scheme": "int8, static, QDQ", **asdict(report)}),
+        }
         with replacing(path) as partial:
             save_model(assemble(encoder, network, extra), partial)
     return report

@@ -49,7 +49,7 @@ def test_codes_of_every_method(method, tmp_path):
 @pytest.mark.parametrize(
     ("method", "params"),
     [
-        ("kmh", {"bits_per_subspace": 1}),
+        ("kmh", {"bits_per_subspace": 2}),
         ("kmh", {"bits_per_subspace": 8}),
         ("codebook", {"hidden": 0}),
         ("autoencoder", {"architecture": {"descriptor_units": 32, "join_trunk": True}}),

@@ -44,11 +44,12 @@ def photograph_tiles(size: int, step: int) -> np.ndarray:
 
 
 def write_pooling_network(path: Path, opset: int = 18) -> None:
-    """Write a network (n, 3, 16, 16) → (n, 192) that averages squares of 2 × 2 pixels."""
+    """Write a network (n, 3, 16, 16) → (n, 192) that mixes squares of 2 × 2 pixels."""
     onnx = pytest.importorskip("onnx")
     helper, floats = onnx.helper, onnx.TensorProto.FLOAT
+    weights = np.random.default_rng(0).standard_normal((3, 3, 2, 2)).astype(np.float32)
     nodes = [
-        helper.make_node("AveragePool", ["x"], ["pooled"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("Conv", ["x", "w"], ["pooled"], kernel_shape=[2, 2], strides=[2, 2]),
         helper.make_node("Flatten", ["pooled"], ["y"], axis=1),
     ]
     graph = helper.make_graph(
@@ -56,6 +57,7 @@ def write_pooling_network(path: Path, opset: int = 18) -> None:
         "pooling",
         [helper.make_tensor_value_info("x", floats, ["n", 3, SIZE, SIZE])],
         [helper.make_tensor_value_info("y", floats, ["n", DIMENSION])],
+        [onnx.numpy_helper.from_array(weights, "w")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
     onnx.save(model, path)

@@ -10,12 +10,23 @@ import typer
 
 from hashlens.cli.console import note, print_json, progress_bar, report_failures
 from hashlens.cli.options import CacheOption, DataFolderOption, JsonOption, cache_folder
+from hashlens.cli.training import (
+    DeviceOption,
+    ResumeOption,
+    TuneBlocksOption,
+    TuneOption,
+    check_tune,
+    discard_work,
+    finetuned,
+    print_epoch,
+    tuning_options,
+)
 from hashlens.codes import check_bits
 from hashlens.descriptors import Descriptor, load_descriptor
 from hashlens.descriptors.default import default_spec
 from hashlens.descriptors.onnx import OnnxDescriptor
 from hashlens.descriptors.timm import TimmDescriptor
-from hashlens.encoder import load_encoder
+from hashlens.encoder import Encoder, load_encoder
 from hashlens.errors import ParameterError
 from hashlens.hashers import create_hasher, hasher_class
 from hashlens.images.datasets import load_dataset
@@ -81,6 +92,10 @@ def train(
         typer.Option(min=1, help="Most epochs of a deep method.", show_default=False),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the method.")] = 0,
+    tune: TuneOption = "head",
+    tune_blocks: TuneBlocksOption = 3,
+    device: DeviceOption = None,
+    resume: ResumeOption = False,
     data_folder: DataFolderOption = None,
     cache: CacheOption = None,
     json: JsonOption = False,
@@ -94,13 +109,23 @@ def train(
       hashlens train products/ --bits 64 --out products-64
       hashlens train cifar100 --method itq --bits 128
       hashlens train cifar100 --data ~/data/cifar100 --preset paper --epochs 10
+      hashlens train products/ --method codebook --tune last
     """
+    check_tune(tune, resume, device)
     hasher = _create_hasher(method, bits, preset, epochs, seed)
     target = out or Path(f"{method}-{bits}")
     network = load_descriptor(descriptor, weights)
+    if tune != "head":
+        options = tuning_options(tune, tune_blocks, protocol, split_seed, seed, device, resume)
+        dataset = load_dataset(data, data_folder)
+        encoder = finetuned(dataset, network, hasher, options, target, cache_folder(cache))
+        described = _described(data, data_folder, encoder.load_descriptor(), cache)
+        _finish(encoder, described, target, json)
+        discard_work(target)
+        return
     extra: dict[str, Any] = {}
     if "schedule" in hasher.get_params():
-        extra["on_epoch"] = _print_epoch
+        extra["on_epoch"] = print_epoch
     with tempfile.TemporaryDirectory() as scratch:
         # Before the long work, since a network that can't be exported is no use in a model.
         network_file = _network_file(network, Path(scratch))
@@ -110,8 +135,16 @@ def train(
             f"{described.train.vectors.shape[1]} dimensions"
         )
         encoder = train_encoder(described, hasher, protocol, split_seed, network_file, **extra)
-        encoder.metrics = evaluate_encoder(encoder, described, protocol, split_seed)
-        encoder.save(target)
+        _finish(encoder, described, target, json)
+
+
+def _finish(encoder: Encoder, described: DescribedDataset, target: Path, json: bool) -> None:
+    """Measure a trained model by the protocol that it was trained for, save it, and say so."""
+    training = encoder.training
+    encoder.metrics = evaluate_encoder(
+        encoder, described, training["protocol"], training["split_seed"]
+    )
+    encoder.save(target)
     if json:
         print_json({"model": str(target), "training": encoder.training, **encoder.metrics})
         return
@@ -187,14 +220,6 @@ def _described(
         described = describe_dataset(load_dataset(data, folder), network, cache_folder(cache), move)
     report_failures([*described.train.failed, *described.test.failed])
     return described
-
-
-def _print_epoch(epoch: Any) -> None:
-    terms = "  ".join(f"{name} {value:.4f}" for name, value in epoch.losses.items())
-    note(
-        f"epoch {epoch.number:3}/{epoch.epochs}  validation top-5 {100 * epoch.top5:6.2f} %  "
-        f"{terms}  {epoch.seconds:.0f} s"
-    )
 
 
 def _print_figures(figures: dict[str, Any]) -> None:

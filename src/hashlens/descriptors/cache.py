@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -21,20 +21,23 @@ KEY_BYTES = 32
 """A key is the SHA-256 of an image file's bytes."""
 
 
-class DescriptorCache:
-    """Append-only vectors of one descriptor; a context manager that holds the write lock.
+class RowCache:
+    """Append-only rows of numbers under keys; a context manager that holds the write lock.
 
-    The folder has a sub-folder a descriptor, named for the digest of its spec, with two files that
-    grow together: ``vectors.f32`` (float32, D a row) and ``keys.bin`` (32 bytes a row). A vector is
-    on the disk before its key is written, so after a kill at any instant every key has its vector;
-    what lies beyond the last whole key is overwritten by the next writer.
+    The folder has two files that grow together: one of rows and ``keys.bin`` (32 bytes a row). A
+    row is on the disk before its key is written, so after a kill at any instant every key has its
+    row; what lies beyond the last whole key is overwritten by the next writer.
 
     Parameters
     ----------
     folder : Path
-        Of all caches.
-    spec : DescriptorSpec
-        Whose vectors are kept.
+        Of this cache alone.
+    file : str
+        Name of the file of rows.
+    dimension : int
+        Numbers a row.
+    dtype : numpy dtype
+        Of the numbers.
 
     Raises
     ------
@@ -42,9 +45,11 @@ class DescriptorCache:
         If another process is writing to it, or the folder can't be written.
     """
 
-    def __init__(self, folder: Path, spec: DescriptorSpec) -> None:
-        self.folder = Path(folder) / spec.digest[:32]
-        self.dimension = spec.dimension
+    def __init__(self, folder: Path, file: str, dimension: int, dtype: npt.DTypeLike) -> None:
+        self.folder = Path(folder)
+        self.dimension = dimension
+        self.dtype = np.dtype(dtype)
+        self._file = file
         self._rows: dict[bytes, int] = {}
 
     def __enter__(self) -> Self:
@@ -61,7 +66,7 @@ class DescriptorCache:
             raise _unwritable(self.folder, error) from error
         try:
             self._keys = _open(self.folder / "keys.bin")
-            self._vectors = _open(self.folder / "vectors.f32")
+            self._vectors = _open(self.folder / self._file)
             self._load_keys()
         except OSError as error:
             self._lock.release()
@@ -84,7 +89,7 @@ class DescriptorCache:
     def __contains__(self, key: bytes) -> bool:
         return key in self._rows
 
-    def append(self, keys: Sequence[bytes], vectors: Vectors) -> None:
+    def append(self, keys: Sequence[bytes], vectors: npt.NDArray[np.floating]) -> None:
         """Keep vectors (n, D) under their keys; they are on the disk when this returns.
 
         Raises
@@ -94,32 +99,58 @@ class DescriptorCache:
         """
         count = len(self._rows)
         try:
-            data = np.ascontiguousarray(vectors, np.float32).tobytes()
-            _write(self._vectors, count * self.dimension * 4, data)
+            data = np.ascontiguousarray(vectors, self.dtype).tobytes()
+            _write(self._vectors, count * self.row_bytes, data)
             _write(self._keys, count * KEY_BYTES, b"".join(keys))
         except OSError as error:
             raise _unwritable(self.folder, error) from error
         for row, key in enumerate(keys, start=count):
             self._rows[key] = row
 
-    def vectors(self, keys: Sequence[bytes]) -> Vectors:
-        """Return the vectors of keys that are here, float32 (n, D)."""
-        stored = np.memmap(
-            self.folder / "vectors.f32", np.float32, "r", shape=(len(self), self.dimension)
+    @property
+    def row_bytes(self) -> int:
+        """Size of a row, in bytes."""
+        return self.dimension * self.dtype.itemsize
+
+    def rows(self, keys: Sequence[bytes]) -> npt.NDArray[np.int64]:
+        """Return where in `mapped` the rows of keys are."""
+        return np.fromiter((self._rows[key] for key in keys), np.int64, len(keys))
+
+    def mapped(self) -> npt.NDArray[Any]:
+        """Return all rows, (len, D), mapped from the disk; they stay after the lock is released."""
+        return np.memmap(
+            self.folder / self._file, self.dtype, "r", shape=(len(self), self.dimension)
         )
-        rows = np.fromiter((self._rows[key] for key in keys), np.int64, len(keys))
-        found: npt.NDArray[np.float32] = np.asarray(stored[rows])
-        return found
 
     def _load_keys(self) -> None:
         keys = self._keys.readall()
-        vectors = os.fstat(self._vectors.fileno()).st_size // (4 * self.dimension)
+        vectors = os.fstat(self._vectors.fileno()).st_size // self.row_bytes
         count = min(len(keys) // KEY_BYTES, vectors)
         self._rows = {keys[row * KEY_BYTES : (row + 1) * KEY_BYTES]: row for row in range(count)}
         if len(self._rows) < count:
             raise DataError(
                 f"{self._keys.name} is damaged: it repeats a key. Delete {self.folder}."
             )
+
+
+class DescriptorCache(RowCache):
+    """Vectors of one descriptor, float32, in the sub-folder named for the digest of its spec.
+
+    Parameters
+    ----------
+    folder : Path
+        Of all caches.
+    spec : DescriptorSpec
+        Whose vectors are kept.
+    """
+
+    def __init__(self, folder: Path, spec: DescriptorSpec) -> None:
+        super().__init__(Path(folder) / spec.digest[:32], "vectors.f32", spec.dimension, np.float32)
+
+    def vectors(self, keys: Sequence[bytes]) -> Vectors:
+        """Return the vectors of keys that are here, float32 (n, D)."""
+        found: Vectors = np.asarray(self.mapped()[self.rows(keys)])
+        return found
 
 
 def _open(path: Path) -> FileIO:

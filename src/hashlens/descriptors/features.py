@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hashlens.descriptors.base import Descriptor, Vectors
-from hashlens.descriptors.cache import DescriptorCache
+from hashlens.descriptors.cache import DescriptorCache, RowCache
 from hashlens.errors import DataError, ImageError
 from hashlens.images import Pixels, decode_batches, decode_image, map_ordered
 from hashlens.images.datasets import LabelledImages
@@ -43,6 +43,27 @@ class DescribedImages:
     digest: str
 
 
+@dataclass(frozen=True)
+class CachedImages:
+    """Which images of a data set a cache holds.
+
+    Attributes
+    ----------
+    indices : int64 array of shape (n,)
+        Of the images that could be read.
+    keys : list of bytes
+        Their keys in the cache.
+    failed : list of (name, reason)
+    digest : str
+        As of `DescribedImages`.
+    """
+
+    indices: npt.NDArray[np.int64]
+    keys: list[bytes]
+    failed: list[tuple[str, str]]
+    digest: str
+
+
 def describe_images(
     images: LabelledImages,
     descriptor: Descriptor,
@@ -64,6 +85,19 @@ def describe_images(
     DataError
         If no image can be read, or the cache can't be written.
     """
+    held = fill_cache(images, descriptor, cache, on_progress)
+    return DescribedImages(
+        cache.vectors(held.keys), images.labels[held.indices], held.failed, held.digest
+    )
+
+
+def fill_cache(
+    images: LabelledImages,
+    descriptor: Descriptor,
+    cache: RowCache,
+    on_progress: OnProgress | None = None,
+) -> CachedImages:
+    """Compute what a cache lacks of some images; the parameters are those of `describe_images`."""
     failed: dict[int, str] = {}
     keys = _content_keys(images, failed)
     first_of = {key: index for index, key in reversed(keys.items()) if key not in cache}
@@ -86,9 +120,9 @@ def describe_images(
     digest = hashlib.sha256()
     for key, label in sorted((keys[index], int(images.labels[index])) for index in kept):
         digest.update(key + label.to_bytes(8, "little"))
-    return DescribedImages(
-        cache.vectors([keys[index] for index in kept]),
-        images.labels[kept],
+    return CachedImages(
+        np.array(kept, dtype=np.int64),
+        [keys[index] for index in kept],
         [(images.name(index), reason) for index, reason in sorted(failed.items())],
         digest.hexdigest(),
     )

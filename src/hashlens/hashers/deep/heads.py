@@ -109,22 +109,38 @@ def train_codebook_head(
         Units of the hidden layer, or 0.
     """
     mean, scale, inputs = _standardised(X)
-    bits = loss.codewords.shape[1]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        first = nn.Linear(X.shape[1], hidden, bias=False) if hidden else None
-        layers: list[nn.Module] = [first, nn.BatchNorm1d(hidden), nn.ReLU()] if first else []
-        last = nn.Linear(hidden or X.shape[1], bits, bias=False)
-        network = nn.Sequential(*layers, last, nn.BatchNorm1d(bits))
+    network = codebook_network(X.shape[1], hidden, loss.codewords.shape[1], seed)
 
     def terms(x: Tensor, labels: Tensor) -> LossTerms:
         return {"codeword": (1.0, loss(network(x), labels))}
 
     history = Training(network, terms, schedule, seed, on_epoch).run(inputs, y)
-    weights, bias = np.zeros((X.shape[1], 0)), np.zeros(0)
-    code_weights, code_bias = fold_batch_norm(last, network[-1])
-    if first is not None:
-        weights, bias = fold_batch_norm(first, network[1])
+    return codebook_arrays(network, mean, scale), history
+
+
+def codebook_network(width: int, hidden: int, bits: int, seed: int) -> nn.Sequential:
+    """Return the perceptron of `CodebookHasher` before training: (n, width) to (n, bits)."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        first = nn.Linear(width, hidden, bias=False) if hidden else None
+        layers: list[nn.Module] = [first, nn.BatchNorm1d(hidden), nn.ReLU()] if first else []
+        last = nn.Linear(hidden or width, bits, bias=False)
+        return nn.Sequential(*layers, last, nn.BatchNorm1d(bits))
+
+
+def codebook_arrays(network: nn.Sequential, mean: Floats, scale: float) -> dict[str, Floats]:
+    """Return the learned arrays of `CodebookHasher`, whose input is not standardised yet.
+
+    Parameters
+    ----------
+    network : nn.Sequential
+        Of `codebook_network`, trained on (X − mean) / scale.
+    """
+    *before, last, norm = network
+    weights, bias = np.zeros((len(mean), 0)), np.zeros(0)
+    code_weights, code_bias = fold_batch_norm(last, norm)
+    if before:
+        weights, bias = fold_batch_norm(before[0], before[1])
         weights /= scale
     else:
         code_weights /= scale
@@ -135,7 +151,7 @@ def train_codebook_head(
         "code_weights_": code_weights,
         "code_bias_": code_bias,
     }
-    return {name: np.ascontiguousarray(a, np.float32) for name, a in arrays.items()}, history
+    return {name: np.ascontiguousarray(a, np.float32) for name, a in arrays.items()}
 
 
 def _standardised(X: Floats) -> tuple[Floats, float, Floats]:

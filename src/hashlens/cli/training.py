@@ -1,0 +1,109 @@
+"""Options of `train` for fine-tuning, where its work is kept, and what an epoch prints."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hashlens.cli.console import note, progress_bar
+from hashlens.descriptors import Descriptor
+from hashlens.encoder import Encoder
+from hashlens.errors import MissingExtraError, ParameterError
+from hashlens.hashers import Hasher
+from hashlens.images.datasets import Dataset
+
+if TYPE_CHECKING:
+    from hashlens.training.finetune import TuningOptions
+
+TuneOption = Annotated[
+    str,
+    typer.Option(
+        help="head: the hash alone, on descriptors as they are; last: the network's last blocks "
+        "too; all: the whole network."
+    ),
+]
+TuneBlocksOption = Annotated[int, typer.Option(min=1, help="How many blocks --tune last changes.")]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(help="cpu, cuda or mps. Default: the best one here.", show_default=False),
+]
+ResumeOption = Annotated[
+    bool, typer.Option("--resume", help="Go on with a fine-tuning that was interrupted.")
+]
+
+
+def check_tune(tune: str, resume: bool, device: str | None) -> None:
+    """Refuse options that do not go together, before any work.
+
+    Raises
+    ------
+    ParameterError
+    """
+    if tune not in ("head", "last", "all"):
+        raise ParameterError(f"--tune must be head, last or all. Got {tune!r} instead.")
+    if tune == "head" and (resume or device is not None):
+        raise ParameterError("--resume and --device go with --tune last or --tune all.")
+
+
+def tuning_options(
+    tune: str,
+    blocks: int,
+    protocol: str,
+    split_seed: int,
+    seed: int,
+    device: str | None,
+    resume: bool,
+) -> TuningOptions:
+    """Return the options of a fine-tuning.
+
+    Raises
+    ------
+    MissingExtraError
+        If PyTorch is not installed.
+    """
+    try:
+        from hashlens.training.finetune import TuningOptions
+    except ImportError as error:
+        if error.name != "torch":
+            raise
+        raise MissingExtraError("Fine-tuning a network", "torch", "train") from None
+    kind: Any = tune
+    return TuningOptions(kind, blocks, protocol, split_seed, seed, device, resume)
+
+
+def work_folder(target: Path) -> Path:
+    """Return where the checkpoint of a model directory in the making lies: beside it, hidden."""
+    return target.with_name(f".{target.name}.training")
+
+
+def discard_work(target: Path) -> None:
+    """Remove the checkpoint of a model that is saved."""
+    shutil.rmtree(work_folder(target), ignore_errors=True)
+
+
+def finetuned(
+    dataset: Dataset,
+    network: Descriptor,
+    hasher: Hasher,
+    options: TuningOptions,
+    target: Path,
+    cache: Path,
+) -> Encoder:
+    """Fine-tune, with a bar for activations and a line an epoch."""
+    from hashlens.training.finetune import finetune
+
+    folder = work_folder(target)
+    with progress_bar("images") as move:
+        return finetune(dataset, network, hasher, options, folder, cache, move, print_epoch)
+
+
+def print_epoch(epoch: Any) -> None:
+    """Print an epoch's losses and validation top-5 on stderr."""
+    terms = "  ".join(f"{name} {value:.4f}" for name, value in epoch.losses.items())
+    note(
+        f"epoch {epoch.number:3}/{epoch.epochs}  validation top-5 {100 * epoch.top5:6.2f} %  "
+        f"{terms}  {epoch.seconds:.0f} s"
+    )

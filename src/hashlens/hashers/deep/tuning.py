@@ -1,0 +1,116 @@
+"""The heads that a network is fine-tuned under, and the hashers that they become."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor, nn
+
+from hashlens.errors import ParameterError
+from hashlens.hashers.autoencoder import AutoencoderHasher
+from hashlens.hashers.base import Hasher
+from hashlens.hashers.codebook import CodebookHasher
+from hashlens.hashers.deep.autoencoder import Autoencoder, AutoencoderLoss, folded
+from hashlens.hashers.deep.heads import CodewordLoss, codebook_arrays, codebook_network
+from hashlens.hashers.deep.loop import LossTerms
+from hashlens.hashers.presets import Schedule, changed, check_schedule, resolve_preset
+
+TUNING = Schedule(epochs=8, batch_size=128, learning_rate=0.05, patience=3)
+"""Where the hasher's ``schedule`` says nothing else. An epoch costs minutes, so there are few."""
+
+
+@dataclass(frozen=True, slots=True)
+class TunableHead:
+    """A head in training.
+
+    Attributes
+    ----------
+    network : nn.Module
+        From features, (n, D), to what is thresholded at zero, (n, bits).
+    terms : callable
+        The loss terms of a batch of features and labels.
+    schedule : Schedule
+    finish : callable
+        Puts the trained arrays into the hasher; the network is on the CPU then.
+    """
+
+    network: nn.Module
+    terms: LossTerms
+    schedule: Schedule
+    finish: Callable[[], None]
+
+
+def tunable_head(hasher: Hasher, width: int, classes: int, scale: float) -> TunableHead:
+    """Return the head whose trained form is a hasher, not fitted yet.
+
+    Parameters
+    ----------
+    hasher : CodebookHasher or AutoencoderHasher
+    width : int
+        Length D of features.
+    classes : int
+    scale : float
+        The head in training gets features divided by this.
+
+    Raises
+    ------
+    ParameterError
+        If the method can't train a network below it, or a parameter is out of range.
+    """
+    if isinstance(hasher, CodebookHasher):
+        return _codebook(hasher, width, classes, scale)
+    if isinstance(hasher, AutoencoderHasher):
+        return _autoencoder(hasher, width, classes, scale)
+    raise ParameterError(
+        "A network is fine-tuned with the method 'codebook' or 'autoencoder'. "
+        f"Got {hasher.name!r} instead; train it on the descriptor as it is with --tune head."
+    )
+
+
+def _codebook(hasher: CodebookHasher, width: int, classes: int, scale: float) -> TunableHead:
+    hasher._check_parameters()
+    schedule = _schedule(hasher.schedule)
+    hasher.codewords_ = hasher._choose_codewords(classes)
+    network = codebook_network(width, hasher.hidden, hasher.bits, hasher.random_state)
+    loss = CodewordLoss(hasher.codewords_, hasher.loss, hasher.scale, hasher.margin)
+
+    def terms(x: Tensor, labels: Tensor) -> dict[str, tuple[float, Tensor]]:
+        loss.codewords = loss.codewords.to(x.device)
+        return {"codeword": (1.0, loss(network(x), labels))}
+
+    def finish() -> None:
+        _set(hasher, codebook_arrays(network, np.zeros(width, np.float32), scale), width)
+
+    return TunableHead(network, terms, schedule, finish)
+
+
+def _autoencoder(hasher: AutoencoderHasher, width: int, classes: int, scale: float) -> TunableHead:
+    import torch
+
+    preset = resolve_preset(hasher.preset, hasher.architecture, hasher.terms, {})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(hasher.random_state)
+        network = Autoencoder(width, classes, hasher.bits, preset.architecture)
+
+    def finish() -> None:
+        arrays = folded(network, np.zeros(width, np.float32), scale)
+        _set(hasher, {f"{name}_": array for name, array in arrays.items()}, width)
+
+    terms = AutoencoderLoss(network, preset.terms)
+    return TunableHead(network, terms, _schedule(hasher.schedule), finish)
+
+
+def _schedule(overrides: Any) -> Schedule:
+    schedule = changed(replace(TUNING), overrides)
+    check_schedule(schedule)
+    return schedule
+
+
+def _set(hasher: Hasher, arrays: dict[str, npt.NDArray[np.float32]], width: int) -> None:
+    for name, array in arrays.items():
+        setattr(hasher, name, array)
+    hasher.n_features_in_ = width

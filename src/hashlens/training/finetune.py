@@ -1,0 +1,255 @@
+"""Fine-tune a descriptor's network together with a hasher: images in, a model's parts out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from hashlens.codes import check_bits
+from hashlens.descriptors import Descriptor, DescriptorSpec, Pixels
+from hashlens.descriptors.cache import DescriptorCache
+from hashlens.descriptors.features import CachedImages, fill_cache
+from hashlens.encoder import Encoder
+from hashlens.errors import DataError, ParameterError
+from hashlens.evaluation import make_split
+from hashlens.hashers import Hasher
+from hashlens.hashers.deep.loop import OnEpoch
+from hashlens.hashers.deep.tuning import tunable_head
+from hashlens.images import Fit, decode_image
+from hashlens.images.datasets import Dataset
+from hashlens.training.activations import (
+    DecodedImages,
+    FrozenPart,
+    Inputs,
+    cache_activations,
+)
+from hashlens.training.backbone import load_backbone, normalised, revive_batch_norms
+from hashlens.training.tuned_network import export_network, verify_network
+from hashlens.training.tuning import TunedNetwork, Tuning
+
+_VERIFIED = 64
+"""Images on which the exported network is compared with PyTorch's."""
+_STATISTICS = 16
+"""Batches of 64 that batch norms' statistics are taken from."""
+
+
+@dataclass(frozen=True, slots=True)
+class TuningOptions:
+    """What of a network is tuned, and how.
+
+    Attributes
+    ----------
+    tune : {"last", "all"}
+        The last blocks on cached activations of the others, or everything on images.
+    blocks : int
+        How many blocks "last" means.
+    protocol : {"standard", "heldout", "unseen"}
+    split_seed : int
+        Of the protocol's split.
+    seed : int
+        Of the validation part, the order of batches and flips.
+    device : str, optional
+        As PyTorch names it; by default CUDA, else MPS, else the CPU.
+    resume : bool
+        Go on from the checkpoint, if there is one.
+    """
+
+    tune: Literal["last", "all"] = "last"
+    blocks: int = 3
+    protocol: str = "standard"
+    split_seed: int = 0
+    seed: int = 0
+    device: str | None = None
+    resume: bool = False
+
+
+def finetune(
+    dataset: Dataset,
+    descriptor: Descriptor,
+    hasher: Hasher,
+    options: TuningOptions,
+    folder: Path,
+    cache: Path,
+    on_images: Callable[[str, int, int], None] | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> Encoder:
+    """Fine-tune a network under a hasher's loss, and export both as an encoder.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    descriptor : Descriptor
+        The network to begin from.
+    hasher : CodebookHasher or AutoencoderHasher
+        Not fitted yet; it is fitted on return.
+    options : TuningOptions
+    folder : Path
+        For the checkpoint and the exported network; `Encoder.save` copies the latter.
+    cache : Path
+        Folder of descriptor caches.
+    on_images, on_epoch : callable, optional
+
+    Returns
+    -------
+    Encoder
+        Its descriptor is the tuned network in ONNX; it needs no PyTorch.
+
+    Raises
+    ------
+    ParameterError, DataError, HashlensError
+        If the network or the method can't be tuned, the data does not suffice, the disk is full,
+        or the export is not what was trained.
+    """
+    device = choose_device(options.device)
+    backbone = load_backbone(descriptor)
+    prefix, suffix = backbone.cut(options.blocks if options.tune == "last" else None)
+    report = on_images and partial(on_images, "activations")
+    inputs: Inputs
+    if options.tune == "last":
+        frozen = FrozenPart(prefix, backbone.spec, device)
+        inputs, held = cache_activations(dataset.train, frozen, len(prefix), cache, report)
+    else:
+        inputs, held = _images(dataset, descriptor, cache, report)
+    labels = dataset.train.labels[held.indices]
+    fit = make_split(options.protocol, labels, dataset.test.labels, options.split_seed).fit
+    tuning = _tuning(suffix, hasher, backbone.spec, device, _Part(inputs, fit), labels[fit])
+    tuning.seed = options.seed
+    tuning.on_epoch = on_epoch
+    tuning.checkpoint = folder / "checkpoint.pt"
+    tuning.facts = _facts(held, descriptor, hasher, options)
+    began = time.monotonic()
+    history = tuning.run(options.resume)
+    tuning.head.finish()
+    network = nn.Sequential(*prefix.cpu(), *tuning.network.suffix).eval()
+    tuned = export_network(network, backbone.spec, folder / "descriptor.onnx", dataset.source)
+    cosine = verify_network(network, tuned, hasher, _pixels(dataset, held, tuned.spec.image_fit))
+    training = {
+        **_described(hasher, options, dataset, held),
+        "classes": len(np.unique(labels[fit])),
+        "images": len(fit),
+        "seconds": round(max(time.monotonic() - began, history[-1].seconds), 1),
+        "export_cosine": cosine,
+        "epochs": [asdict(epoch) for epoch in history],
+    }
+    return Encoder(hasher, tuned.spec, tuned, network=tuned.path, training=training)
+
+
+def choose_device(name: str | None) -> torch.device:
+    """Return the device of a name; by default CUDA, else MPS, else the CPU.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such device here.
+    """
+    if name is None:
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise ParameterError(
+            f"The device {name!r} is not available here. Expected cpu, cuda, cuda:N or mps; by "
+            "default the best that is there is taken."
+        ) from None
+    return device
+
+
+class _Part:
+    """Some rows of inputs, counted from 0."""
+
+    def __init__(self, inputs: Inputs, rows: npt.NDArray[np.int64]) -> None:
+        self.inputs, self.rows = inputs, rows
+
+    def gather(self, rows: npt.NDArray[np.int64], flips: npt.NDArray[np.bool_]) -> torch.Tensor:
+        return self.inputs.gather(self.rows[rows], flips)
+
+
+def _images(
+    dataset: Dataset,
+    descriptor: Descriptor,
+    cache: Path,
+    report: Callable[[int, int], None] | None,
+) -> tuple[DecodedImages, CachedImages]:
+    """Find the images that can be read, by describing them: the cache knows them next time."""
+    with DescriptorCache(cache, descriptor.spec) as kept:
+        held = fill_cache(dataset.train, descriptor, kept, report)
+    return DecodedImages(dataset.train, held.indices, descriptor.spec), held
+
+
+def _tuning(
+    suffix: nn.Module,
+    hasher: Hasher,
+    spec: DescriptorSpec,
+    device: torch.device,
+    inputs: Inputs,
+    labels: npt.NDArray[np.int64],
+) -> Tuning:
+    """Put a head on the tuned part, whose batch norms learn what their inputs are like."""
+    classes, targets = np.unique(labels, return_inverse=True)
+    if len(classes) < 2:
+        raise DataError("Fine-tuning needs labels of at least 2 classes. Got only one.")
+    check_bits(hasher.bits, type(hasher).__name__)
+    # Vectors of unit length have small entries; layers learn best from entries around 1.
+    scale = spec.dimension**-0.5 if spec.normalisation == "l2" else 1.0
+    head = tunable_head(hasher, spec.dimension, len(classes), scale)
+    network = TunedNetwork(
+        suffix, head.network, lambda x: normalised(x, spec.normalisation) / scale
+    )
+    rows = np.random.default_rng(0).permutation(len(labels))[: 64 * _STATISTICS]
+    none = np.zeros(len(rows), bool)
+    batches = [
+        inputs.gather(rows[start : start + 64], none[start : start + 64])
+        for start in range(0, len(rows), 64)
+    ]
+    revive_batch_norms(suffix, batches)
+    return Tuning(network, head, inputs, targets.astype(np.int64), 0, device)
+
+
+def _facts(
+    held: CachedImages, descriptor: Descriptor, hasher: Hasher, options: TuningOptions
+) -> str:
+    """Return the digest of all that decides what training ends with."""
+    decisive = {
+        "data": held.digest,
+        # Rows are in the order of reading, which the data's own digest leaves out.
+        "order": hashlib.sha256(b"".join(held.keys)).hexdigest(),
+        "descriptor": descriptor.spec.digest,
+        "hasher": [hasher.name, hasher.get_params()],
+        "options": {k: v for k, v in asdict(options).items() if k not in ("resume", "device")},
+    }
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+
+def _pixels(dataset: Dataset, held: CachedImages, fit: Fit) -> Pixels:
+    """Return some images, spread over the training set."""
+    count = min(_VERIFIED, len(held.indices))
+    some = held.indices[np.linspace(0, len(held.indices) - 1, count).astype(np.int64)]
+    return np.stack([decode_image(dataset.train.read(int(index)), fit) for index in some])
+
+
+def _described(
+    hasher: Hasher, options: TuningOptions, dataset: Dataset, held: CachedImages
+) -> dict[str, Any]:
+    return {
+        "method": hasher.name,
+        "data": dataset.source,
+        "data_digest": held.digest,
+        "protocol": options.protocol,
+        "split_seed": options.split_seed,
+        "tune": options.tune,
+        "tuned_blocks": options.blocks if options.tune == "last" else None,
+    }

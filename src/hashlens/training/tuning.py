@@ -1,0 +1,246 @@
+"""The loop that fine-tunes: SGD on a network's last part and its head, resumable by epochs."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from hashlens.codes import pack
+from hashlens.errors import DataError
+from hashlens.evaluation import evaluate_codes
+from hashlens.hashers.deep.loop import WARM_UP, Epoch, OnEpoch, validation_split
+from hashlens.hashers.deep.tuning import TunableHead
+from hashlens.training.activations import Inputs
+from hashlens.training.checkpoints import read_checkpoint, write_checkpoint
+
+MAX_DATABASE = 10_000
+"""Training images that validation searches: enough to choose an epoch by, and quick."""
+
+
+class TunedNetwork(nn.Module):
+    """The tuned part and the head on it.
+
+    Parameters
+    ----------
+    suffix : nn.Module
+    head : nn.Module
+    normalise : callable
+        From the suffix's features to the head's input.
+    """
+
+    def __init__(
+        self, suffix: nn.Module, head: nn.Module, normalise: Callable[[Tensor], Tensor]
+    ) -> None:
+        super().__init__()
+        self.suffix, self.head, self.normalise = suffix, head, normalise
+
+    def features(self, x: Tensor) -> Tensor:
+        """Return the head's input, (n, D)."""
+        return self.normalise(self.suffix(x).float())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return what is thresholded at zero, (n, bits)."""
+        out: Tensor = self.head(self.features(x))
+        return out
+
+
+@dataclass(slots=True)
+class Tuning:
+    """One run of the loop.
+
+    Attributes
+    ----------
+    network : TunedNetwork
+    head : TunableHead
+        Whose network is the one in ``network``.
+    inputs : Inputs
+    labels : int64 array of shape (n,), from 0
+    seed : int
+        Of the validation part, the order of batches and the flips.
+    device : torch.device
+    checkpoint : Path, optional
+        Written after every epoch.
+    facts : str
+        Digest of all that decides the outcome; a checkpoint of other facts is refused.
+    on_epoch : callable, optional
+    history : list of Epoch
+    """
+
+    network: TunedNetwork
+    head: TunableHead
+    inputs: Inputs
+    labels: npt.NDArray[np.int64]
+    seed: int
+    device: torch.device
+    checkpoint: Path | None = None
+    facts: str = ""
+    on_epoch: OnEpoch | None = None
+    history: list[Epoch] = field(default_factory=list)
+
+    def run(self, resume: bool = False) -> list[Epoch]:
+        """Train, leave the best epoch's weights in the network, and return the history.
+
+        Parameters
+        ----------
+        resume : bool
+            Go on from the checkpoint, if there is one.
+        """
+        self.network.to(self.device, memory_format=torch.channels_last)
+        validation, training = (
+            part.numpy()
+            for part in validation_split(
+                self.labels, self.head.schedule.validation_share, self.seed
+            )
+        )
+        schedule = self.head.schedule
+        size = min(schedule.batch_size, len(training))
+        optimiser, rate = self._optimiser(len(training) // size)
+        order = torch.Generator().manual_seed(self.seed)
+        best: dict[str, Any] = {"number": 0, "top5": -1.0, "weights": {}}
+        before = 0.0
+        if resume and self.checkpoint is not None and self.checkpoint.is_file():
+            best = self._restore(optimiser, rate, order)
+            before = self.history[-1].seconds
+        began = time.monotonic() - before
+        while not self._is_done(best):
+            losses = self._pass(training, size, optimiser, rate, order)
+            top5 = self._validate(validation, training[:MAX_DATABASE])
+            number = len(self.history) + 1
+            self.history.append(
+                Epoch(number, schedule.epochs, losses, top5, time.monotonic() - began)
+            )
+            if top5 > best["top5"]:
+                weights = copy.deepcopy(self.network.state_dict())
+                best = {"number": number, "top5": top5, "weights": weights}
+            self._save(optimiser, rate, order, best)
+            if self.on_epoch is not None:
+                self.on_epoch(self.history[-1])
+        self.network.load_state_dict(best["weights"])
+        self.network.cpu().eval()
+        return self.history
+
+    def _is_done(self, best: dict[str, Any]) -> bool:
+        done = len(self.history)
+        schedule = self.head.schedule
+        return done >= schedule.epochs or done - best["number"] >= schedule.patience
+
+    def _optimiser(
+        self, batches: int
+    ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+        schedule = self.head.schedule
+        optimiser = torch.optim.SGD(
+            self.network.parameters(),
+            lr=schedule.learning_rate,
+            momentum=schedule.momentum,
+            weight_decay=schedule.weight_decay,
+        )
+        if schedule.decay == "constant":
+            return optimiser, torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
+        # Of a handful of steps, one at least goes up and one down: both counts are divided by.
+        steps = max(schedule.epochs * batches + 1, 4)
+        return optimiser, torch.optim.lr_scheduler.OneCycleLR(
+            optimiser,
+            max_lr=schedule.learning_rate,
+            total_steps=steps,
+            pct_start=max(WARM_UP, 2 / steps),
+            cycle_momentum=False,
+        )
+
+    def _pass(
+        self,
+        training: npt.NDArray[np.int64],
+        size: int,
+        optimiser: torch.optim.Optimizer,
+        rate: torch.optim.lr_scheduler.LRScheduler,
+        order: torch.Generator,
+    ) -> dict[str, float]:
+        """Go through the training part once; return the mean of every term."""
+        self.network.train()
+        shuffled = training[torch.randperm(len(training), generator=order).numpy()]
+        flips = torch.randint(2, (len(training),), generator=order).bool().numpy()
+        sums: dict[str, float] = {}
+        batches = len(shuffled) // size
+        for start in range(0, batches * size, size):
+            rows = shuffled[start : start + size]
+            x = self._gather(rows, flips[start : start + size])
+            labels = torch.from_numpy(self.labels[rows]).to(self.device)
+            with self._autocast():
+                features = self.network.features(x)
+            terms = self.head.terms(features, labels)
+            loss = torch.stack([weight * term for weight, term in terms.values()]).sum()
+            if not torch.isfinite(loss):
+                raise DataError(
+                    "Fine-tuning diverged: the loss is not finite. Lower the schedule's "
+                    "learning_rate."
+                )
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            rate.step()
+            for name, (_, term) in terms.items():
+                sums[name] = sums.get(name, 0.0) + term.item()
+        return {name: total / batches for name, total in sums.items()}
+
+    def _gather(self, rows: npt.NDArray[np.int64], flips: npt.NDArray[np.bool_]) -> Tensor:
+        x = self.inputs.gather(rows, flips)
+        return x.to(self.device, memory_format=torch.channels_last)
+
+    def _autocast(self) -> torch.autocast:
+        """Mixed precision in bfloat16, which needs no scaling of the loss, on GPUs alone."""
+        kind = self.device.type
+        wanted = kind == "mps" or (kind == "cuda" and torch.cuda.is_bf16_supported())
+        return torch.autocast(kind, dtype=torch.bfloat16, enabled=wanted)
+
+    @torch.inference_mode()  # type: ignore[untyped-decorator]
+    def project(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Return what is thresholded at zero for some images, float32 (n, bits)."""
+        self.network.eval()
+        parts = []
+        for start in range(0, len(rows), 256):
+            some = rows[start : start + 256]
+            x = self._gather(some, np.zeros(len(some), bool))
+            parts.append(self.network(x).float().cpu().numpy())
+        return np.concatenate(parts)
+
+    def _validate(self, queries: npt.NDArray[np.int64], database: npt.NDArray[np.int64]) -> float:
+        asked, held = (pack(self.project(rows) > 0) for rows in (queries, database))
+        figures = evaluate_codes(
+            asked, self.labels[queries], held, self.labels[database], 8 * asked.shape[1]
+        )
+        return figures.precision.expected
+
+    def _save(self, optimiser: Any, rate: Any, order: Any, best: dict[str, Any]) -> None:
+        if self.checkpoint is None:
+            return
+        state = {
+            "facts": self.facts,
+            "network": self.network.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "rate": rate.state_dict(),
+            "order": order.get_state(),
+            "torch": torch.get_rng_state(),
+            "best": best,
+            "history": [asdict(epoch) for epoch in self.history],
+        }
+        write_checkpoint(self.checkpoint, state)
+
+    def _restore(self, optimiser: Any, rate: Any, order: Any) -> dict[str, Any]:
+        assert self.checkpoint is not None
+        state = read_checkpoint(self.checkpoint, self.facts)
+        self.network.load_state_dict(state["network"])
+        optimiser.load_state_dict(state["optimiser"])
+        rate.load_state_dict(state["rate"])
+        order.set_state(state["order"])
+        torch.set_rng_state(state["torch"])
+        self.history = [Epoch(**epoch) for epoch in state["history"]]
+        best: dict[str, Any] = state["best"]
+        return best

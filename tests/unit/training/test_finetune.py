@@ -1,0 +1,201 @@
+"""Fine-tuning a small network: its loss falls, a kill changes nothing, the export is the same."""
+
+import io
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+torch = pytest.importorskip("torch")
+timm = pytest.importorskip("timm")
+pytest.importorskip("onnxscript")
+
+from hashlens.descriptors.base import Descriptor, standardise  # noqa: E402
+from hashlens.descriptors.default import NETWORK, default_descriptor, default_spec  # noqa: E402
+from hashlens.descriptors.spec import DescriptorSpec  # noqa: E402
+from hashlens.encoder import Encoder  # noqa: E402
+from hashlens.errors import DataError, ParameterError  # noqa: E402
+from hashlens.hashers import create_hasher  # noqa: E402
+from hashlens.images.datasets import Dataset, LabelledImages  # noqa: E402
+from hashlens.training import backbone as backbones  # noqa: E402
+from hashlens.training.activations import FrozenPart, cache_activations  # noqa: E402
+from hashlens.training.backbone import load_backbone, revive_batch_norms  # noqa: E402
+from hashlens.training.finetune import TuningOptions, finetune  # noqa: E402
+
+SIZE, CLASSES = 32, 3
+
+
+class SmallNetwork(Descriptor):
+    """A residual network of timm with few channels and random weights."""
+
+    output = "pooled"
+
+    def __init__(self):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.network = timm.models.resnet.ResNet(
+                timm.models.resnet.BasicBlock, (1, 1, 1, 1), num_classes=0, channels=(8, 8, 16, 16)
+            ).eval()
+        values = default_spec().to_dict()
+        changes = {"name": "small", "input_size": SIZE, "dimension": 16, "weights_sha256": "0" * 64}
+        self.spec = DescriptorSpec.from_dict(values | changes)
+
+    def run(self, inputs):
+        with torch.inference_mode():
+            return self.network(torch.from_numpy(inputs)).numpy()
+
+
+class Tiles(LabelledImages):
+    """Tiles of one colour a class, with noise."""
+
+    def __init__(self, count, seed):
+        self.labels = np.arange(count, dtype=np.int64) % CLASSES
+        rng = np.random.default_rng(seed)
+        self.files = []
+        for label in self.labels:
+            pixels = rng.integers(0, 120, (SIZE, SIZE, 3)).astype(np.uint8)
+            pixels[..., label] += 100
+            buffer = io.BytesIO()
+            Image.fromarray(pixels).save(buffer, "PNG")
+            self.files.append(buffer.getvalue())
+
+    def read(self, index):
+        return self.files[index]
+
+    def name(self, index):
+        return f"tile {index}"
+
+
+@pytest.fixture(scope="module")
+def tiles():
+    return Dataset(("r", "g", "b"), Tiles(90, 0), Tiles(12, 1), "tiles")
+
+
+def hasher_of(method="codebook", epochs=3):
+    schedule = {"epochs": epochs, "batch_size": 16, "patience": epochs}
+    small = {"hidden": 0} if method == "codebook" else {"architecture": {"descriptor_units": 8}}
+    return create_hasher(method, 16, schedule=schedule, **small)
+
+
+def tune(tiles, folder, hasher=None, on_epoch=None, **options):
+    options = TuningOptions(**{"blocks": 1, "device": "cpu"} | options)
+    hasher = hasher or hasher_of()
+    return finetune(
+        tiles, SmallNetwork(), hasher, options, folder, folder.parent / "cache", None, on_epoch
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "kind"), [("codebook", "last"), ("autoencoder", "last"), ("codebook", "all")]
+)
+def test_the_loss_falls_and_the_saved_model_codes_without_the_network(
+    tiles, tmp_path, method, kind
+):
+    encoder = tune(tiles, tmp_path / "work", hasher_of(method, 4), tune=kind)
+    epochs = encoder.training["epochs"]
+    first, last = (sum(epoch["losses"].values()) for epoch in (epochs[0], epochs[-1]))
+    assert last < first
+    assert max(epoch["top5"] for epoch in epochs) > 0.8
+    assert encoder.training["export_cosine"] > 0.9999
+    encoder.save(tmp_path / "model")
+    shutil.rmtree(tmp_path / "work")
+    loaded = Encoder.load(tmp_path / "model")
+    pixels = np.random.default_rng(2).integers(0, 256, (5, SIZE, SIZE, 3)).astype(np.uint8)
+    codes, vectors = loaded.encode_pixels(pixels)
+    assert codes.shape == (5, 2)
+    assert loaded.spec.digest != SmallNetwork().spec.digest
+    assert np.abs(vectors - SmallNetwork().describe(pixels)).max() > 1e-3
+
+
+def test_a_killed_and_resumed_training_ends_with_the_same_model(tiles, tmp_path):
+    undisturbed = tune(tiles, tmp_path / "a")
+
+    class KillError(Exception):
+        pass
+
+    def kill(epoch):
+        if epoch.number == 1:
+            raise KillError
+
+    with pytest.raises(KillError):
+        tune(tiles, tmp_path / "b", on_epoch=kill)
+    numbers = []
+    resumed = tune(tiles, tmp_path / "b", on_epoch=lambda e: numbers.append(e.number), resume=True)
+    assert numbers == [2, 3]
+    assert resumed.digest == undisturbed.digest
+    assert resumed.spec.weights_sha256 == undisturbed.spec.weights_sha256
+
+
+def test_a_checkpoint_of_other_options_is_refused(tiles, tmp_path):
+    tune(tiles, tmp_path / "work", hasher_of(epochs=1))
+    with pytest.raises(DataError, match="other data or options"):
+        tune(tiles, tmp_path / "work", hasher_of(epochs=1), resume=True, seed=1)
+
+
+def test_cached_activations_are_those_of_images_and_of_mirror_images(tiles, tmp_path):
+    network = load_backbone(SmallNetwork())
+    prefix, suffix = network.cut(2)
+    frozen = FrozenPart(prefix, network.spec, torch.device("cpu"))
+    inputs, held = cache_activations(tiles.train, frozen, len(prefix), tmp_path)
+    rows = np.array([5, 2, 7])
+    pixels = np.stack([np.asarray(Image.open(io.BytesIO(tiles.train.read(i)))) for i in rows])
+    assert held.indices.tolist() == list(range(90))
+    for flipped in (False, True):
+        shown = np.ascontiguousarray(pixels[:, :, ::-1] if flipped else pixels)
+        with torch.inference_mode():
+            expected = prefix(torch.from_numpy(standardise(shown, network.spec)))
+            whole = suffix(expected)
+        found = inputs.gather(rows, np.full(3, flipped))
+        torch.testing.assert_close(found, expected, rtol=2e-3, atol=1e-3)
+        plain = torch.from_numpy(SmallNetwork().run(standardise(shown, network.spec)))
+        torch.testing.assert_close(whole, plain, rtol=1e-4, atol=1e-5)
+
+
+def test_no_room_for_activations_is_said_before_the_work(tiles, tmp_path, monkeypatch):
+    usage = type("Usage", (), {"free": 1000})
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    with pytest.raises(DataError, match=r"Activations need .* GB .* are free"):
+        tune(tiles, tmp_path / "work")
+
+
+def test_batch_norms_are_revived_without_a_change_of_the_network():
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4)).eval()
+    torch.nn.init.uniform_(network[1].bias)
+    batches = list(torch.randn(4, 8, 3, 6, 6, generator=torch.Generator().manual_seed(0)))
+    with torch.inference_mode():
+        before = network(batches[0])
+        revive_batch_norms(network, batches)
+        torch.testing.assert_close(network(batches[0]), before)
+        inner = network[0](torch.cat(batches))
+    torch.testing.assert_close(network[1].running_mean, inner.mean(dim=(0, 2, 3)))
+
+
+def test_the_bundled_network_is_rebuilt_from_its_file():
+    network = load_backbone(default_descriptor(threads=1))
+    assert len(network.blocks) == 16
+    prefix, _ = network.cut(3)
+    with torch.inference_mode():
+        assert prefix(torch.zeros(1, 3, 224, 224)).shape == (1, 192, 7, 7)
+
+
+def test_an_onnx_file_of_another_architecture_is_refused(monkeypatch):
+    monkeypatch.setattr(backbones, "TWIN", "tf_efficientnet_lite1")
+    with pytest.raises(DataError, match="another architecture .* 49 convolutions"):
+        load_backbone(default_descriptor(threads=1))
+    assert NETWORK.is_file()
+
+
+def test_what_can_not_be_tuned_is_refused(tiles, tmp_path):
+    with pytest.raises(ParameterError, match="4 blocks, of which 1 to 3"):
+        tune(tiles, tmp_path / "work", blocks=4)
+    with pytest.raises(ParameterError, match="'codebook' or 'autoencoder'"):
+        tune(tiles, tmp_path / "work", create_hasher("itq", 16))
+    with pytest.raises(ParameterError, match="device 'tpu' is not available"):
+        tune(tiles, tmp_path / "work", device="tpu")
+    vit = SmallNetwork()
+    vit.network = timm.create_model("test_vit", num_classes=0).eval()
+    size = vit.network.default_cfg["input_size"][-1]
+    vit.spec = DescriptorSpec.from_dict(vit.spec.to_dict() | {"input_size": size})
+    with pytest.raises(ParameterError, match="not a chain of blocks"):
+        load_backbone(vit)

@@ -9,7 +9,8 @@ from hashlens.errors import DataError, ParameterError
 from hashlens.hashers import create_hasher
 from hashlens.hashers.deep import losses
 from hashlens.hashers.deep.autoencoder import Autoencoder, AutoencoderLoss, folded
-from hashlens.hashers.presets import PRESETS, Architecture, Terms, resolve_preset
+from hashlens.hashers.deep.loop import make_optimiser
+from hashlens.hashers.presets import PRESETS, Architecture, Schedule, Terms, resolve_preset
 
 CLASSES, WIDTH, BITS = 6, 20, 16
 SMALL = {"descriptor_units": 32}
@@ -248,3 +249,14 @@ def test_too_few_vectors_for_a_validation_part():
     X, y = clusters(5)
     with pytest.raises(DataError, match="too few to hold out"):
         make().fit(X, y)
+
+
+@pytest.mark.parametrize("steps", range(1, 14))
+def test_however_few_steps_there_are_the_learning_rate_stays_below_its_peak(steps):
+    optimiser, rate = make_optimiser(torch.nn.Linear(2, 2), Schedule(epochs=steps), batches=1)
+    rates = []
+    for _ in range(steps):
+        optimiser.step()
+        rates.append(optimiser.param_groups[0]["lr"])
+        rate.step()
+    assert 0 < max(rates) <= Schedule().learning_rate

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from hashlens.codes import pack
 from hashlens.errors import DataError
 from hashlens.evaluation import evaluate_codes
-from hashlens.hashers.deep.loop import WARM_UP, Epoch, OnEpoch, validation_split
+from hashlens.hashers.deep.loop import Epoch, OnEpoch, make_optimiser, validation_split
 from hashlens.hashers.deep.tuning import TunableHead
 from hashlens.training.activations import Inputs
 from hashlens.training.checkpoints import read_checkpoint, write_checkpoint
@@ -103,7 +103,7 @@ class Tuning:
         )
         schedule = self.head.schedule
         size = min(schedule.batch_size, len(training))
-        optimiser, rate = self._optimiser(len(training) // size)
+        optimiser, rate = make_optimiser(self.network, self.head.schedule, len(training) // size)
         order = torch.Generator().manual_seed(self.seed)
         best: dict[str, Any] = {"number": 0, "top5": -1.0, "weights": {}}
         before = 0.0
@@ -132,28 +132,6 @@ class Tuning:
         done = len(self.history)
         schedule = self.head.schedule
         return done >= schedule.epochs or done - best["number"] >= schedule.patience
-
-    def _optimiser(
-        self, batches: int
-    ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-        schedule = self.head.schedule
-        optimiser = torch.optim.SGD(
-            self.network.parameters(),
-            lr=schedule.learning_rate,
-            momentum=schedule.momentum,
-            weight_decay=schedule.weight_decay,
-        )
-        if schedule.decay == "constant":
-            return optimiser, torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
-        # Of a handful of steps, one at least goes up and one down: both counts are divided by.
-        steps = max(schedule.epochs * batches + 1, 4)
-        return optimiser, torch.optim.lr_scheduler.OneCycleLR(
-            optimiser,
-            max_lr=schedule.learning_rate,
-            total_steps=steps,
-            pct_start=max(WARM_UP, 2 / steps),
-            cycle_momentum=False,
-        )
 
     def _pass(
         self,

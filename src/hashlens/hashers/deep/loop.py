@@ -97,14 +97,8 @@ class Training:
         """
         validation, training = validation_split(y, self.schedule.validation_share, self.seed)
         data = _Data(torch.from_numpy(X), torch.from_numpy(y), training, validation)
-        optimiser = torch.optim.SGD(
-            self.network.parameters(),
-            lr=self.schedule.learning_rate,
-            momentum=self.schedule.momentum,
-            weight_decay=self.schedule.weight_decay,
-        )
         size = min(self.schedule.batch_size, len(training))
-        rate = _learning_rate(optimiser, self.schedule, len(training) // size)
+        optimiser, rate = make_optimiser(self.network, self.schedule, len(training) // size)
         order = torch.Generator().manual_seed(self.seed)
         history: list[Epoch] = []
         best, best_weights = Epoch(0, 0, {}, -1.0, 0.0), self.network.state_dict()
@@ -194,15 +188,32 @@ def validation_split(y: npt.NDArray[np.int64], share: float, seed: int) -> tuple
     return torch.from_numpy(order[:count]), torch.from_numpy(order[count:])
 
 
-def _learning_rate(
-    optimiser: torch.optim.Optimizer, schedule: Schedule, batches: int
-) -> torch.optim.lr_scheduler.LRScheduler:
+def make_optimiser(
+    network: nn.Module, schedule: Schedule, batches: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    """Return SGD on a network's parameters, and the learning rate of every step.
+
+    Parameters
+    ----------
+    network : nn.Module
+    schedule : Schedule
+    batches : int
+        Steps an epoch.
+    """
+    optimiser = torch.optim.SGD(
+        network.parameters(),
+        lr=schedule.learning_rate,
+        momentum=schedule.momentum,
+        weight_decay=schedule.weight_decay,
+    )
     if schedule.decay == "constant":
-        return torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
-    return torch.optim.lr_scheduler.OneCycleLR(
+        return optimiser, torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
+    # Of a handful of steps, one at least goes up and one down: both counts are divided by.
+    steps = max(schedule.epochs * batches + 1, 4)
+    return optimiser, torch.optim.lr_scheduler.OneCycleLR(
         optimiser,
         max_lr=schedule.learning_rate,
-        total_steps=schedule.epochs * batches + 1,
-        pct_start=WARM_UP,
+        total_steps=steps,
+        pct_start=max(WARM_UP, 2 / steps),
         cycle_momentum=False,
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -76,3 +77,5 @@ def test_a_model_on_local_weights_searches_without_pytorch(
         assert len(result["hits"]) == 24
         itself = next(hit for hit in result["hits"] if hit["path"] == str(query))
         assert itself["distance"] == 0
+    for folder in (model, collection):  # half a gigabyte each
+        shutil.rmtree(folder)

@@ -57,7 +57,7 @@ def measure(row: dict[str, Any], arguments: argparse.Namespace, cache: Path) -> 
     else:
         name = "-".join(str(row[key]) for key in KEYS)
         work = cache / "finetune-benchmark" / name
-        options = TuningOptions(protocol=row["protocol"], seed=row["seed"], resume=True)
+        options = TuningOptions(protocol=row["protocol"], seed=row["seed"])
         encoder = finetune(dataset, descriptor, hasher, options, work, cache, on_epoch=print_epoch)
         wall = time.monotonic() - began
         data = describe_dataset(dataset, encoder.load_descriptor(), cache)

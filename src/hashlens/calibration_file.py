@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hashlens.errors import FormatError, HashlensError
+from hashlens.durable import replacing
+from hashlens.errors import FormatError
 from hashlens.evaluation.calibration import Calibration
 from hashlens.evaluation.length_choice import LengthFigures
 
@@ -66,7 +65,8 @@ def write_calibration(folder: Path, calibration: ModelCalibration) -> None:
     """
     content = {"format_version": FORMAT_VERSION, **calibration.to_dict()}
     content["sha256"] = _checksum(content)
-    write_text_whole(folder / CALIBRATION_FILE, json.dumps(content, indent=1) + "\n")
+    with replacing(folder / CALIBRATION_FILE) as partial:
+        partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def read_calibration(folder: Path, model: str) -> ModelCalibration | None:
@@ -115,27 +115,6 @@ def read_calibration(folder: Path, model: str) -> ModelCalibration | None:
         return ModelCalibration(pairs=pairs, lengths=lengths, **content)
     except (KeyError, TypeError) as error:
         raise FormatError(f"{path} does not hold the expected fields: {error}. {_MEND}") from error
-
-
-def write_text_whole(path: Path, text: str) -> None:
-    """Write a text file beside its place, then rename it, so that there is a whole one or the old.
-
-    Raises
-    ------
-    HashlensError
-        If it can't be written.
-    """
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        raise HashlensError(f"{path} can't be written: {error.strerror or error}.") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _checksum(content: dict[str, Any]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hashlens.calibration_file import ModelCalibration, write_text_whole
+from hashlens.calibration_file import ModelCalibration
+from hashlens.durable import replacing
 
 if TYPE_CHECKING:
     from hashlens.encoder import Encoder
@@ -31,7 +32,8 @@ def write_model_card(encoder: Encoder, folder: Path) -> None:
     HashlensError
         If it can't be written.
     """
-    write_text_whole(Path(folder) / CARD_FILE, model_card(encoder))
+    with replacing(Path(folder) / CARD_FILE) as partial:
+        partial.write_text(model_card(encoder), encoding="utf-8")
 
 
 def model_card(encoder: Encoder) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
+from hashlens.durable import replacing
 from hashlens.errors import FormatError
 
 
@@ -20,19 +20,16 @@ def write_json(path: Path, document: Any) -> None:
         Its folder is made where it does not exist.
     document : anything that JSON holds
         Floats are written as they are; NaN is refused.
+
+    Raises
+    ------
+    HashlensError
+        If it can't be written, for instance because the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-    # One name a file: what a kill leaves behind, the next write of the same file replaces.
-    scratch = path.with_name(f".{path.name}.tmp")
-    try:
-        with scratch.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def read_json(path: Path) -> Any:

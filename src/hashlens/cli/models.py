@@ -12,7 +12,6 @@ from hashlens.cli.console import note, print_json, progress_bar, report_failures
 from hashlens.cli.options import CacheOption, DataFolderOption, JsonOption, cache_folder
 from hashlens.cli.training import (
     DeviceOption,
-    ResumeOption,
     TuneBlocksOption,
     TuneOption,
     check_tune,
@@ -95,7 +94,6 @@ def train(
     tune: TuneOption = "head",
     tune_blocks: TuneBlocksOption = 3,
     device: DeviceOption = None,
-    resume: ResumeOption = False,
     data_folder: DataFolderOption = None,
     cache: CacheOption = None,
     json: JsonOption = False,
@@ -103,6 +101,7 @@ def train(
     """Train a code on labelled images: DATA in, a model directory out.
 
     Descriptors are computed once and kept, so another method or length takes only its own training.
+    A fine-tuning that was interrupted goes on, when the command is repeated, after its last epoch.
 
     \b
     Examples:
@@ -111,12 +110,12 @@ def train(
       hashlens train cifar100 --data ~/data/cifar100 --preset paper --epochs 10
       hashlens train products/ --method codebook --tune last
     """
-    check_tune(tune, resume, device)
+    check_tune(tune, device)
     hasher = _create_hasher(method, bits, preset, epochs, seed)
     target = out or Path(f"{method}-{bits}")
     network = load_descriptor(descriptor, weights)
     if tune != "head":
-        options = tuning_options(tune, tune_blocks, protocol, split_seed, seed, device, resume)
+        options = tuning_options(tune, tune_blocks, protocol, split_seed, seed, device)
         dataset = load_dataset(data, data_folder)
         encoder = finetuned(dataset, network, hasher, options, target, cache_folder(cache))
         described = _described(data, data_folder, encoder.load_descriptor(), cache)

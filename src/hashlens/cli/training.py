@@ -30,12 +30,9 @@ DeviceOption = Annotated[
     str | None,
     typer.Option(help="cpu, cuda or mps. Default: the best one here.", show_default=False),
 ]
-ResumeOption = Annotated[
-    bool, typer.Option("--resume", help="Go on with a fine-tuning that was interrupted.")
-]
 
 
-def check_tune(tune: str, resume: bool, device: str | None) -> None:
+def check_tune(tune: str, device: str | None) -> None:
     """Refuse options that do not go together, before any work.
 
     Raises
@@ -44,8 +41,8 @@ def check_tune(tune: str, resume: bool, device: str | None) -> None:
     """
     if tune not in ("head", "last", "all"):
         raise ParameterError(f"--tune must be head, last or all. Got {tune!r} instead.")
-    if tune == "head" and (resume or device is not None):
-        raise ParameterError("--resume and --device go with --tune last or --tune all.")
+    if tune == "head" and device is not None:
+        raise ParameterError("--device goes with --tune last or --tune all.")
 
 
 def tuning_options(
@@ -55,7 +52,6 @@ def tuning_options(
     split_seed: int,
     seed: int,
     device: str | None,
-    resume: bool,
 ) -> TuningOptions:
     """Return the options of a fine-tuning.
 
@@ -71,7 +67,7 @@ def tuning_options(
             raise
         raise MissingExtraError("Fine-tuning a network", "torch", "train") from None
     kind: Any = tune
-    return TuningOptions(kind, blocks, protocol, split_seed, seed, device, resume)
+    return TuningOptions(kind, blocks, protocol, split_seed, seed, device)
 
 
 def work_folder(target: Path) -> Path:
@@ -96,6 +92,8 @@ def finetuned(
     from hashlens.training.finetune import finetune
 
     folder = work_folder(target)
+    if folder.exists():
+        note("going on with a fine-tuning that was interrupted")
     with progress_bar("images") as move:
         return finetune(dataset, network, hasher, options, folder, cache, move, print_epoch)
 

@@ -30,10 +30,11 @@ from hashlens.collection.scope import (
     remove_paths,
 )
 from hashlens.collection.searching import Query, SearchSpec, encode_queries, find
+from hashlens.durable import sync_tree
 from hashlens.encoder import Encoder
 from hashlens.errors import CollectionError, ModelMismatchError
 from hashlens.indexes.base import check_k, check_radius
-from hashlens.store import CatalogState, Storage, damage_of, is_catalog, sync_tree
+from hashlens.store import CatalogState, Storage, damage_of, is_catalog
 
 MODEL_FOLDER = "model"
 

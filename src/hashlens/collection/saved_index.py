@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from hashlens.durable import sync_folder
 from hashlens.errors import CollectionError, FormatError
 from hashlens.indexes import AutoIndex, MultiIndex
 from hashlens.indexes.index_file import read_about
-from hashlens.store import Catalog, CatalogState, Snapshot, Storage, disk_errors, sync_folder
+from hashlens.store import Catalog, CatalogState, Snapshot, Storage, disk_errors
 
 FILE_NAME = "codes.index"
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -13,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from hashlens.descriptors.base import Vectors
+from hashlens.durable import replacing
 from hashlens.errors import DataError, MissingExtraError
 
 LEAST_COSINE = 0.9999
-"""What a file's descriptors must agree with the network's to be kept."""
+"""How well a file's descriptors must agree with the network's."""
 
 _OPSET = 18
 
@@ -34,7 +33,7 @@ class FeatureMap(nn.Module):
         return features.flatten(1)
 
 
-def export_network(network: nn.Module, input_size: int, path: Path) -> float:
+def export_network(network: nn.Module, input_size: int, path: Path) -> None:
     """Write a network as an ONNX file, once ONNX Runtime has been seen to agree with it.
 
     Parameters
@@ -46,61 +45,58 @@ def export_network(network: nn.Module, input_size: int, path: Path) -> float:
     path : Path
         Written whole or not at all.
 
-    Returns
-    -------
-    float
-        The least cosine of the two descriptors of a random image.
-
     Raises
     ------
     MissingExtraError
         If onnx or onnxscript are not installed.
     DataError
         If the network can't be expressed in ONNX, or the file's descriptors differ.
+    HashlensError
+        If the file can't be written.
     """
     try:
         import onnxscript  # noqa: F401
     except ImportError:
         raise MissingExtraError("Exporting a network", "onnxscript", "train") from None
     example = torch.randn(4, 3, input_size, input_size, generator=torch.Generator().manual_seed(0))
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".onnx")
-    os.close(handle)
-    partial = Path(name)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            program = torch.onnx.export(
-                network,
-                (example[:2],),
-                dynamo=True,
-                verbose=False,
-                input_names=["pixels"],
-                output_names=["descriptor"],
-                dynamic_shapes=({0: torch.export.Dim("n")},),
-                opset_version=_OPSET,
-            )
+    with replacing(path) as partial:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                program = torch.onnx.export(
+                    network,
+                    (example[:2],),
+                    dynamo=True,
+                    verbose=False,
+                    input_names=["pixels"],
+                    output_names=["descriptor"],
+                    dynamic_shapes=({0: torch.export.Dim("n")},),
+                    opset_version=_OPSET,
+                )
+        except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
+            raise DataError(f"The network can't be exported to ONNX: {error}") from error
         assert program is not None  # so it is with dynamo
-        program.save(partial, external_data=False)
+        partial.write_bytes(program.model_proto.SerializeToString(deterministic=True))
         with torch.inference_mode():
             expected = network(example).numpy()
-        cosine = _least_cosine(partial, example.numpy(), expected)
+        cosine = least_cosine(_run(partial, example.numpy()), expected)
         if not cosine >= LEAST_COSINE:
             raise DataError(
                 f"The network's ONNX file gives other descriptors than PyTorch: cosine {cosine:.6f}"
                 f", expected at least {LEAST_COSINE}. It was not kept."
             )
-        partial.replace(path)
-    except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
-        raise DataError(f"The network can't be exported to ONNX: {error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
-    return cosine
 
 
-def _least_cosine(path: Path, inputs: Vectors, expected: Vectors) -> float:
+def least_cosine(found: Vectors, expected: Vectors) -> float:
+    """Return the least cosine of corresponding rows of two arrays (n, D)."""
+    lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
+    tiny = np.finfo(np.float32).tiny
+    return float(((found * expected).sum(axis=1) / np.maximum(lengths, tiny)).min())
+
+
+def _run(path: Path, inputs: Vectors) -> Vectors:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    found = session.run(None, {session.get_inputs()[0].name: inputs})[0]
-    lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
-    return float(((found * expected).sum(axis=1) / lengths).min())
+    found: Vectors = session.run(None, {session.get_inputs()[0].name: inputs})[0]
+    return found

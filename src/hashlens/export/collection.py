@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from hashlens.codes import bytes_per_code
+from hashlens.durable import replacing
 from hashlens.errors import HashlensError, MissingExtraError
-from hashlens.export.files import replacing
 from hashlens.export.model import BIT_ORDER
 from hashlens.store import CatalogState, ImageRow, Snapshot, Storage
 

@@ -15,9 +15,9 @@ import hashlens
 from hashlens.codes import bytes_per_code
 from hashlens.descriptors.onnx import OnnxDescriptor
 from hashlens.descriptors.spec import DescriptorSpec
+from hashlens.durable import check_output, replacing
 from hashlens.encoder import Encoder
 from hashlens.errors import HashlensError, ParameterError
-from hashlens.export.files import check_output, replacing
 from hashlens.export.graph import GraphBuilder, Tensor, import_onnx
 from hashlens.export.projections import add_projection
 

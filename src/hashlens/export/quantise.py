@@ -17,9 +17,9 @@ import numpy as np
 from hashlens.codes import Codes
 from hashlens.descriptors.base import Pixels, standardise
 from hashlens.descriptors.spec import DescriptorSpec, file_sha256
+from hashlens.durable import check_output, replacing
 from hashlens.encoder import Encoder
 from hashlens.errors import DataError, HashlensError
-from hashlens.export.files import check_output, replacing
 from hashlens.export.graph import import_onnx
 from hashlens.export.model import INPUT, OUTPUT, assemble, network_of, open_session, save_model
 from hashlens.indexes.linear import LinearIndex

@@ -126,7 +126,7 @@ PRESETS: dict[str, Preset] = {
     ),
 }
 """``paper`` is the paper's letter. ``default`` was chosen on a part of the training set of
-CIFAR-100; docs/reproduction.md shows what each choice is worth."""
+CIFAR-100; docs/reproduction.md says how it differs."""
 
 Config = TypeVar("Config", Architecture, Terms, Schedule)
 

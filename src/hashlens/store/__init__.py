@@ -1,7 +1,7 @@
 """The collection on disk: a catalogue in SQLite beside files of fixed-width records."""
 
 from hashlens.store.catalog import Catalog, is_catalog
-from hashlens.store.files import describe_failure, disk_errors, sync_folder, sync_tree
+from hashlens.store.files import describe_failure, disk_errors
 from hashlens.store.lock import WriterLock
 from hashlens.store.recordfile import RecordFile, RecordLayout, Records
 from hashlens.store.rows import CatalogState, ImageRow, Segment
@@ -24,6 +24,4 @@ __all__ = [
     "describe_failure",
     "disk_errors",
     "is_catalog",
-    "sync_folder",
-    "sync_tree",
 ]

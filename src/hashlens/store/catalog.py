@@ -12,9 +12,10 @@ from typing import Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from hashlens.durable import sync_folder
 from hashlens.errors import CollectionError, FormatError
 from hashlens.store.database import Database
-from hashlens.store.files import disk_errors, sync_folder
+from hashlens.store.files import disk_errors
 from hashlens.store.rows import CatalogState, ImageRow, Segment
 from hashlens.store.schema import MIGRATIONS, check_version, migrate, version_of
 

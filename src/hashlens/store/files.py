@@ -1,13 +1,11 @@
-"""Making files durable: what returned is on the disk, whatever happens to the machine next."""
+"""Writing a collection's files: all of the data, or an error that says that nothing is lost."""
 
 from __future__ import annotations
 
 import errno
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from hashlens.errors import CollectionError
 
@@ -45,35 +43,3 @@ def write_all(descriptor: int, data: bytes | memoryview, offset: int) -> None:
     while view:
         written = os.pwrite(descriptor, view, offset)
         view, offset = view[written:], offset + written
-
-
-def sync_file(descriptor: int) -> None:
-    """Return once all that was written to an open file is on the disk."""
-    if sys.platform == "darwin":  # There, fsync leaves the data in the drive's own cache.
-        import fcntl
-
-        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
-    else:
-        os.fsync(descriptor)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make names that were created, renamed or removed in a folder durable."""
-    if os.name == "nt":  # Windows can't open folders; NTFS journals names itself.
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        sync_file(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_tree(folder: Path) -> None:
-    """Make a folder durable with all files and folders in it."""
-    for path in folder.iterdir():
-        if path.is_dir():
-            sync_tree(path)
-        else:
-            with path.open("rb+") as file:
-                sync_file(file.fileno())
-    sync_folder(folder)

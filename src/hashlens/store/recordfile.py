@@ -18,8 +18,9 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from hashlens.durable import sync_file, sync_folder
 from hashlens.errors import FormatError, ModelMismatchError
-from hashlens.store.files import disk_errors, sync_file, sync_folder, write_all
+from hashlens.store.files import disk_errors, write_all
 
 FORMAT_VERSION = 1
 HEADER_BYTES = 128

@@ -18,10 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from hashlens.codes import Codes
+from hashlens.durable import sync_folder
 from hashlens.errors import CollectionError, FormatError
 from hashlens.store.catalog import FILE_NAME, Catalog, is_catalog
 from hashlens.store.creation import begin_creation, check_vacant, end_creation
-from hashlens.store.files import disk_errors, sync_folder
+from hashlens.store.files import disk_errors
 from hashlens.store.lock import WriterLock
 from hashlens.store.recordfile import RecordFile, Records
 from hashlens.store.rows import CatalogState, ImageRow, Segment

@@ -134,7 +134,7 @@ def _check_chain(network: nn.Module, units: list[nn.Module], spec: DescriptorSpe
     if not same:
         raise ParameterError(
             f"{spec.name} is not a chain of blocks, so it can't be fine-tuned. Convolutional "
-            "networks are, such as timm's EfficientNets, ResNets and VGGs."
+            "networks are, such as timm's EfficientNets, ResNets and ConvNeXts."
         )
 
 

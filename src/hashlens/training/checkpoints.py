@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from hashlens.errors import DataError, FormatError
+from hashlens.durable import replacing
+from hashlens.errors import DataError, FormatError, HashlensError
 
 
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -16,25 +16,18 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
     Raises
     ------
-    DataError
+    HashlensError
         If the disk is full or fails; the checkpoint before stays.
     """
-    scratch = path.with_name(f"{path.name}.tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with scratch.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
-    # torch's writer reports a full disk as a RuntimeError.
-    except (OSError, RuntimeError) as error:
-        raise DataError(
-            f"The checkpoint {path} can't be written: {error}. Free some space, then go on with "
-            "--resume from the epoch before."
+        with replacing(path) as partial:
+            torch.save(state, partial)
+    except RuntimeError as error:  # so torch's writer reports a full disk
+        raise HashlensError(
+            f"{path} can't be written: {error}. What was there before is unchanged. Free some "
+            "space, then run the same command again."
         ) from error
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def read_checkpoint(path: Path, facts: str) -> dict[str, Any]:
@@ -56,7 +49,7 @@ def read_checkpoint(path: Path, facts: str) -> dict[str, Any]:
         ) from error
     if found != facts:
         raise DataError(
-            f"{path} is the checkpoint of a training with other data or options. Repeat the "
-            "command that was interrupted, or begin anew without --resume."
+            f"{path} is the checkpoint of an interrupted training with other data or options. "
+            f"Repeat that command to go on with it, or remove {path.parent} to begin anew."
         )
     return state

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -25,7 +24,7 @@ from hashlens.errors import DataError, ParameterError
 from hashlens.evaluation import make_split
 from hashlens.hashers import Hasher
 from hashlens.hashers.deep.loop import OnEpoch
-from hashlens.hashers.deep.tuning import tunable_head
+from hashlens.hashers.deep.tuning import TunableHead, tunable_head
 from hashlens.images import Fit, decode_image
 from hashlens.images.datasets import Dataset
 from hashlens.training.activations import (
@@ -35,7 +34,7 @@ from hashlens.training.activations import (
     cache_activations,
 )
 from hashlens.training.backbone import load_backbone, normalised, revive_batch_norms
-from hashlens.training.tuned_network import export_network, verify_network
+from hashlens.training.tuned_network import export_tuned, verify_network
 from hashlens.training.tuning import TunedNetwork, Tuning
 
 _VERIFIED = 64
@@ -61,8 +60,6 @@ class TuningOptions:
         Of the validation part, the order of batches and flips.
     device : str, optional
         As PyTorch names it; by default CUDA, else MPS, else the CPU.
-    resume : bool
-        Go on from the checkpoint, if there is one.
     """
 
     tune: Literal["last", "all"] = "last"
@@ -71,7 +68,6 @@ class TuningOptions:
     split_seed: int = 0
     seed: int = 0
     device: str | None = None
-    resume: bool = False
 
 
 def finetune(
@@ -123,22 +119,31 @@ def finetune(
         inputs, held = _images(dataset, descriptor, cache, report)
     labels = dataset.train.labels[held.indices]
     fit = make_split(options.protocol, labels, dataset.test.labels, options.split_seed).fit
-    tuning = _tuning(suffix, hasher, backbone.spec, device, _Part(inputs, fit), labels[fit])
-    tuning.seed = options.seed
-    tuning.on_epoch = on_epoch
-    tuning.checkpoint = folder / "checkpoint.pt"
-    tuning.facts = _facts(held, descriptor, hasher, options)
-    began = time.monotonic()
-    history = tuning.run(options.resume)
-    tuning.head.finish()
-    network = nn.Sequential(*prefix.cpu(), *tuning.network.suffix).eval()
-    tuned = export_network(network, backbone.spec, folder / "descriptor.onnx", dataset.source)
-    cosine = verify_network(network, tuned, hasher, _pixels(dataset, held, tuned.spec.image_fit))
+    classes, targets = np.unique(labels[fit], return_inverse=True)
+    network, head = _network(suffix, hasher, backbone.spec, len(classes))
+    part = _Part(inputs, fit)
+    _revive(suffix, part, len(fit))
+    tuning = Tuning(
+        network,
+        head,
+        part,
+        targets.astype(np.int64),
+        options.seed,
+        device,
+        folder / "checkpoint.pt",
+        _facts(held, descriptor, hasher, options),
+        on_epoch,
+    )
+    history = tuning.run()
+    head.finish()
+    whole = nn.Sequential(*prefix.cpu(), *suffix).eval()
+    tuned = export_tuned(whole, backbone.spec, folder / "descriptor.onnx", dataset.source)
+    cosine = verify_network(whole, tuned, hasher, _pixels(dataset, held, tuned.spec.image_fit))
     training = {
         **_described(hasher, options, dataset, held),
-        "classes": len(np.unique(labels[fit])),
+        "classes": len(classes),
         "images": len(fit),
-        "seconds": round(max(time.monotonic() - began, history[-1].seconds), 1),
+        "seconds": round(history[-1].seconds, 1),
         "export_cosine": cosine,
         "epochs": [asdict(epoch) for epoch in history],
     }
@@ -190,33 +195,26 @@ def _images(
     return DecodedImages(dataset.train, held.indices, descriptor.spec), held
 
 
-def _tuning(
-    suffix: nn.Module,
-    hasher: Hasher,
-    spec: DescriptorSpec,
-    device: torch.device,
-    inputs: Inputs,
-    labels: npt.NDArray[np.int64],
-) -> Tuning:
-    """Put a head on the tuned part, whose batch norms learn what their inputs are like."""
-    classes, targets = np.unique(labels, return_inverse=True)
-    if len(classes) < 2:
+def _network(
+    suffix: nn.Module, hasher: Hasher, spec: DescriptorSpec, classes: int
+) -> tuple[TunedNetwork, TunableHead]:
+    """Put a head on the tuned part."""
+    if classes < 2:
         raise DataError("Fine-tuning needs labels of at least 2 classes. Got only one.")
     check_bits(hasher.bits, type(hasher).__name__)
     # Vectors of unit length have small entries; layers learn best from entries around 1.
     scale = spec.dimension**-0.5 if spec.normalisation == "l2" else 1.0
-    head = tunable_head(hasher, spec.dimension, len(classes), scale)
-    network = TunedNetwork(
+    head = tunable_head(hasher, spec.dimension, classes, scale)
+    return TunedNetwork(
         suffix, head.network, lambda x: normalised(x, spec.normalisation) / scale
-    )
-    rows = np.random.default_rng(0).permutation(len(labels))[: 64 * _STATISTICS]
-    none = np.zeros(len(rows), bool)
-    batches = [
-        inputs.gather(rows[start : start + 64], none[start : start + 64])
-        for start in range(0, len(rows), 64)
-    ]
-    revive_batch_norms(suffix, batches)
-    return Tuning(network, head, inputs, targets.astype(np.int64), 0, device)
+    ), head
+
+
+def _revive(suffix: nn.Module, inputs: _Part, count: int) -> None:
+    """Let batch norms learn what their inputs are like."""
+    rows = np.random.default_rng(0).permutation(count)[: 64 * _STATISTICS]
+    batches = np.split(rows, range(64, len(rows), 64))
+    revive_batch_norms(suffix, [inputs.gather(some, np.zeros(len(some), bool)) for some in batches])
 
 
 def _facts(
@@ -229,7 +227,7 @@ def _facts(
         "order": hashlib.sha256(b"".join(held.keys)).hexdigest(),
         "descriptor": descriptor.spec.digest,
         "hasher": [hasher.name, hasher.get_params()],
-        "options": {k: v for k, v in asdict(options).items() if k not in ("resume", "device")},
+        "options": {k: v for k, v in asdict(options).items() if k != "device"},
     }
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 

@@ -15,9 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from hashlens.codes import pack
-from hashlens.errors import DataError
 from hashlens.evaluation import evaluate_codes
-from hashlens.hashers.deep.loop import Epoch, OnEpoch, make_optimiser, validation_split
+from hashlens.hashers.deep.loop import Epoch, OnEpoch, make_optimiser, take_step, validation_split
 from hashlens.hashers.deep.tuning import TunableHead
 from hashlens.training.activations import Inputs
 from hashlens.training.checkpoints import read_checkpoint, write_checkpoint
@@ -86,13 +85,17 @@ class Tuning:
     on_epoch: OnEpoch | None = None
     history: list[Epoch] = field(default_factory=list)
 
-    def run(self, resume: bool = False) -> list[Epoch]:
+    def run(self) -> list[Epoch]:
         """Train, leave the best epoch's weights in the network, and return the history.
 
-        Parameters
-        ----------
-        resume : bool
-            Go on from the checkpoint, if there is one.
+        Where there is a checkpoint, training goes on from it.
+
+        Raises
+        ------
+        DataError, FormatError
+            If the loss diverges, or the checkpoint is of other facts or damaged.
+        HashlensError
+            If a checkpoint can't be written.
         """
         self.network.to(self.device, memory_format=torch.channels_last)
         validation, training = (
@@ -107,7 +110,7 @@ class Tuning:
         order = torch.Generator().manual_seed(self.seed)
         best: dict[str, Any] = {"number": 0, "top5": -1.0, "weights": {}}
         before = 0.0
-        if resume and self.checkpoint is not None and self.checkpoint.is_file():
+        if self.checkpoint is not None and self.checkpoint.is_file():
             best = self._restore(optimiser, rate, order)
             before = self.history[-1].seconds
         began = time.monotonic() - before
@@ -153,19 +156,7 @@ class Tuning:
             labels = torch.from_numpy(self.labels[rows]).to(self.device)
             with self._autocast():
                 features = self.network.features(x)
-            terms = self.head.terms(features, labels)
-            loss = torch.stack([weight * term for weight, term in terms.values()]).sum()
-            if not torch.isfinite(loss):
-                raise DataError(
-                    "Fine-tuning diverged: the loss is not finite. Lower the schedule's "
-                    "learning_rate."
-                )
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            rate.step()
-            for name, (_, term) in terms.items():
-                sums[name] = sums.get(name, 0.0) + term.item()
+            take_step(self.head.terms(features, labels), optimiser, rate, sums)
         return {name: total / batches for name, total in sums.items()}
 
     def _gather(self, rows: npt.NDArray[np.int64], flips: npt.NDArray[np.bool_]) -> Tensor:

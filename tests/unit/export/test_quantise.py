@@ -23,7 +23,8 @@ pytest.importorskip("onnx")
 def test_reported_loss_is_that_of_the_file(tmp_path):
     import onnxruntime
 
-    encoder = pooling_encoder(tmp_path)
+    # Projections of LSH crowd around zero, where those of ITQ are pushed away: some bits turn.
+    encoder = pooling_encoder(tmp_path, "lsh")
     images = photograph_tiles(SIZE, 45)
     report = export_int8_model(encoder, tmp_path / "int8.onnx", images)
     session = onnxruntime.InferenceSession(tmp_path / "int8.onnx")
@@ -32,7 +33,8 @@ def test_reported_loss_is_that_of_the_file(tmp_path):
     expected, _ = encoder.encode_pixels(measured)
     assert report.measured_images == len(measured)
     assert report.differing_bits == pytest.approx(np.bitwise_count(found ^ expected).mean() / 8)
-    assert report.differing_bits < 0.1
+    assert 0 < report.differing_bits < 0.1
+    assert 0 < report.top5_overlap < 1
     assert report.top5_overlap == top5_overlap(expected, found)
     properties = session.get_modelmeta().custom_metadata_map
     stated = json.loads(properties["quantisation"])

@@ -15,7 +15,7 @@ from hashlens.descriptors.base import Descriptor, standardise  # noqa: E402
 from hashlens.descriptors.default import NETWORK, default_descriptor, default_spec  # noqa: E402
 from hashlens.descriptors.spec import DescriptorSpec  # noqa: E402
 from hashlens.encoder import Encoder  # noqa: E402
-from hashlens.errors import DataError, ParameterError  # noqa: E402
+from hashlens.errors import DataError, HashlensError, ParameterError  # noqa: E402
 from hashlens.hashers import create_hasher  # noqa: E402
 from hashlens.images.datasets import Dataset, LabelledImages  # noqa: E402
 from hashlens.training import backbone as backbones  # noqa: E402
@@ -121,7 +121,7 @@ def test_a_killed_and_resumed_training_ends_with_the_same_model(tiles, tmp_path)
     with pytest.raises(KillError):
         tune(tiles, tmp_path / "b", on_epoch=kill)
     numbers = []
-    resumed = tune(tiles, tmp_path / "b", on_epoch=lambda e: numbers.append(e.number), resume=True)
+    resumed = tune(tiles, tmp_path / "b", on_epoch=lambda e: numbers.append(e.number))
     assert numbers == [2, 3]
     assert resumed.digest == undisturbed.digest
     assert resumed.spec.weights_sha256 == undisturbed.spec.weights_sha256
@@ -129,8 +129,29 @@ def test_a_killed_and_resumed_training_ends_with_the_same_model(tiles, tmp_path)
 
 def test_a_checkpoint_of_other_options_is_refused(tiles, tmp_path):
     tune(tiles, tmp_path / "work", hasher_of(epochs=1))
-    with pytest.raises(DataError, match="other data or options"):
-        tune(tiles, tmp_path / "work", hasher_of(epochs=1), resume=True, seed=1)
+    checkpoint = tmp_path / "work" / "checkpoint.pt"
+    before = checkpoint.read_bytes()
+    with pytest.raises(DataError, match=r"other data or options\. .*remove .*work to begin anew"):
+        tune(tiles, tmp_path / "work", hasher_of(epochs=1), seed=1)
+    assert checkpoint.read_bytes() == before
+
+
+def test_a_full_disk_keeps_the_checkpoint_before(tiles, tmp_path, monkeypatch):
+    save, numbers = torch.save, []
+
+    def full(state, path):
+        if numbers == [1]:
+            path.write_bytes(b"half")
+            raise RuntimeError("PytorchStreamWriter failed: file write failed")
+        save(state, path)
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(HashlensError, match="Free some space, then run the same command again"):
+        tune(tiles, tmp_path / "work", on_epoch=lambda e: numbers.append(e.number))
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["checkpoint.pt"]
+    monkeypatch.setattr(torch, "save", save)
+    tune(tiles, tmp_path / "work", on_epoch=lambda e: numbers.append(e.number))
+    assert numbers == [1, 2, 3]
 
 
 def test_cached_activations_are_those_of_images_and_of_mirror_images(tiles, tmp_path):

@@ -133,18 +133,7 @@ class Training:
         batches = len(shuffled) // size
         for batch in shuffled[: batches * size].split(size):
             terms = self.terms(data.inputs[batch], data.labels[batch])
-            loss = torch.stack([weight * term for weight, term in terms.values()]).sum()
-            if not torch.isfinite(loss):
-                raise DataError(
-                    "Training diverged: the loss is not finite. Lower the schedule's "
-                    "learning_rate or the weight of the largest term."
-                )
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            rate.step()
-            for name, (_, term) in terms.items():
-                sums[name] = sums.get(name, 0.0) + term.item()
+            take_step(terms, optimiser, rate, sums)
         return {name: total / batches for name, total in sums.items()}
 
     def _validate(self, data: _Data) -> float:
@@ -186,6 +175,33 @@ def validation_split(y: npt.NDArray[np.int64], share: float, seed: int) -> tuple
             "and to train on the rest."
         )
     return torch.from_numpy(order[:count]), torch.from_numpy(order[count:])
+
+
+def take_step(
+    terms: dict[str, tuple[float, Tensor]],
+    optimiser: torch.optim.Optimizer,
+    rate: torch.optim.lr_scheduler.LRScheduler,
+    sums: dict[str, float],
+) -> None:
+    """Descend by the gradient of the weighted terms, and add the terms to their ``sums``.
+
+    Raises
+    ------
+    DataError
+        If the loss diverges.
+    """
+    loss = torch.stack([weight * term for weight, term in terms.values()]).sum()
+    if not torch.isfinite(loss):
+        raise DataError(
+            "Training diverged: the loss is not finite. Lower the schedule's learning_rate or the "
+            "weight of the largest term."
+        )
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+    rate.step()
+    for name, (_, term) in terms.items():
+        sums[name] = sums.get(name, 0.0) + term.item()
 
 
 def make_optimiser(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor, nn
 
 from hashlens.errors import ParameterError
@@ -89,8 +90,6 @@ def _codebook(hasher: CodebookHasher, width: int, classes: int, scale: float) ->
 
 
 def _autoencoder(hasher: AutoencoderHasher, width: int, classes: int, scale: float) -> TunableHead:
-    import torch
-
     preset = resolve_preset(hasher.preset, hasher.architecture, hasher.terms, {})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(hasher.random_state)

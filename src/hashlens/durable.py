@@ -1,16 +1,16 @@
-"""Outputs that are written whole or not at all."""
+"""Files that are whole or not there, and on the disk when the call returns."""
 
 from __future__ import annotations
 
 import errno
 import os
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from hashlens.errors import HashlensError, ParameterError
-from hashlens.store import sync_folder
 
 
 def check_output(path: Path) -> None:
@@ -47,7 +47,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield partial
         with partial.open("rb+") as file:
-            os.fsync(file.fileno())
+            sync_file(file.fileno())
         os.replace(partial, target)
         sync_folder(target.parent)
     except OSError as error:
@@ -59,3 +59,35 @@ def replacing(path: Path) -> Iterator[Path]:
         ) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def sync_file(descriptor: int) -> None:
+    """Return once all that was written to an open file is on the disk."""
+    if sys.platform == "darwin":  # There, fsync leaves the data in the drive's own cache.
+        import fcntl
+
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+    else:
+        os.fsync(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names that were created, renamed or removed in a folder durable."""
+    if os.name == "nt":  # Windows can't open folders; NTFS journals names itself.
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        sync_file(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(folder: Path) -> None:
+    """Make a folder durable with all files and folders in it."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            sync_tree(path)
+        else:
+            with path.open("rb+") as file:
+                sync_file(file.fileno())
+    sync_folder(folder)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+
+from hashlens.machine import machine
+
+__all__ = ["METRIC", "TIES", "commit", "machine"]
 
 METRIC = (
     "top5 is precision at 5: the share of the query's label among the five nearest, mean over "
@@ -17,19 +17,6 @@ TIES = (
     "items at one distance are in random order and the figure is its exact expectation; _low and "
     "_high are the worst and the best order (average precision after He et al. 2018)"
 )
-PACKAGES = ("hashlens", "numpy", "scipy", "scikit-learn", "torch", "onnxruntime")
-
-
-def machine() -> dict[str, Any]:
-    """Return processor, cores, memory in GiB, system and versions, for the table's context."""
-    return {
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "memory_gib": _memory_gib(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "packages": {name: found for name in PACKAGES if (found := _version(name))},
-    }
 
 
 def commit(folder: Path | None = None) -> str | None:
@@ -48,28 +35,3 @@ def _git(folder: Path, *arguments: str) -> str:
         ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True
     )
     return done.stdout.strip()
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def _processor() -> str:
-    """Return the processor's name; Linux tells it only in a file."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
-
-def _memory_gib() -> float | None:
-    try:
-        return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1)
-    except (ValueError, OSError, AttributeError):
-        return None

@@ -35,12 +35,15 @@ class DescribedImages:
         The images that were left out.
     digest : str
         SHA-256 over contents and labels, whatever their order: the same for the same data.
+    indices : int64 array of shape (n,), optional
+        Which images of the data set the rows are; None where the vectors came without images.
     """
 
     vectors: Vectors
     labels: npt.NDArray[np.int64]
     failed: list[tuple[str, str]]
     digest: str
+    indices: npt.NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,11 @@ def describe_images(
     """
     held = fill_cache(images, descriptor, cache, on_progress)
     return DescribedImages(
-        cache.vectors(held.keys), images.labels[held.indices], held.failed, held.digest
+        cache.vectors(held.keys),
+        images.labels[held.indices],
+        held.failed,
+        held.digest,
+        held.indices,
     )
 
 

@@ -48,6 +48,8 @@ class Boundary:
         n(d*) and n⁺(d*): items, and relevant ones, exactly at d*.
     open_places : int64 array of shape (queries,)
         k − N(d* − 1): how many of the tied items are among the k nearest.
+    level : int64 array of shape (queries,)
+        d* itself.
     """
 
     before: Counts
@@ -55,6 +57,7 @@ class Boundary:
     tied: Counts
     relevant_tied: Counts
     open_places: Counts
+    level: Counts
 
 
 def boundary_at_k(histograms: DistanceHistograms, k: int) -> Boundary:
@@ -78,7 +81,7 @@ def boundary_at_k(histograms: DistanceHistograms, k: int) -> Boundary:
     relevant_tied = histograms.relevant[rows, level]
     before = cumulative[rows, level] - tied
     relevant_before = np.cumsum(histograms.relevant, axis=1)[rows, level] - relevant_tied
-    return Boundary(before, relevant_before, tied, relevant_tied, k - before)
+    return Boundary(before, relevant_before, tied, relevant_tied, k - before, level)
 
 
 def precision_at_k(histograms: DistanceHistograms, k: int) -> TiedScores:

@@ -32,6 +32,8 @@ class DescribedDataset:
     classes : tuple of str
     source : str
     descriptor : Descriptor
+    dataset : Dataset, optional
+        The images themselves, where they are at hand.
     """
 
     train: DescribedImages
@@ -39,6 +41,7 @@ class DescribedDataset:
     classes: tuple[str, ...]
     source: str
     descriptor: Descriptor
+    dataset: Dataset | None = None
 
 
 def describe_dataset(
@@ -59,7 +62,7 @@ def describe_dataset(
             describe_images(images, descriptor, kept, on_images and partial(on_images, part))
             for part, images in (("train", dataset.train), ("test", dataset.test))
         )
-    return DescribedDataset(train, test, dataset.classes, dataset.source, descriptor)
+    return DescribedDataset(train, test, dataset.classes, dataset.source, descriptor, dataset)
 
 
 def train_encoder(

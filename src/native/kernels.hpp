@@ -32,6 +32,7 @@ struct Kernels {
   Distance distance;
   FilterRows filter_rows;
   CountRows count_rows;
+  FilterRows filter_stream;  // filter_rows for codes that come from memory and are not kept in cache
 };
 
 // Returns the levels that this CPU runs, slowest first.

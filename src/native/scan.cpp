@@ -14,6 +14,8 @@ namespace {
 constexpr std::size_t kRowsPerFilter = 512;
 // Queries that share one pass over the database.
 constexpr std::size_t kQueriesPerPass = 256;
+// Codes that take more than this don't stay in the caches from one search to the next.
+constexpr std::size_t kBytesOfStream = std::size_t{64} << 20;
 // Comparisons that a thread takes at a time; below twice that a search stays on its own thread.
 constexpr std::size_t kComparisonsPerTask = 16384;
 
@@ -51,6 +53,12 @@ struct Database {
 
   int bytes() const { return views.front().bytes; }
 
+  bool is_stream() const {
+    std::size_t count = 0;
+    for (const CodeView& view : views) count += view.count;
+    return count * static_cast<std::size_t>(bytes()) > kBytesOfStream;
+  }
+
   // Whether ids ascend in the order in which a thread meets the codes.
   bool ordered() const { return rows.ascending && views.size() == 1 && !views.front().groups.refs; }
 };
@@ -60,7 +68,12 @@ class Pass {
  public:
   Pass(const Database& database, const Queries& queries, SearchLimits limits, const int* reach,
        const Kernels& kernels)
-      : database_(database), queries_(queries), kernels_(kernels), k_(limits.k) {
+      : database_(database),
+        queries_(queries),
+        kernels_(kernels),
+        // The first query brings a block into the cache, where the others find it.
+        filter_first_(database.is_stream() ? kernels.filter_stream : kernels.filter_rows),
+        k_(limits.k) {
     found_.reserve(queries.count);
     for (std::size_t q = 0; q < queries.count; ++q) {
       found_.emplace_back(k_, reach ? reach[q] : limits.radius, database.ordered());
@@ -80,7 +93,10 @@ class Pass {
       if (queries_.filter_block) {
         scan_block(first, count);
       } else {
-        for (std::size_t q = 0; q < queries_.count; ++q) filter(q, first, count);
+        filter(filter_first_, 0, first, count);
+        for (std::size_t q = 1; q < queries_.count; ++q) {
+          filter(kernels_.filter_rows, q, first, count);
+        }
       }
     }
   }
@@ -102,7 +118,7 @@ class Pass {
     for (std::size_t i = 0; i < hits; ++i) {
       const std::size_t q = hits_[i].query;
       if (PortablePopcount::count(hits_[i].rows) > kManyRows) {
-        filter(q, first, count);
+        filter(kernels_.filter_rows, q, first, count);
       } else {
         pick(q, first, hits_[i].rows);
       }
@@ -117,9 +133,9 @@ class Pass {
     }
   }
 
-  void filter(std::size_t q, std::size_t first, std::size_t count) {
-    const std::size_t near = kernels_.filter_rows(code(first), count, queries_.code(q),
-                                                  view_->bytes, found_[q].bound(), near_);
+  void filter(FilterRows filter_rows, std::size_t q, std::size_t first, std::size_t count) {
+    const std::size_t near = filter_rows(code(first), count, queries_.code(q), view_->bytes,
+                                         found_[q].bound(), near_);
     for (std::size_t i = 0; i < near; ++i) offer(q, first + near_[i].row, near_[i].distance);
   }
 
@@ -141,6 +157,7 @@ class Pass {
   const Database& database_;
   const Queries& queries_;
   const Kernels& kernels_;
+  const FilterRows filter_first_;
   const std::size_t k_;
   const CodeView* view_ = nullptr;
   std::vector<Neighbours> found_;

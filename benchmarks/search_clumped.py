@@ -178,7 +178,7 @@ def part_planner(args):
 
 def _planned(index, multi, asked, k):
     def scan(queries, count):
-        return multi.search_checked(queries, count, multi.bits, budget=0.0)
+        return multi.search_checked(queries, count, multi.bits, budget=0.0)[0]
 
     row = {"bits": multi.bits, "n": len(multi), "queries": len(asked), "k": k}
     row["scan"] = batch_time(scan, asked, k, runs=15, limit=4) * 1e3

@@ -210,7 +210,7 @@ nb::tuple unpack(const HeldSegment& held) {
                         to_numpy(std::move(flags), {held.rows}));
 }
 
-nb::tuple search_multi(const std::vector<const HeldSegment*>& segments, const CodeArray& recent,
+std::pair<Found, std::size_t> search_multi(const std::vector<const HeldSegment*>& segments, const CodeArray& recent,
                        std::size_t rows, const CodeArray& queries, std::optional<std::size_t> k,
                        int radius, const std::optional<IdArray>& ids, bool ascending,
                        const std::optional<ByteArray>& blocked, double budget, int threads,
@@ -231,22 +231,12 @@ nb::tuple search_multi(const std::vector<const HeldSegment*>& segments, const Co
   require(threads >= 1, "threads must be at least 1");
   const Level chosen = parse_level(level);
   const SearchLimits limits{k.value_or(Neighbours::kNoLimit), radius};
-  const std::size_t count = queries.shape(0);
-  std::vector<ShellCost> costs(count);
-  std::vector<std::vector<Key>> found;
+  ShellResults results;
   {
     const nb::gil_scoped_release release;
-    found =
-        search_shells(index, queries.data(), count, limits, budget, threads, chosen, costs.data());
+    results = search_shells(index, queries.data(), queries.shape(0), limits, budget, threads, chosen);
   }
-  std::vector<std::int64_t> table;
-  for (const ShellCost& cost : costs) {
-    table.push_back(static_cast<std::int64_t>(cost.probes));
-    table.push_back(static_cast<std::int64_t>(cost.codes));
-    table.push_back(cost.finished);
-  }
-  return nb::make_tuple(to_rows(found, k ? *k : longest(found)),
-                        to_numpy(std::move(table), {count, 3}));
+  return {to_rows(results.found, k ? *k : longest(results.found)), results.finished};
 }
 
 // Returns the positive integer that an environment variable holds, 0 where it is unset or empty, -1

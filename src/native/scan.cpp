@@ -15,7 +15,7 @@ constexpr std::size_t kRowsPerFilter = 512;
 // Queries that share one pass over the database.
 constexpr std::size_t kQueriesPerPass = 256;
 // Codes that take more than this don't stay in the caches from one search to the next.
-constexpr std::size_t kBytesOfStream = std::size_t{64} << 20;
+constexpr std::size_t kBytesOfStream = std::size_t{32} << 20;
 // Comparisons that a thread takes at a time; below twice that a search stays on its own thread.
 constexpr std::size_t kComparisonsPerTask = 16384;
 

@@ -57,9 +57,9 @@ ShellSearch::ShellSearch(const RowView& rows, SearchLimits limits, Level level, 
 // in t + 1 substrings and radius bits in the others: at least m · radius + t + 1 in all. So all
 // codes up to m · radius + t are known, ties among them, and once the k-th lies there it is final.
 bool ShellSearch::search(const Segment& segment, const std::uint8_t* query, double allowance,
-                         Neighbours& found, ShellCost& cost) {
+                         Neighbours& found) {
   begin(segment, query, allowance);
-  if (look_up_ball(found, cost)) return true;
+  if (look_up_ball(found)) return true;
   const int tables = static_cast<int>(segment.tables.size());
   for (int radius = 0; radius <= segment.key_bits; ++radius) {
     const double probes = choose(segment.key_bits, radius);
@@ -67,9 +67,7 @@ bool ShellSearch::search(const Segment& segment, const std::uint8_t* query, doub
       const int certain = tables * radius + t;
       if (!is_affordable(probes, certain, found.bound() - 1)) return false;
       probe(static_cast<std::size_t>(t), radius);
-      cost.probes += static_cast<std::uint64_t>(probes);
       if (!spend(probes, radius)) return false;
-      cost.codes += in_ranges_;
       compare(static_cast<std::size_t>(t), radius, found);
       if (found.bound() - 1 <= certain) return true;
     }
@@ -126,7 +124,7 @@ double ShellSearch::probes_until(int reach, int certain) const {
 // Learned codes clump: a bucket may hold a hundred thousand codes around the query, while its
 // nearest differ from it in no bit or in one. Then finding these few codes in the sorted table is
 // much cheaper than the first shell. Returns whether that settled the query.
-bool ShellSearch::look_up_ball(Neighbours& found, ShellCost& cost) {
+bool ShellSearch::look_up_ball(Neighbours& found) {
   const int bits = 8 * segment_->bytes;
   double first_shell = 0;
   for (std::size_t t = 0; t < segment_->tables.size(); ++t) {
@@ -136,7 +134,6 @@ bool ShellSearch::look_up_ball(Neighbours& found, ShellCost& cost) {
   if (first_shell < 2 * kLookUpCost) return false;
   std::uint8_t code[kMaxBytes];
   std::memcpy(code, query_, static_cast<std::size_t>(segment_->bytes));
-  ++cost.probes;
   look_up(code, 0, found);
   seen_within_ = 0;
   if (found.bound() - 1 <= 0) return true;
@@ -146,7 +143,6 @@ bool ShellSearch::look_up_ball(Neighbours& found, ShellCost& cost) {
     look_up(code, 1, found);
     code[bit / 8] ^= static_cast<std::uint8_t>(128 >> (bit % 8));
   }
-  cost.probes += static_cast<std::uint64_t>(bits);
   seen_within_ = 1;
   return found.bound() - 1 <= 1;
 }

@@ -17,7 +17,7 @@ class ShellSearch {
   // Offers to `found` all codes of the segment that can be among the neighbours, or returns false
   // where that is bound to cost more than `allowance`; then `found` holds only some of them.
   bool search(const Segment& segment, const std::uint8_t* query, double allowance,
-              Neighbours& found, ShellCost& cost);
+              Neighbours& found);
 
   // The cost of comparing a query with so many codes, in the unit of `allowance`.
   double scan_cost(std::size_t codes) const { return static_cast<double>(codes) * row_cost_; }
@@ -31,7 +31,7 @@ class ShellSearch {
   bool is_affordable(double probes, int certain, int reach) const;
   bool spend(double probes, int radius);
   double probes_until(int reach, int certain) const;
-  bool look_up_ball(Neighbours& found, ShellCost& cost);
+  bool look_up_ball(Neighbours& found);
   void look_up(const std::uint8_t* code, int distance, Neighbours& found);
   void probe(std::size_t table, int radius);
   void compare(std::size_t table, int radius, Neighbours& found);

@@ -64,54 +64,68 @@ def test_changes_during_the_build_are_not_lost(rng, monkeypatch):
     np.testing.assert_array_equal(found.distances, wanted.distances)
 
 
-YES, NO = np.ones(8, bool), np.zeros(8, bool)
-
-
 def test_batches_go_the_way_that_was_measured_to_be_faster():
-    record = Planner().record(256, 10, 64, False)
-    assert record.choose(256) == ("shells", True)
-    record.learn("shells", True, 8 * 2e-6, YES)
-    assert record.choose(256) == ("scan", False)
-    record.learn("scan", False, 8 * 1e-6, NO)
-    assert record.choose(256) == ("shells", False), "promising shells are measured on a whole call"
-    record.learn("shells", False, 8 * 1.5e-6, YES)
-    assert record.choose(256) == ("scan", False)
+    batches = Planner().batches(10, 64, False, 256)
+    assert batches.choose() == ("shells", True)
+    batches.learn("shells", True, 2e-6)
+    assert batches.choose() == ("scan", False)
+    batches.learn("scan", False, 1e-6)
+    assert batches.choose() == ("shells", False), "promising shells are measured on a whole call"
+    batches.learn("shells", False, 1.5e-6)
+    assert batches.choose() == ("scan", False)
     for _ in range(20):
-        record.learn("shells", False, 8 * 0.5e-6, YES)
-    assert record.choose(256) == ("shells", False)
-    assert "1.0 µs by scan, 0.5 µs by shells" in record.plan(256).reason
+        batches.learn("shells", False, 0.5e-6)
+    assert batches.choose() == ("shells", False)
+    assert "1.0 µs by scan, 0.5 µs by shells" in batches.plan().reason
 
 
 def test_a_whole_batch_never_goes_on_hopeless_shells():
-    record = Planner().record(256, 10, 64, False)
-    record.learn("shells", True, 8 * 9e-6, NO)
-    record.learn("scan", False, 8 * 1e-6, NO)
+    batches = Planner().batches(10, 64, False, 256)
+    batches.learn("shells", True, 9e-6)
+    batches.learn("scan", False, 1e-6)
+    trials = 0
     for _ in range(300):
-        method, trial = record.choose(256)
+        method, trial = batches.choose()
         assert method == "scan" or trial
-        record.learn("scan", False, 8 * 1e-6, NO)
+        batches.learn(method, trial, 9e-6 if trial else 1e-6)
+        if trial:
+            trials += 1
+            assert batches.choose() == ("scan", False), "the rest of the batch is scanned"
+    assert trials == 4
 
 
 def test_single_queries_are_scanned_once_shells_have_proved_hopeless():
     planner = Planner()
-    record = planner.record(1, 10, 64, False)
-    assert record.choose(1)[0] == "shells"
+    singles = planner.singles(10, 64, False)
+    assert singles.choose() == "shells"
     for _ in range(30):
-        record.learn("shells", False, 1e-3, NO[:1])
-    assert record.choose(1)[0] == "scan"
-    assert planner.record(1, 10, 64, False) is record
-    assert planner.record(1, 1000, 64, False).choose(1)[0] == "shells"
+        singles.learn("shells", 1, 0)
+    assert singles.choose() == "scan"
+    assert planner.singles(10, 64, False) is singles
+    assert planner.singles(1000, 64, False).choose() == "shells"
+
+
+def test_single_queries_return_to_shells_that_finish_again():
+    singles = Planner().singles(10, 64, False)
+    for _ in range(30):
+        singles.learn("shells", 1, 0)
+    methods = []
+    for _ in range(200):
+        methods.append(singles.choose())
+        singles.learn(methods[-1], 1, int(methods[-1] == "shells"))
+    assert methods[0] == "scan"
+    assert methods[-1] == "shells"
 
 
 def test_the_loser_is_tried_again_now_and_then():
-    record = Planner().record(BATCH, 10, 64, False)
-    record.learn("shells", True, 8 * 2e-6, YES)
-    record.learn("scan", False, 8 * 1e-6, NO)
-    record.learn("shells", False, 8 * 2e-6, YES)
+    batches = Planner().batches(10, 64, False, BATCH)
+    batches.learn("shells", True, 2e-6)
+    batches.learn("scan", False, 1e-6)
+    batches.learn("shells", False, 2e-6)
     methods = []
     for _ in range(200):
-        methods.append(record.choose(BATCH)[0])
-        record.learn(methods[-1], False, 8e-6 * (2 if methods[-1] == "shells" else 1), YES)
+        methods.append(batches.choose()[0])
+        batches.learn(methods[-1], False, 2e-6 if methods[-1] == "shells" else 1e-6)
     assert 0 < methods.count("shells") < 10
 
 

@@ -15,7 +15,7 @@ from hashlens.errors import FormatError
 from hashlens.indexes.base import Index, SearchResult, check_k, check_radius, concatenate
 from hashlens.indexes.linear import LinearIndex
 from hashlens.indexes.multi_index import MultiIndex
-from hashlens.indexes.planner import TRIAL, Method, Plan, Planner, Record, forecast_shells
+from hashlens.indexes.planner import BATCH, TRIAL, Batches, Method, Plan, Planner, forecast_shells
 from hashlens.indexes.row_ids import RowIds
 
 
@@ -167,7 +167,9 @@ class AutoIndex(Index):
         if not isinstance(self._engine, MultiIndex):
             building = "One is being built." if self._builder else self._declined_because
             return Plan("scan", without=building)
-        return self._planner.record(queries, wanted, self.bits, filtered).plan(queries)
+        if queries < BATCH:
+            return self._planner.singles(wanted, self.bits, filtered).plan()
+        return self._planner.batches(wanted, self.bits, filtered, queries).plan()
 
     def search(
         self,
@@ -179,10 +181,7 @@ class AutoIndex(Index):
     ) -> SearchResult:
         """Return the ``k`` nearest codes of each query; see `Index.search`."""
         queries = check_codes(codes, self.bits, "AutoIndex.search")
-        found = self._search(queries, check_k(k, "AutoIndex.search"), self.bits, allow, deny)
-        if allow is None:
-            self._consider_building(queries, found)
-        return found
+        return self._search(queries, check_k(k, "AutoIndex.search"), self.bits, allow, deny)
 
     def search_radius(
         self,
@@ -210,41 +209,37 @@ class AutoIndex(Index):
             self._last_method = "scan"
             if k is None:
                 return engine.search_radius(queries, radius, allow=allow, deny=deny)
-            return engine.search(queries, k, allow=allow, deny=deny)
+            result = engine.search(queries, k, allow=allow, deny=deny)
+            if allow is None:
+                self._consider_building(engine, queries, result)
+            return result
         count = len(queries)
-        record = self._planner.record(count, k, radius, allow is not None)
-        method, trial = record.choose(count)
-        self._last_method = method
-        request = _Request(k, radius, allow, deny)
-        if not trial:
-            return self._timed(engine, record, method, False, queries, request)
-        some = self._timed(engine, record, method, True, queries[:TRIAL], request)
-        method, _ = record.choose(count)
-        self._last_method = method
-        rest = self._timed(engine, record, method, False, queries[TRIAL:], request)
-        return concatenate([some, rest])
-
-    def _timed(
-        self,
-        engine: MultiIndex,
-        record: Record,
-        method: Method,
-        trial: bool,
-        queries: Codes,
-        request: _Request,
-    ) -> SearchResult:
-        """Answer ``queries`` by one method and note what that took."""
-        start = time.perf_counter()
+        if count >= BATCH:
+            batches = self._planner.batches(k, radius, allow is not None, count)
+            return self._search_batch(engine, batches, queries, _Request(k, radius, allow, deny))
+        singles = self._planner.singles(k, radius, allow is not None)
+        self._last_method = method = singles.choose()
         budget = 0.0 if method == "scan" else None
-        found = engine.search_checked(queries, *request, budget)
-        if engine.last_cost is not None:
-            seconds = time.perf_counter() - start
-            record.learn(method, trial, seconds, engine.last_cost.finished)
-        return found
+        result, finished = engine.search_checked(queries, k, radius, allow, deny, budget)
+        singles.learn(method, count, finished)
+        return result
 
-    def _consider_building(self, queries: Codes, found: SearchResult) -> None:
-        engine = self._engine
-        if isinstance(engine, MultiIndex) or self._builder or not self.background:
+    def _search_batch(
+        self, engine: MultiIndex, batches: Batches, queries: Codes, request: _Request
+    ) -> SearchResult:
+        """Answer a batch, or first some of it, where that is to tell which way the rest goes."""
+        results = []
+        while True:
+            self._last_method, trial = batches.choose()
+            some = queries[:TRIAL] if trial else queries
+            results.append(_timed(engine, batches, self._last_method, trial, some, request))
+            if not trial:
+                return concatenate(results)
+            queries = queries[TRIAL:]
+
+    def _consider_building(self, engine: LinearIndex, queries: Codes, found: SearchResult) -> None:
+        """Build in the background where the distances of ``found`` promise that it pays."""
+        if self._builder or not self.background:
             return
         if len(engine) < max(self.worth_building, 2 * self._declined_at) or not len(queries):
             return
@@ -283,6 +278,21 @@ class AutoIndex(Index):
             with self._lock:
                 self._changes = None
                 self._builder = None
+
+
+def _timed(
+    engine: MultiIndex,
+    batches: Batches,
+    method: Method,
+    trial: bool,
+    queries: Codes,
+    request: _Request,
+) -> SearchResult:
+    """Answer ``queries`` by one method and note what that took."""
+    start = time.perf_counter()
+    found, _ = engine.search_checked(queries, *request, 0.0 if method == "scan" else None)
+    batches.learn(method, trial, (time.perf_counter() - start) / len(queries))
+    return found
 
 
 def _bring_up_to_date(multi: MultiIndex, codes: Codes, denied: npt.ArrayLike | None) -> bool:

@@ -16,7 +16,7 @@ from hashlens.indexes.filters import blocked_rows
 from hashlens.indexes.index_file import damaged
 from hashlens.indexes.multi_file import SavedMultiIndex, load_multi_index, save_multi_index
 from hashlens.indexes.row_ids import RowIds
-from hashlens.native import MAX_KEY_BITS, SearchCost, Segment, search_multi
+from hashlens.native import MAX_KEY_BITS, Segment, search_multi
 
 _MAX_TABLES = 8
 """More tables certify larger distances sooner, but each takes a copy of the codes."""
@@ -70,7 +70,7 @@ class MultiIndex(Index):
 
     recent_limit: ClassVar[int] = 4096
     """Added codes wait in a plain list, which every search scans, until there are this many."""
-    budget: ClassVar[float] = 0.5
+    budget: ClassVar[float] = 0.35
     """A query is scanned where its shells are bound to cost more than this share of a scan."""
 
     def __init__(self, bits: int, *, tables: int | None = None) -> None:
@@ -84,8 +84,6 @@ class MultiIndex(Index):
         self._segments: list[Segment] = []
         self._recent: Codes = np.empty((0, bytes_per_code(bits)), dtype=np.uint8)
         self._ids = RowIds()
-        self.last_cost: SearchCost | None = None
-        """What the queries of the last search took."""
 
     @classmethod
     def from_codes(cls, codes: Codes, *, tables: int | None = None) -> Self:
@@ -151,7 +149,8 @@ class MultiIndex(Index):
     ) -> SearchResult:
         """Return the ``k`` nearest codes of each query; see `Index.search`."""
         queries = check_codes(codes, self.bits, "MultiIndex.search")
-        return self.search_checked(queries, check_k(k, "MultiIndex.search"), self.bits, allow, deny)
+        wanted = check_k(k, "MultiIndex.search")
+        return self.search_checked(queries, wanted, self.bits, allow, deny)[0]
 
     def search_radius(
         self,
@@ -164,7 +163,7 @@ class MultiIndex(Index):
         """Return all codes within ``radius`` bits of each query; see `Index.search_radius`."""
         queries = check_codes(codes, self.bits, "MultiIndex.search_radius")
         reach = check_radius(radius, self.bits, "MultiIndex.search_radius")
-        return self.search_checked(queries, None, reach, allow, deny)
+        return self.search_checked(queries, None, reach, allow, deny)[0]
 
     def merge(self) -> None:
         """Put all codes into one segment: the best state for searching and saving."""
@@ -220,10 +219,13 @@ class MultiIndex(Index):
         allow: npt.ArrayLike | None = None,
         deny: npt.ArrayLike | None = None,
         budget: float | None = None,
-    ) -> SearchResult:
-        """Answer queries that were checked; a budget of 0 compares them with all distinct codes."""
+    ) -> tuple[SearchResult, int]:
+        """Answer queries that were checked, and say how many ended within their shells.
+
+        A budget of 0 compares them with all distinct codes.
+        """
         ids = self._ids
-        found, self.last_cost = search_multi(
+        found, finished = search_multi(
             self._segments,
             self._recent,
             ids.rows,
@@ -235,7 +237,7 @@ class MultiIndex(Index):
             blocked=blocked_rows(ids, allow, deny, "The filter of a search"),
             budget=self.budget if budget is None else budget,
         )
-        return SearchResult(*found)
+        return SearchResult(*found), finished
 
     def _flush(self) -> None:
         """Move the recent codes to a segment; merge segments so that each is half its elder."""

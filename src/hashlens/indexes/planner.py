@@ -80,26 +80,54 @@ class Plan:
         )
 
 
-class Record:
-    """Running means of what calls of one kind took, and the choice that follows from them.
+class Singles:
+    """Whether calls of fewer than `BATCH` queries are worth their shells.
+
+    A query that leaves its shells is scanned, so all that such a call can lose is what the shells
+    cost until then. That is learned from counting alone: reading the clock would take as long as
+    some of these searches.
+    """
+
+    __slots__ = ("_calls", "_finished")
+
+    def __init__(self) -> None:
+        self._finished = 1.0
+        self._calls = 0
+
+    def choose(self) -> Method:
+        """Return how to answer a call."""
+        if self._finished >= _HOPELESS or self._calls % _RETRY == _RETRY - 1:
+            return "shells"
+        return "scan"
+
+    def learn(self, method: Method, queries: int, finished: int) -> None:
+        """Note how many queries of a call ended within their shells."""
+        self._calls += 1
+        if method == "shells" and queries:
+            self._finished += _LATEST * (finished / queries - self._finished)
+
+    def plan(self) -> Plan:
+        """Return what `choose` says together with what it says so for."""
+        return Plan(self.choose(), finished=self._finished)
+
+
+class Batches:
+    """Running means of what batches of one kind took, and the choice that follows from them.
 
     Only whole calls are compared with each other. A few queries on shells first tell whether a
     whole call is worth the risk, since hopeless shells cost more than a scan of the batch.
     """
 
-    __slots__ = ("_calls", "_finished", "_seconds", "_tried")
+    __slots__ = ("_calls", "_seconds", "_tried")
 
     def __init__(self) -> None:
         self._seconds: dict[Method, float] = {"scan": math.nan, "shells": math.nan}
         self._tried = math.nan
-        self._finished = 1.0
         self._calls = 0
 
-    def choose(self, queries: int) -> tuple[Method, bool]:
-        """Return how to answer a call with so many queries, and whether to try only some first."""
+    def choose(self) -> tuple[Method, bool]:
+        """Return how to answer a call, and whether to try only some of its queries first."""
         retry = self._calls % _RETRY == _RETRY - 1
-        if queries < BATCH:
-            return ("shells" if self._finished >= _HOPELESS or retry else "scan"), False
         scan, shells = self._seconds["scan"], self._seconds["shells"]
         if math.isnan(self._tried):
             return "shells", True
@@ -110,58 +138,55 @@ class Record:
             return ("shells", not promising) if promising or retry else ("scan", False)
         return ("scan" if (scan <= shells) != retry else "shells"), False
 
-    def learn(
-        self, method: Method, trial: bool, seconds: float, finished: npt.NDArray[np.bool_]
-    ) -> None:
-        """Note what so many queries took as ``finished`` tells of: whether each left its shells."""
-        self._calls += not trial
-        queries = len(finished)
-        if not queries:
-            return
-        each = seconds / queries
+    def learn(self, method: Method, trial: bool, seconds: float) -> None:
+        """Note how many seconds a query of a batch, or of its trial, took."""
+        self._calls += 1
         if trial:
-            self._tried = each
-        else:
-            before = self._seconds[method]
-            self._seconds[method] = (
-                each if math.isnan(before) else before + _LATEST * (each - before)
-            )
-        if method == "shells":
-            share = np.count_nonzero(finished) / queries
-            self._finished += _LATEST * (share - self._finished)
+            self._tried = seconds
+            return
+        before = self._seconds[method]
+        latest = seconds if math.isnan(before) else before + _LATEST * (seconds - before)
+        self._seconds[method] = latest
 
-    def plan(self, queries: int) -> Plan:
+    def plan(self) -> Plan:
         """Return what `choose` says together with what it says so for."""
-        method, trial = self.choose(queries)
+        method, trial = self.choose()
         shells = self._seconds["shells"]
         return Plan(
             method,
             trial,
-            queries >= BATCH,
-            self._seconds["scan"] * 1e6,
-            (self._tried if math.isnan(shells) else shells) * 1e6,
-            self._finished,
+            batch=True,
+            scan_us=self._seconds["scan"] * 1e6,
+            shells_us=(self._tried if math.isnan(shells) else shells) * 1e6,
         )
 
 
 class Planner:
-    """Keeps a `Record` for each kind of call.
+    """Keeps what was learned of each kind of call.
 
-    Calls are of one kind where they agree in k (to a power of two) or radius, in the number of
-    queries (a few, or to a power of two), and in whether they are filtered.
+    Calls are of one kind where they agree in k (to a power of two) or radius, in whether they are
+    filtered, and in the number of queries: fewer than `BATCH`, or to a power of two.
     """
 
     def __init__(self) -> None:
-        self._records: dict[tuple[str, int, int, bool], Record] = {}
+        self._singles: dict[tuple[int, int, bool], Singles] = {}
+        self._batches: dict[tuple[int, int, bool, int], Batches] = {}
 
-    def record(self, queries: int, k: int | None, radius: int, filtered: bool) -> Record:
-        """Return the record of calls like this one."""
-        name, size = ("radius", radius) if k is None else ("k", k.bit_length())
-        key = (name, size, queries.bit_length() if queries >= BATCH else 0, filtered)
-        record = self._records.get(key)
-        if record is None:
-            record = self._records[key] = Record()
-        return record
+    def singles(self, k: int | None, radius: int, filtered: bool) -> Singles:
+        """Return what is known of calls of fewer than `BATCH` queries like this one."""
+        key = (radius, k.bit_length() if k else 0, filtered)
+        known = self._singles.get(key)
+        if known is None:
+            known = self._singles[key] = Singles()
+        return known
+
+    def batches(self, k: int | None, radius: int, filtered: bool, queries: int) -> Batches:
+        """Return what is known of calls of so many queries, at least `BATCH`, like this one."""
+        key = (radius, k.bit_length() if k else 0, filtered, queries.bit_length())
+        known = self._batches.get(key)
+        if known is None:
+            known = self._batches[key] = Batches()
+        return known
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from hashlens.native.kernels import MAX_ID, Found, label_histograms, levels, scan
 from hashlens.native.segments import (
     MAX_KEY_BITS,
-    SearchCost,
     Segment,
     TableArrays,
     search_multi,
@@ -14,7 +13,6 @@ __all__ = [
     "MAX_ID",
     "MAX_KEY_BITS",
     "Found",
-    "SearchCost",
     "Segment",
     "TableArrays",
     "label_histograms",

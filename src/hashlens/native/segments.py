@@ -113,17 +113,6 @@ class Segment:
         return groups + sum(array.nbytes for table in self.tables for array in table)
 
 
-class SearchCost(NamedTuple):
-    """What each query of a multi-index search took: arrays of shape (queries,)."""
-
-    probes: Ids
-    """Buckets looked up."""
-    codes: Ids
-    """Distinct codes compared, recent ones aside."""
-    finished: npt.NDArray[np.bool_]
-    """False where the shells gave up and a scan took over."""
-
-
 def search_multi(
     segments: Sequence[Segment],
     recent: Codes,
@@ -135,9 +124,9 @@ def search_multi(
     ids: Ids | None = None,
     ascending: bool = True,
     blocked: npt.NDArray[np.uint8] | None = None,
-    budget: float = 0.5,
+    budget: float,
     level: str = "",
-) -> tuple[Found, SearchCost]:
+) -> tuple[Found, int]:
     """Search segments and the codes behind them; see `hashlens.native.scan`.
 
     Parameters
@@ -150,10 +139,16 @@ def search_multi(
     budget : float
         A query leaves its shells for a scan where they are bound to cost more than this share of
         the scan. At 0 all queries are scanned.
+
+    Returns
+    -------
+    found : Found
+    finished : int
+        How many queries ended within their shells; the others were scanned.
     """
     handles = [segment.handle for segment in segments]
     reach = min(radius, 8 * recent.shape[1])
-    found, costs = _native.search_multi(
+    found, finished = _native.search_multi(
         handles,
         recent,
         rows,
@@ -167,4 +162,4 @@ def search_multi(
         thread_count(),
         level,
     )
-    return found, SearchCost(costs[:, 0], costs[:, 1], costs[:, 2].astype(np.bool_))
+    return found, finished

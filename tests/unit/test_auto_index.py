@@ -91,7 +91,7 @@ def test_a_whole_batch_never_goes_on_hopeless_shells():
         if trial:
             trials += 1
             assert batches.choose() == ("scan", False), "the rest of the batch is scanned"
-    assert trials == 4
+    assert trials == 8, "after 4, 8, 16, 32, 64, 128, 192 and 256 calls"
 
 
 def test_single_queries_are_scanned_once_shells_have_proved_hopeless():

@@ -20,9 +20,10 @@ BATCH = 12
 TRIAL = 8
 """So many queries of a batch are tried on shells where nothing is known of them yet."""
 _LATEST = 0.3
-"""Weight of the latest measurement in the running means."""
-_RETRY = 64
-"""Every so many calls the method that lost is tried again: queries may have changed."""
+"""Weight of the latest measurement in a running mean."""
+_FIRST_RETRY, _RETRY = 4, 64
+"""The method that lost is tried again after 4, 8, 16, 32 calls, for its first measurement may have
+been disturbed, and then every 64 calls, for queries may have changed."""
 _PROMISING = 2.5
 """A whole batch goes on shells once a few of its queries took less than so many times a scan."""
 _HOPELESS = 0.1
@@ -96,7 +97,7 @@ class Singles:
 
     def choose(self) -> Method:
         """Return how to answer a call."""
-        if self._finished >= _HOPELESS or self._calls % _RETRY == _RETRY - 1:
+        if self._finished >= _HOPELESS or _is_retry(self._calls):
             return "shells"
         return "scan"
 
@@ -112,7 +113,7 @@ class Singles:
 
 
 class Batches:
-    """Running means of what batches of one kind took, and the choice that follows from them.
+    """What batches of one kind took lately, and the choice that follows from them.
 
     Only whole calls are compared with each other. A few queries on shells first tell whether a
     whole call is worth the risk, since hopeless shells cost more than a scan of the batch.
@@ -127,7 +128,7 @@ class Batches:
 
     def choose(self) -> tuple[Method, bool]:
         """Return how to answer a call, and whether to try only some of its queries first."""
-        retry = self._calls % _RETRY == _RETRY - 1
+        retry = _is_retry(self._calls)
         scan, shells = self._seconds["scan"], self._seconds["shells"]
         if math.isnan(self._tried):
             return "shells", True
@@ -145,8 +146,9 @@ class Batches:
             self._tried = seconds
             return
         before = self._seconds[method]
-        latest = seconds if math.isnan(before) else before + _LATEST * (seconds - before)
-        self._seconds[method] = latest
+        # What disturbs a measurement only makes it longer, so a shorter one counts at once.
+        longer = seconds > before
+        self._seconds[method] = before + _LATEST * (seconds - before) if longer else seconds
 
     def plan(self) -> Plan:
         """Return what `choose` says together with what it says so for."""
@@ -159,6 +161,13 @@ class Batches:
             scan_us=self._seconds["scan"] * 1e6,
             shells_us=(self._tried if math.isnan(shells) else shells) * 1e6,
         )
+
+
+def _is_retry(calls: int) -> bool:
+    """Return whether the call that follows so many others is to try the method that lost."""
+    if calls >= _RETRY:
+        return calls % _RETRY == 0
+    return calls >= _FIRST_RETRY and calls & (calls - 1) == 0
 
 
 class Planner:

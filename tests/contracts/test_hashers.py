@@ -350,6 +350,49 @@ def test_unsupervised_methods_ignore_labels(name):
     )
 
 
+SEVERAL = np.stack([Y == label for label in range(CLASSES)], axis=1)
+SEVERAL[::4, 0] = True
+"""A table of labels: every fourth vector is of the first class too."""
+
+
+@pytest.mark.parametrize("name", [name for name in SUPERVISED if hasher_class(name).several_labels])
+def test_methods_of_several_labels_take_a_table_of_them(name):
+    one_each = np.stack([Y == label for label in range(CLASSES)], axis=1)
+    codes = make(name).fit(X, Y).transform(QUERIES)
+    as_table = make(name).fit(X, one_each.astype(int)).transform(QUERIES)
+    # The same sums in another order of rounding: a bit may differ here and there.
+    assert (unpack(as_table, BITS) != unpack(codes, BITS)).mean() < 0.02
+    assert (make(name).fit(X, SEVERAL).transform(QUERIES) != codes).any()
+    unused = np.insert(SEVERAL, 2, False, axis=1)
+    np.testing.assert_array_equal(
+        make(name).fit(X, unused).transform(QUERIES), make(name).fit(X, SEVERAL).transform(QUERIES)
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in SUPERVISED if hasher_class(name).several_labels])
+def test_tables_that_are_no_labels_are_refused(name):
+    without = SEVERAL.copy()
+    without[3] = False
+    with pytest.raises(DataError, match="1 of 240 have none"):
+        make(name).fit(X, without)
+    with pytest.raises(DataError, match="0 and 1 only"):
+        make(name).fit(X, 2 * SEVERAL.astype(int))
+    with pytest.raises(DataError, match="at least 2 classes"):
+        make(name).fit(X, np.ones((len(X), 1), int))
+    with pytest.raises(DataError, match="expects 240 labels"):
+        make(name).fit(X, SEVERAL[:-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [(name, {}) for name in SUPERVISED if not hasher_class(name).several_labels]
+    + [("bre", {"use_labels": True})],
+)
+def test_methods_of_one_label_name_those_that_take_several(name, params):
+    with pytest.raises(DataError, match=r"one label a vector.* are: dlbhc, autoencoder, codebook"):
+        make(name, **params).fit(X, SEVERAL)
+
+
 # Registry
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from hashlens.codes import Codes, bytes_per_code, check_codes
 from hashlens.errors import DataError
+from hashlens.labels import AnyLabels, check_any_labels, label_set
 from hashlens.native import label_histograms
 
 Counts = npt.NDArray[np.int64]
@@ -124,13 +125,15 @@ def hamming_histograms(
 ) -> DistanceHistograms:
     """Count database items of each query by Hamming distance; equal labels are relevant.
 
-    Compiled: 10,000 queries against 50,000 codes take seconds.
+    Of images with several labels, those that share one are. Compiled: 10,000 queries against
+    50,000 codes take seconds.
 
     Parameters
     ----------
     query_codes, database_codes : uint8 arrays of shape (queries, bytes) and (items, bytes)
         Packed codes of ``bits`` bits.
     query_labels, database_labels : int arrays of shape (queries,) and (items,)
+        Or tables of which labels each has, of 0 and 1: (queries, C) and (items, C).
     bits : int
         Code length. Lengths that are no multiple of 8 need zero tail bits.
     threads : int, optional
@@ -151,21 +154,60 @@ def hamming_histograms(
     """
     queries = _check_side(query_codes, query_labels, bits, "query")
     database = _check_side(database_codes, database_labels, bits, "database")
+    if queries[1].shape[1:] != database[1].shape[1:]:
+        raise DataError(
+            "Queries and database expect labels of one form: integers, or tables with the same "
+            f"columns. Got the shapes {queries[1].shape} and {database[1].shape}."
+        )
+    count = _count_sets if queries[1].ndim == 2 else _count
+    total, relevant = count(*queries, *database, bits, threads)
+    return DistanceHistograms(total, relevant)
+
+
+def _count(
+    queries: Codes,
+    query_labels: AnyLabels,
+    database: Codes,
+    database_labels: AnyLabels,
+    bits: int,
+    threads: int | None,
+) -> tuple[Counts, Counts]:
     # The kernel counts whole bytes; the zero tail bits of a shorter length never differ.
     total, relevant = label_histograms(
-        queries[0], database[0], queries[1], database[1], 8 * bytes_per_code(bits), threads
+        queries, database, query_labels, database_labels, 8 * bytes_per_code(bits), threads
     )
-    return DistanceHistograms(
-        total[:, : bits + 1].astype(np.int64), relevant[:, : bits + 1].astype(np.int64)
-    )
+    return total[:, : bits + 1].astype(np.int64), relevant[:, : bits + 1].astype(np.int64)
+
+
+def _count_sets(
+    queries: Codes,
+    query_labels: AnyLabels,
+    database: Codes,
+    database_labels: AnyLabels,
+    bits: int,
+    threads: int | None,
+) -> tuple[Counts, Counts]:
+    """Count for the queries of every set of labels in turn, to which an item is relevant or not."""
+    total, relevant = np.empty((2, len(queries), bits + 1), np.int64)
+    packed = np.packbits(query_labels, axis=1)
+    _, firsts, of_query = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+    of_query = of_query.ravel()
+    for number, first in enumerate(firsts):
+        rows = np.flatnonzero(of_query == number)
+        hits = np.asarray(database_labels[:, label_set(query_labels, first)].any(axis=1))
+        ones = np.ones(len(rows), np.int64)
+        total[rows], relevant[rows] = _count(queries[rows], ones, database, hits, bits, threads)
+    return total, relevant
 
 
 def _check_side(
     codes: Codes, labels: npt.ArrayLike, bits: int, side: str
-) -> tuple[Codes, npt.NDArray[np.int64]]:
+) -> tuple[Codes, AnyLabels]:
     """Return codes and labels of one side, or say how they fail to fit."""
     packed = check_codes(codes, bits, f"The {side} side")
     array = np.asarray(labels)
+    if array.ndim == 2 and len(packed):
+        return packed, check_any_labels(array, len(packed), f"The {side} side")
     if array.shape != (len(packed),) or array.dtype.kind not in "iub":
         raise DataError(
             f"The {side} side has {len(packed)} codes and expects as many integer labels, shape "

@@ -126,6 +126,8 @@ def evaluate_codes(
     query_codes, database_codes : uint8 arrays of shape (queries, bytes) and (items, bytes)
         Packed codes of ``bits`` bits.
     query_labels, database_labels : int arrays of shape (queries,) and (items,)
+        Or tables of which labels each has, of 0 and 1: (queries, C) and (items, C); images that
+        share a label are relevant.
     bits : int
     k : int
         How many neighbours the precision is of, between 1 and the items of the database.

@@ -70,6 +70,7 @@ class AutoencoderHasher(Hasher):
 
     name: ClassVar[str] = "autoencoder"
     supervised: ClassVar[bool] = True
+    several_labels: ClassVar[bool] = True
     learned: ClassVar[tuple[str, ...]] = (
         "descriptor_weights_",
         "descriptor_bias_",
@@ -107,7 +108,7 @@ class AutoencoderHasher(Hasher):
         Parameters
         ----------
         X : float array of shape (n, D)
-        y : int array of shape (n,)
+        y : int array of shape (n,), or table of 0 and 1 of shape (n, C)
         on_epoch : callable, optional
             Called with an `hashlens.hashers.deep.loop.Epoch` after each epoch.
 
@@ -123,11 +124,9 @@ class AutoencoderHasher(Hasher):
 
         preset = resolve_preset(self.preset, self.architecture, self.terms, self.schedule)
         seed = check_int(self.random_state, "random_state", type(self).__name__, 0)
-        vectors, labels = self._check_training(X, y)
-        assert labels is not None  # _check_training refuses a supervised fit without them
-        classes, targets = np.unique(labels, return_inverse=True)
+        vectors, targets, classes = self._check_targets(X, y)
         weights, self.history_ = train_autoencoder(
-            vectors, targets, len(classes), self.bits, preset, seed, on_epoch
+            vectors, targets, classes, self.bits, preset, seed, on_epoch
         )
         for name, array in weights.items():
             setattr(self, f"{name}_", array)

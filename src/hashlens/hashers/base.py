@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from hashlens.codes import Codes, check_bits, pack
 from hashlens.errors import DataError, FormatError, NotFittedError, ParameterError
+from hashlens.labels import AnyLabels, Labels, check_any_labels, training_targets
 
 Floats = npt.NDArray[np.float32]
-Labels = npt.NDArray[np.int64]
 
 
 class Hasher(ABC):
@@ -30,6 +30,8 @@ class Hasher(ABC):
     """The method's name on the command line and in tables."""
     supervised: ClassVar[bool] = False
     """Whether ``fit`` needs labels."""
+    several_labels: ClassVar[bool] = False
+    """Whether ``fit`` also takes a table of labels, (n, C), of which a vector may have several."""
     learned: ClassVar[tuple[str, ...]]
     """Names of the arrays that ``fit`` learns; ``project`` needs nothing else."""
 
@@ -131,25 +133,59 @@ class Hasher(ABC):
         ------
         ParameterError, DataError
             For a wrong ``bits``; an array that is not (n, D), finite, with at least two rows;
-            labels that are missing where needed, of another length, or of one class only.
+            labels that are missing where needed, of another length, or of one class only; a table
+            of labels.
         """
+        caller = type(self).__name__
+        vectors = self._check_rows(X)
+        labels = None
+        if self.supervised:
+            labels = check_labels(self._given(y, len(vectors)), len(vectors), caller)
+            self._check_classes(len(np.unique(labels)))
+        self.n_features_in_ = vectors.shape[1]
+        return vectors, labels
+
+    def _check_targets(
+        self, X: npt.ArrayLike, y: npt.ArrayLike | None
+    ) -> tuple[Floats, AnyLabels, int]:
+        """Validate as `_check_training` does, where a table of labels will do too.
+
+        Returns
+        -------
+        vectors : float32 array of shape (n, D)
+        targets : int64 array of shape (n,), or bool array of shape (n, classes)
+            Classes are numbered from 0 without gaps.
+        classes : int
+        """
+        vectors = self._check_rows(X)
+        given = self._given(y, len(vectors))
+        labels = check_any_labels(given, len(vectors), type(self).__name__)
+        targets, classes = training_targets(labels)
+        self._check_classes(classes)
+        self.n_features_in_ = vectors.shape[1]
+        return vectors, targets, classes
+
+    def _check_rows(self, X: npt.ArrayLike) -> Floats:
         caller = type(self).__name__
         check_bits(self.bits, caller)
         vectors = check_vectors(X, caller)
         if len(vectors) < 2:
             raise DataError(f"{caller} needs at least 2 training vectors. Got {len(vectors)}.")
-        labels = None
-        if self.supervised:
-            if y is None:
-                raise DataError(
-                    f"{caller} is supervised: fit(X, y) needs a label for each of the "
-                    f"{len(vectors)} vectors. Got y=None."
-                )
-            labels = check_labels(y, len(vectors), caller)
-            if len(np.unique(labels)) < 2:
-                raise DataError(f"{caller} needs labels of at least 2 classes. Got only one.")
-        self.n_features_in_ = vectors.shape[1]
-        return vectors, labels
+        return vectors
+
+    def _given(self, y: npt.ArrayLike | None, count: int) -> npt.ArrayLike:
+        if y is None:
+            raise DataError(
+                f"{type(self).__name__} is supervised: fit(X, y) needs a label for each of the "
+                f"{count} vectors. Got y=None."
+            )
+        return y
+
+    def _check_classes(self, classes: int) -> None:
+        if classes < 2:
+            raise DataError(
+                f"{type(self).__name__} needs labels of at least 2 classes. Got only one."
+            )
 
     def __repr__(self) -> str:
         params = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
@@ -175,6 +211,14 @@ def check_vectors(X: npt.ArrayLike, caller: str) -> Floats:
 def check_labels(y: npt.ArrayLike, count: int, caller: str) -> Labels:
     """Return ``y`` as int64 labels of shape (count,)."""
     labels = np.asarray(y)
+    if labels.ndim == 2 and labels.shape[0] == count and labels.shape[1] > 1:
+        from hashlens.hashers.registry import METHODS, hasher_class
+
+        able = [name for name in METHODS if hasher_class(name).several_labels]
+        raise DataError(
+            f"{caller} learns from one label a vector. Got a table of {labels.shape[1]} labels. "
+            f"The methods that take several labels are: {', '.join(able)}."
+        )
     if labels.shape != (count,):
         raise DataError(f"{caller} expects {count} labels, shape ({count},). Got {labels.shape}.")
     if labels.dtype.kind not in "iub":

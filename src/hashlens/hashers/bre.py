@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from hashlens.errors import DataError, ParameterError
-from hashlens.hashers.base import Floats, Hasher, Labels, check_labels
+from hashlens.hashers.base import Floats, Hasher, check_labels
 from hashlens.hashers.bre_descent import Reconstruction
 from hashlens.hashers.linear import column_means, project_centred
 from hashlens.hashers.parameters import check_int, check_random_state, check_real
+from hashlens.labels import Labels
 
 START_DEVIATION = 0.001
 """Standard deviation of the first weights."""

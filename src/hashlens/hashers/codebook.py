@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from hashlens.errors import ParameterError
 from hashlens.hashers.base import Floats, Hasher
 from hashlens.hashers.codewords import (
     Signs,
@@ -26,7 +28,8 @@ class CodebookHasher(Hasher):
     """A perceptron whose signs are trained to be the codeword of the vector's class.
 
     The codewords are chosen before training, so that any two differ in many bits: a vector that
-    misses a few bits of its codeword is still nearest to it.
+    misses a few bits of its codeword is still nearest to it. A vector of several labels is drawn to
+    all of their codewords alike.
 
     It takes any number of bits, also more than dimensions. A tenth of the training vectors chooses
     the epoch, so it needs about a dozen vectors at least.
@@ -38,7 +41,8 @@ class CodebookHasher(Hasher):
     loss : {"orthohash", "csq"}, default "orthohash"
         With v the outputs and c_j ∈ {−1, 1}^K the codeword of class j: cross-entropy over
         scale · (cos(v, c_j) − margin · [j = label]); or the binary cross-entropy of each
-        (tanh v + 1)/2 with its bit of the label's codeword.
+        (tanh v + 1)/2 with its bit of the label's codeword. Of m labels, each counts for 1/m in
+        the cross-entropy and has its margin; the bits of "csq" are the codewords' means.
     codewords : {"separated", "random"}, default "separated"
         The best construction of `hashlens.hashers.codewords`, or fair coins.
     hidden : int, default 1024
@@ -70,7 +74,8 @@ class CodebookHasher(Hasher):
     Wang, X. Zhang, F. E. H. Tay, Z. Jie, W. Liu, J. Feng, "Central similarity quantization for
     efficient image and video retrieval", CVPR 2020, eqs. 4 to 6. Deviations: the descriptor is not
     tuned, a hidden layer takes its place; codewords are searched for rather than drawn; the
-    quantisation term of "csq" is left out, as its binary cross-entropy saturates by itself.
+    quantisation term of "csq" is left out, as its binary cross-entropy saturates by itself; of
+    several labels, CSQ takes the majority of the codewords' bits and draws the many ties of two.
 
     Examples
     --------
@@ -83,6 +88,7 @@ class CodebookHasher(Hasher):
 
     name: ClassVar[str] = "codebook"
     supervised: ClassVar[bool] = True
+    several_labels: ClassVar[bool] = True
     learned: ClassVar[tuple[str, ...]] = (
         "mean_",
         "hidden_weights_",
@@ -126,7 +132,7 @@ class CodebookHasher(Hasher):
         Parameters
         ----------
         X : float array of shape (n, D)
-        y : int array of shape (n,)
+        y : int array of shape (n,), or table of 0 and 1 of shape (n, C)
         on_epoch : callable, optional
             Called with an `hashlens.hashers.deep.loop.Epoch` after each epoch.
 
@@ -139,11 +145,9 @@ class CodebookHasher(Hasher):
         """
         from hashlens.hashers.deep.heads import CodewordLoss, train_codebook_head
 
-        schedule = self._check_parameters()
-        vectors, labels = self._check_training(X, y)
-        assert labels is not None  # _check_training refuses a supervised fit without them
-        classes, targets = np.unique(labels, return_inverse=True)
-        self.codewords_ = self._choose_codewords(len(classes))
+        schedule = self.check_parameters()
+        vectors, targets, classes = self._check_targets(X, y)
+        self.codewords_ = self.choose_codewords(classes)
         self.min_distance_ = minimum_distance(self.codewords_)
         weights, self.history_ = train_codebook_head(
             vectors,
@@ -158,12 +162,31 @@ class CodebookHasher(Hasher):
             setattr(self, name, array)
         return self
 
-    def _choose_codewords(self, classes: int) -> Signs:
+    def choose_codewords(self, classes: int) -> Signs:
+        """Return a codeword a class, int8 (classes, bits), entries −1 and 1.
+
+        Raises
+        ------
+        ParameterError
+            If there are more classes than words of so many bits.
+        """
+        if classes > 2**self.bits:
+            needed = 8 * math.ceil((classes - 1).bit_length() / 8)
+            raise ParameterError(
+                f"{classes:,} classes need as many codewords, but {self.bits} bits make only "
+                f"{2**self.bits}. Expected a 'bits' parameter of at least {needed}."
+            )
         if self.codewords == "separated":
             return separated_codewords(classes, self.bits, self.random_state)
         return random_codewords(classes, self.bits, np.random.default_rng(self.random_state))
 
-    def _check_parameters(self) -> Schedule:
+    def check_parameters(self) -> Schedule:
+        """Return the schedule, or say which parameter is out of range.
+
+        Raises
+        ------
+        ParameterError
+        """
         caller = type(self).__name__
         check_choice(self.loss, "loss", caller, LOSSES)
         check_choice(self.codewords, "codewords", caller, ("separated", "random"))

@@ -1,6 +1,8 @@
-"""Well separated codewords, one a class: Hadamard rows, searched linear codes, random words."""
+"""Well separated codewords, one a class: Hadamard rows, searched linear codes, sifted words."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,9 @@ COLUMNS_PER_EXCHANGE = 256
 
 LARGEST_DIMENSION = 11
 """Dimension of the largest linear code that is searched for; it has 2048 words."""
+
+BLOCK = 1024
+"""Words that are compared with all others at a time."""
 
 
 def separated_codewords(classes: int, bits: int, random_state: int | None = 0) -> Signs:
@@ -42,9 +47,11 @@ def separated_codewords(classes: int, bits: int, random_state: int | None = 0) -
     hadamard = hadamard_codewords(classes, bits, rng)
     if hadamard is not None and classes > bits:
         return hadamard  # nothing is better, see there
-    others = linear_codewords(classes, bits, rng), random_codewords(classes, bits, rng)
-    found = [words for words in (hadamard, *others) if words is not None]
-    return max(found, key=minimum_distance)
+    linear = linear_codewords(classes, bits, rng)
+    if linear is None and hadamard is None:
+        return sifted_codewords(classes, bits, rng)
+    found = [hadamard, linear, random_codewords(classes, bits, rng)]
+    return max((words for words in found if words is not None), key=minimum_distance)
 
 
 def minimum_distance(words: Signs) -> int:
@@ -55,14 +62,55 @@ def minimum_distance(words: Signs) -> int:
     >>> minimum_distance(np.int8([[1, 1, 1], [1, -1, -1], [-1, 1, -1]]))
     2
     """
-    products = words.astype(np.float32) @ words.T.astype(np.float32)
-    np.fill_diagonal(products, -np.inf)
-    return int((words.shape[1] - products.max()) // 2)
+    floats = words.astype(np.float32)
+    nearest = -math.inf
+    for start in range(0, len(words), BLOCK):
+        products = floats[start : start + BLOCK] @ floats.T
+        rows = np.arange(len(products))
+        products[rows, start + rows] = -np.inf
+        nearest = max(nearest, float(products.max()))
+    return int((words.shape[1] - nearest) // 2)
 
 
 def random_codewords(classes: int, bits: int, rng: np.random.Generator) -> Signs:
     """Return words whose bits are fair coins: the usual choice, far from the best."""
     return rng.choice(np.array([-1, 1], dtype=np.int8), size=(classes, bits))
+
+
+def sifted_codewords(classes: int, bits: int, rng: np.random.Generator) -> Signs:
+    """Return random words of which each was kept for being far enough from all kept before.
+
+    Far enough is the largest distance d at which, by Gilbert's argument, half of the last draws
+    are still kept: the kept words' balls of radius d − 1 cover half of all words at most. It takes
+    a second for 10,000 classes.
+
+    Examples
+    --------
+    >>> minimum_distance(sifted_codewords(3000, 32, np.random.default_rng(0)))
+    6
+    """
+    distance = _gilbert_distance(classes, bits)
+    kept = np.empty((0, bits), np.float32)
+    while len(kept) < classes:
+        drawn = random_codewords(BLOCK, bits, rng).astype(np.float32)
+        # Two words agree in (bits + product) / 2 places, and differ in the others.
+        least = bits - 2 * distance
+        drawn = drawn[((drawn @ kept.T) <= least).all(axis=1)]
+        near = np.tril(drawn @ drawn.T > least, -1)
+        alone = np.ones(len(drawn), dtype=bool)
+        for row in np.flatnonzero(near.any(axis=1)):
+            alone[row] = not (near[row] & alone).any()
+        kept = np.concatenate([kept, drawn[alone]])
+    return kept[:classes].astype(np.int8)
+
+
+def _gilbert_distance(classes: int, bits: int) -> int:
+    """Return the largest d with classes · Σ_{i<d} C(bits, i) ≤ 2^bits / 2, but 1 at least."""
+    ball, distance = 1 + bits, 1
+    while classes * ball <= 2 ** (bits - 1):
+        distance += 1
+        ball += math.comb(bits, distance)
+    return distance
 
 
 def hadamard_codewords(classes: int, bits: int, rng: np.random.Generator) -> Signs | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-import numpy as np
 import numpy.typing as npt
 
 from hashlens.hashers.base import Floats, Hasher
@@ -52,6 +51,7 @@ class DLBHC(Hasher):
 
     Examples
     --------
+    >>> import numpy as np
     >>> y = np.arange(90) % 3
     >>> X = np.random.default_rng(0).standard_normal((90, 32)) + 3 * y[:, None]
     >>> hasher = DLBHC(bits=16, schedule={"epochs": 2})
@@ -61,6 +61,7 @@ class DLBHC(Hasher):
 
     name: ClassVar[str] = "dlbhc"
     supervised: ClassVar[bool] = True
+    several_labels: ClassVar[bool] = True
     learned: ClassVar[tuple[str, ...]] = ("mean_", "weights_", "bias_")
 
     mean_: Floats
@@ -81,7 +82,7 @@ class DLBHC(Hasher):
         Parameters
         ----------
         X : float array of shape (n, D)
-        y : int array of shape (n,)
+        y : int array of shape (n,), or table of 0 and 1 of shape (n, C)
         on_epoch : callable, optional
             Called with an `hashlens.hashers.deep.loop.Epoch` after each epoch.
 
@@ -97,11 +98,9 @@ class DLBHC(Hasher):
         schedule = changed(Schedule(), self.schedule)
         check_schedule(schedule)
         seed = check_int(self.random_state, "random_state", type(self).__name__, 0)
-        vectors, labels = self._check_training(X, y)
-        assert labels is not None  # _check_training refuses a supervised fit without them
-        classes, targets = np.unique(labels, return_inverse=True)
+        vectors, targets, classes = self._check_targets(X, y)
         weights, self.history_ = train_softmax_head(
-            vectors, targets, len(classes), self.bits, schedule, seed, on_epoch
+            vectors, targets, classes, self.bits, schedule, seed, on_epoch
         )
         for name, array in weights.items():
             setattr(self, name, array)

@@ -94,6 +94,10 @@ class Schedule:
         Epochs without a better validation top-5 after which training stops.
     validation_share : float
         Share of the training vectors that is held out to choose the epoch; at most 5,000.
+    balance : float
+        How far classes of different size are evened out, from 0 to 1: an image is drawn in
+        proportion to n^−balance, n the images of its class. 1 shows every class equally often, 0
+        every image. Where classes are of one size, nothing changes.
     """
 
     epochs: int = 16
@@ -104,6 +108,7 @@ class Schedule:
     decay: Literal["one-cycle", "constant"] = "one-cycle"
     patience: int = 8
     validation_share: float = 0.1
+    balance: float = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +198,7 @@ def check_schedule(schedule: Schedule) -> None:
         decay=(schedule.decay in ("one-cycle", "constant"), "'one-cycle' or 'constant'"),
         patience=(schedule.patience >= 1, "at least 1"),
         validation_share=(0 < schedule.validation_share < 1, "in (0, 1)"),
+        balance=(0 <= schedule.balance <= 1, "in [0, 1]"),
     )
 
 

@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from hashlens.errors import MissingExtraError
-from hashlens.hashers.base import Floats, Hasher, Labels
+from hashlens.hashers.base import Floats, Hasher
 from hashlens.hashers.linear import column_means, project_centred
 from hashlens.hashers.parameters import check_int, check_random_state, check_real
 from hashlens.hashers.pca import covariance
+from hashlens.labels import Labels
 
 LARGEST_FULL_EIGH = 256
 """Dimension up to which a full eigendecomposition is as fast as one Lanczos vector."""

@@ -16,8 +16,17 @@ from torch import Tensor, nn
 
 from hashlens.codes import pack
 from hashlens.evaluation import evaluate_codes
-from hashlens.hashers.deep.loop import Epoch, OnEpoch, make_optimiser, take_step, validation_split
+from hashlens.hashers.deep.loop import (
+    Epoch,
+    OnEpoch,
+    epoch_order,
+    make_optimiser,
+    sampling_weights,
+    take_step,
+    validation_split,
+)
 from hashlens.hashers.deep.tuning import TunableHead
+from hashlens.labels import AnyLabels
 from hashlens.training.activations import Inputs
 from hashlens.training.checkpoints import read_checkpoint, write_checkpoint
 
@@ -62,7 +71,7 @@ class Tuning:
     head : TunableHead
         Whose network is the one in ``network``.
     inputs : Inputs
-    labels : int64 array of shape (n,), from 0
+    labels : int64 array of shape (n,), from 0, or bool array of shape (n, classes)
     seed : int
         Of the validation part, the order of batches and the flips.
     device : torch.device
@@ -77,7 +86,7 @@ class Tuning:
     network: TunedNetwork
     head: TunableHead
     inputs: Inputs
-    labels: npt.NDArray[np.int64]
+    labels: AnyLabels
     seed: int
     device: torch.device
     checkpoint: Path | None = None
@@ -146,7 +155,8 @@ class Tuning:
     ) -> dict[str, float]:
         """Go through the training part once; return the mean of every term."""
         self.network.train()
-        shuffled = training[torch.randperm(len(training), generator=order).numpy()]
+        weights = sampling_weights(self.labels, self.head.schedule.balance)
+        shuffled = epoch_order(torch.from_numpy(training), weights, order).numpy()
         flips = torch.randint(2, (len(training),), generator=order).bool().numpy()
         sums: dict[str, float] = {}
         batches = len(shuffled) // size

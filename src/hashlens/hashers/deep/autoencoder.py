@@ -14,6 +14,7 @@ from hashlens.hashers.deep import losses
 from hashlens.hashers.deep.folding import fold_batch_norm
 from hashlens.hashers.deep.loop import Epoch, OnEpoch, Training
 from hashlens.hashers.presets import Architecture, Preset, Terms
+from hashlens.labels import AnyLabels
 
 
 class Autoencoder(nn.Module):
@@ -61,7 +62,7 @@ class Autoencoder(nn.Module):
             linear: Tensor = self.head(c)
             return linear
         cosine = functional.linear(functional.normalize(c), functional.normalize(self.head.weight))
-        own = functional.one_hot(labels, cosine.shape[1])
+        own = losses.memberships(labels, cosine.shape[1])
         return self.architecture.scale * (cosine - self.architecture.margin * own)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -102,7 +103,7 @@ class AutoencoderLoss:
 
 def train_autoencoder(
     X: npt.NDArray[np.float32],
-    y: npt.NDArray[np.int64],
+    y: AnyLabels,
     classes: int,
     bits: int,
     preset: Preset,
@@ -114,7 +115,7 @@ def train_autoencoder(
     Parameters
     ----------
     X : float32 array of shape (n, D)
-    y : int64 array of shape (n,), in [0, classes)
+    y : int64 array of shape (n,), in [0, classes), or bool array of shape (n, classes)
     classes, bits : int
     preset : Preset
     seed : int

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from hashlens.errors import DataError
-from hashlens.hashers.base import Floats, Labels
+from hashlens.hashers.base import Floats
 from hashlens.hashers.deep.folding import fold_batch_norm
 from hashlens.hashers.pca import PCA
+from hashlens.labels import Labels
 
 SMALL = 0.01
 """Standard deviation of first weights for which there is neither a direction nor an identity."""

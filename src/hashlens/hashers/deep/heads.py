@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -12,15 +11,17 @@ from hashlens.hashers.base import Floats
 from hashlens.hashers.codewords import Signs
 from hashlens.hashers.deep.folding import fold_batch_norm
 from hashlens.hashers.deep.loop import Epoch, OnEpoch, Training
+from hashlens.hashers.deep.losses import label_shares, memberships, negative_log_likelihood
 from hashlens.hashers.linear import column_means
 from hashlens.hashers.presets import Schedule
+from hashlens.labels import AnyLabels
 
 LossTerms = dict[str, tuple[float, Tensor]]
 
 
 def train_softmax_head(
     X: Floats,
-    y: npt.NDArray[np.int64],
+    y: AnyLabels,
     classes: int,
     bits: int,
     schedule: Schedule,
@@ -32,7 +33,7 @@ def train_softmax_head(
     Parameters
     ----------
     X : float32 array of shape (n, D)
-    y : int64 array of shape (n,), in [0, classes)
+    y : int64 array of shape (n,), in [0, classes), or bool array of shape (n, classes)
     """
     mean, scale, inputs = _standardised(X)
     with torch.random.fork_rng(devices=[]):
@@ -42,7 +43,7 @@ def train_softmax_head(
 
     def terms(x: Tensor, labels: Tensor) -> LossTerms:
         logits = classifier(torch.sigmoid(hash_layer(x)))
-        return {"nll": (1.0, functional.cross_entropy(logits, labels))}
+        return {"nll": (1.0, negative_log_likelihood(logits, labels))}
 
     network = _Head(hash_layer, classifier)
     history = Training(network, terms, schedule, seed, on_epoch).run(inputs, y)
@@ -80,19 +81,26 @@ class CodewordLoss:
         self.kind, self.scale, self.margin = kind, scale, margin
 
     def __call__(self, v: Tensor, labels: Tensor) -> Tensor:
-        """Return the mean loss of outputs ``v`` (n, K) with labels (n,)."""
+        """Return the mean loss of outputs ``v`` (n, K) with labels (n,) or (n, classes)."""
         if self.kind == "csq":
-            targets = (self.codewords[labels] + 1) / 2
+            targets = (self._targets(labels) + 1) / 2
             # (tanh v + 1)/2 = σ(2v); from logits, nothing overflows.
             return functional.binary_cross_entropy_with_logits(2 * v, targets)
         cosines = functional.normalize(v) @ functional.normalize(self.codewords).T
-        own = functional.one_hot(labels, len(self.codewords))
-        return functional.cross_entropy(self.scale * (cosines - self.margin * own), labels)
+        own = memberships(labels, len(self.codewords))
+        logits = self.scale * (cosines - self.margin * own)
+        return functional.cross_entropy(logits, label_shares(labels))
+
+    def _targets(self, labels: Tensor) -> Tensor:
+        """Return the codeword of each sample, or the mean of its codewords: (n, K)."""
+        if labels.ndim == 1:
+            return self.codewords[labels]
+        return label_shares(labels) @ self.codewords
 
 
 def train_codebook_head(
     X: Floats,
-    y: npt.NDArray[np.int64],
+    y: AnyLabels,
     hidden: int,
     loss: CodewordLoss,
     schedule: Schedule,
@@ -104,7 +112,7 @@ def train_codebook_head(
     Parameters
     ----------
     X : float32 array of shape (n, D)
-    y : int64 array of shape (n,), rows of the loss's codewords
+    y : int64 array of shape (n,), rows of the loss's codewords, or bool array of shape (n, classes)
     hidden : int
         Units of the hidden layer, or 0.
     """

@@ -17,6 +17,7 @@ from hashlens.codes import pack
 from hashlens.errors import DataError
 from hashlens.evaluation import evaluate_codes
 from hashlens.hashers.presets import Schedule
+from hashlens.labels import AnyLabels, images_a_class, rarest_label
 
 MAX_VALIDATION = 5000
 """Queries that estimate top-5 to half a point; more would only cost time."""
@@ -82,13 +83,13 @@ class Training:
     seed: int
     on_epoch: OnEpoch | None = None
 
-    def run(self, X: npt.NDArray[np.float32], y: npt.NDArray[np.int64]) -> list[Epoch]:
+    def run(self, X: npt.NDArray[np.float32], y: AnyLabels) -> list[Epoch]:
         """Train, leave the best epoch's weights in the network, and return the history.
 
         Parameters
         ----------
         X : float32 array of shape (n, D)
-        y : int64 array of shape (n,), labels from 0
+        y : int64 array of shape (n,), labels from 0, or bool array of shape (n, classes)
 
         Raises
         ------
@@ -96,7 +97,8 @@ class Training:
             If there are too few vectors for a batch and a validation part, or the loss diverges.
         """
         validation, training = validation_split(y, self.schedule.validation_share, self.seed)
-        data = _Data(torch.from_numpy(X), torch.from_numpy(y), training, validation)
+        weights = sampling_weights(y, self.schedule.balance)
+        data = _Data(torch.from_numpy(X), torch.from_numpy(y), training, validation, weights)
         size = min(self.schedule.batch_size, len(training))
         optimiser, rate = make_optimiser(self.network, self.schedule, len(training) // size)
         order = torch.Generator().manual_seed(self.seed)
@@ -128,7 +130,7 @@ class Training:
     ) -> dict[str, float]:
         """Go through the training part once; return the mean of every term."""
         self.network.train()
-        shuffled = data.training[torch.randperm(len(data.training), generator=order)]
+        shuffled = epoch_order(data.training, data.weights, order)
         sums: dict[str, float] = {}
         batches = len(shuffled) // size
         for batch in shuffled[: batches * size].split(size):
@@ -157,9 +159,10 @@ class _Data:
     labels: Tensor
     training: Tensor
     validation: Tensor
+    weights: Tensor | None
 
 
-def validation_split(y: npt.NDArray[np.int64], share: float, seed: int) -> tuple[Tensor, Tensor]:
+def validation_split(y: AnyLabels, share: float, seed: int) -> tuple[Tensor, Tensor]:
     """Return indices of the validation part, at most 5,000, and of the training part.
 
     Raises
@@ -175,6 +178,35 @@ def validation_split(y: npt.NDArray[np.int64], share: float, seed: int) -> tuple
             "and to train on the rest."
         )
     return torch.from_numpy(order[:count]), torch.from_numpy(order[count:])
+
+
+def sampling_weights(y: AnyLabels, balance: float) -> Tensor | None:
+    """Return how often each image is to be shown, in proportion; None where all are alike.
+
+    Of several labels, an image counts as one of its rarest.
+    """
+    classes = y.shape[1] if y.ndim == 2 else int(y.max()) + 1
+    sizes = images_a_class(y, classes)[rarest_label(y)]
+    if balance == 0 or sizes.min() == sizes.max():
+        return None
+    return torch.from_numpy(sizes ** -float(balance))
+
+
+def epoch_order(training: Tensor, weights: Tensor | None, generator: torch.Generator) -> Tensor:
+    """Return the rows of an epoch in random order, as many as there are in ``training``.
+
+    With weights, a row that is to be shown x times on average comes ⌊x⌋ or ⌈x⌉ times: it is hit by
+    points at distance 1, of which the first is random, on a line where it covers x.
+    """
+    shuffled = training[torch.randperm(len(training), generator=generator)]
+    if weights is None:
+        return shuffled
+    ends = weights[shuffled].cumsum(0)
+    points = torch.arange(len(ends)) + torch.rand((), generator=generator)
+    hit = torch.searchsorted(ends * (len(ends) / ends[-1]), points.double()).clamp_max(
+        len(ends) - 1
+    )
+    return shuffled[hit[torch.randperm(len(hit), generator=generator)]]
 
 
 def take_step(

@@ -12,15 +12,36 @@ from torch import Tensor
 from torch.nn import functional
 
 
+def label_shares(labels: Tensor) -> Tensor:
+    """Return what a classifier's cross-entropy is taken to.
+
+    Parameters
+    ----------
+    labels : int64 Tensor of shape (n,), or bool Tensor of shape (n, classes)
+
+    Returns
+    -------
+    Tensor
+        Labels as they are; of a table, 1/m for each of a sample's m labels: float (n, classes).
+    """
+    return labels if labels.ndim == 1 else labels / labels.sum(dim=1, keepdim=True)
+
+
+def memberships(labels: Tensor, classes: int) -> Tensor:
+    """Return 1 for the classes of each sample, else 0: (n, classes)."""
+    return functional.one_hot(labels, classes) if labels.ndim == 1 else labels.long()
+
+
 def negative_log_likelihood(logits: Tensor, labels: Tensor) -> Tensor:
     """Softmax cross-entropy: −log of the likelihood (12), a sample.
 
     Parameters
     ----------
     logits : Tensor of shape (n, classes)
-    labels : int64 Tensor of shape (n,)
+    labels : int64 Tensor of shape (n,), or bool Tensor of shape (n, classes)
+        Of several labels, each counts for its share.
     """
-    return functional.cross_entropy(logits, labels)
+    return functional.cross_entropy(logits, label_shares(labels))
 
 
 def reconstruction(x: Tensor, restored: Tensor) -> Tensor:

@@ -73,9 +73,9 @@ def tunable_head(hasher: Hasher, width: int, classes: int, scale: float) -> Tuna
 
 
 def _codebook(hasher: CodebookHasher, width: int, classes: int, scale: float) -> TunableHead:
-    hasher._check_parameters()
+    hasher.check_parameters()
     schedule = _schedule(hasher.schedule)
-    hasher.codewords_ = hasher._choose_codewords(classes)
+    hasher.codewords_ = hasher.choose_codewords(classes)
     network = codebook_network(width, hasher.hidden, hasher.bits, hasher.random_state)
     loss = CodewordLoss(hasher.codewords_, hasher.loss, hasher.scale, hasher.margin)
 

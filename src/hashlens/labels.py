@@ -55,6 +55,21 @@ def check_any_labels(labels: npt.ArrayLike, count: int, caller: str) -> AnyLabel
     return array.astype(np.bool_)
 
 
+def one_each(labels: AnyLabels, caller: str) -> Labels:
+    """Return labels (n,), or say that ``caller`` takes no table of them.
+
+    Raises
+    ------
+    DataError
+    """
+    if labels.ndim == 2:
+        raise DataError(
+            f"{caller} expects one label an image. Got a table of {labels.shape[1]} labels, of "
+            "which an image may have several."
+        )
+    return np.asarray(labels, dtype=np.int64)
+
+
 def occurring(labels: AnyLabels) -> Labels:
     """Return the labels that some image has, ascending."""
     if labels.ndim == 1:

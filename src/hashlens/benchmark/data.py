@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlens.benchmark.features import Features
+from hashlens.labels import one_each
 from hashlens.training import DescribedDataset
 
 NORMALISATIONS = {
@@ -24,9 +25,9 @@ def features_of(data: DescribedDataset, name: str) -> Features:
     spec = data.descriptor.spec
     return Features(
         data.train.vectors,
-        data.train.labels,
+        one_each(data.train.labels, "A benchmark"),
         data.test.vectors,
-        data.test.labels,
+        one_each(data.test.labels, "A benchmark"),
         name,
         {
             "backbone and pretraining": spec.name,

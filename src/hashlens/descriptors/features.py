@@ -14,6 +14,7 @@ from hashlens.descriptors.cache import DescriptorCache, RowCache
 from hashlens.errors import DataError, ImageError
 from hashlens.images import Pixels, decode_batches, decode_image, map_ordered
 from hashlens.images.datasets import LabelledImages
+from hashlens.labels import AnyLabels, label_set
 
 OnProgress = Callable[[int, int], None]
 """Called with how many of how many images are done."""
@@ -30,7 +31,7 @@ class DescribedImages:
     Attributes
     ----------
     vectors : float32 array of shape (n, D)
-    labels : int64 array of shape (n,)
+    labels : int64 array of shape (n,), or bool array of shape (n, classes)
     failed : list of (name, reason)
         The images that were left out.
     digest : str
@@ -40,7 +41,7 @@ class DescribedImages:
     """
 
     vectors: Vectors
-    labels: npt.NDArray[np.int64]
+    labels: AnyLabels
     failed: list[tuple[str, str]]
     digest: str
     indices: npt.NDArray[np.int64] | None = None
@@ -125,8 +126,8 @@ def fill_cache(
         if key not in cache and index not in failed:
             failed[index] = failed[first_of[key]]  # a copy of an image that can't be read
     digest = hashlib.sha256()
-    for key, label in sorted((keys[index], int(images.labels[index])) for index in kept):
-        digest.update(key + label.to_bytes(8, "little"))
+    for key, labels in sorted((keys[index], label_set(images.labels, index)) for index in kept):
+        digest.update(key + b"".join(label.to_bytes(8, "little") for label in labels))
     return CachedImages(
         np.array(kept, dtype=np.int64),
         [keys[index] for index in kept],
@@ -137,12 +138,8 @@ def fill_cache(
 
 def _content_keys(images: LabelledImages, failed: dict[int, str]) -> dict[int, bytes]:
     """Return index → SHA-256 of the image's bytes, in order, for those that can be read."""
-
-    def key_of(index: int) -> bytes:
-        return hashlib.sha256(_read(images, index)).digest()
-
     keys: dict[int, bytes] = {}
-    for index, key in map_ordered(key_of, range(len(images))):
+    for index, key in map_ordered(images.content_key, range(len(images))):
         if isinstance(key, ImageError):
             failed[index] = str(key)
         else:

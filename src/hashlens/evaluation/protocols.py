@@ -3,6 +3,9 @@
 A protocol is a pure function of labels and a seed, so a table can be repeated from its protocol's
 name and seed alone. Each protocol also says how to choose hyper-parameters: `selection_split`
 plays the same protocol again inside the part that trains the hasher.
+
+Labels may be a table, of which an image has several: `heldout` then divides the images at random,
+and `unseen` leaves out those that have labels of both kinds.
 """
 
 from __future__ import annotations
@@ -15,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hashlens.errors import DataError, ParameterError
+from hashlens.labels import AnyLabels, Labels, check_any_labels, occurring
 
 Rows = npt.NDArray[np.int64]
-Labels = npt.NDArray[np.int64]
 ProtocolName = Literal["standard", "heldout", "unseen"]
 PROTOCOLS: tuple[ProtocolName, ...] = ("standard", "heldout", "unseen")
 
@@ -119,16 +122,16 @@ def unseen(
     train = _checked(train_labels, "train_labels")
     test = _checked(test_labels, "test_labels")
     hidden = _draw_classes(train, unseen_share, np.random.default_rng(seed))
-    is_hidden = np.isin(train, hidden)
-    queries = np.flatnonzero(np.isin(test, hidden))
-    if len(queries) == 0:
+    shown = np.setdiff1d(occurring(train), hidden)
+    fit, database, queries = _of(train, shown), _of(train, hidden), _of(test, hidden)
+    if not len(fit) or not len(database) or not len(queries):
         raise DataError(
-            f"The unseen protocol drew the classes {hidden.tolist()}, of which test_labels holds "
-            "no image. Expected images of every class in both sets."
+            f"The unseen protocol drew the classes {hidden.tolist()}, of which one of the sets "
+            f"holds no image: {len(database)} training and {len(queries)} test images are of these "
+            f"classes alone, {len(fit)} training images of the others. Expected images of every "
+            "class in both sets."
         )
-    return Split(
-        "unseen", seed, np.flatnonzero(~is_hidden), np.flatnonzero(is_hidden), queries, "test"
-    )
+    return Split("unseen", seed, fit, database, queries, "test")
 
 
 def make_split(
@@ -186,8 +189,8 @@ def selection_split(
     rng = np.random.default_rng([seed, split.seed])
     if split.protocol == "unseen":
         hidden = _draw_classes(labels[split.fit], share, rng)
-        is_hidden = np.isin(labels[split.fit], hidden)
-        fit, kept = split.fit[~is_hidden], split.fit[is_hidden]
+        shown = np.setdiff1d(occurring(labels[split.fit]), hidden)
+        fit, kept = (split.fit[_of(labels[split.fit], classes)] for classes in (shown, hidden))
         database, query = _stratified(labels, kept, 1 / 6, rng)
     else:
         fit, kept = _stratified(labels, split.fit, share, rng)
@@ -197,8 +200,10 @@ def selection_split(
     return Split(split.protocol, seed, fit, database, query, "train")
 
 
-def _checked(labels: npt.ArrayLike, name: str) -> Labels:
+def _checked(labels: npt.ArrayLike, name: str) -> AnyLabels:
     array = np.asarray(labels)
+    if array.ndim == 2 and len(array):
+        return check_any_labels(array, len(array), f"A protocol's {name}")
     if array.ndim != 1 or len(array) == 0 or array.dtype.kind not in "iu":
         raise DataError(
             f"A protocol expects {name} to be integers of shape (n,), n > 0. "
@@ -207,12 +212,23 @@ def _checked(labels: npt.ArrayLike, name: str) -> Labels:
     return array.astype(np.int64)
 
 
+def _of(labels: AnyLabels, classes: Labels) -> Rows:
+    """Return the rows whose labels are all among ``classes``, ascending."""
+    if labels.ndim == 1:
+        return np.flatnonzero(np.isin(labels, classes))
+    others = np.ones(labels.shape[1], dtype=bool)
+    others[classes] = False
+    return np.flatnonzero(~labels[:, others].any(axis=1))
+
+
 def _stratified(
-    labels: Labels, rows: Rows, share: float, rng: np.random.Generator
+    labels: AnyLabels, rows: Rows, share: float, rng: np.random.Generator
 ) -> tuple[Rows, Rows]:
-    """Divide ``rows`` in two, ``share`` of each class to the second part."""
+    """Divide ``rows`` in two, ``share`` of each class to the second part; of a table, of all."""
     if not 0 < share < 1:
         raise ParameterError(f"A share must be between 0 and 1, both excluded. Got {share!r}.")
+    if labels.ndim == 2:
+        labels = np.zeros(len(labels), dtype=np.int64)
     second = []
     for label in np.unique(labels[rows]):
         of_class = rows[labels[rows] == label]
@@ -227,14 +243,14 @@ def _stratified(
     return np.setdiff1d(rows, chosen), chosen
 
 
-def _draw_classes(labels: Labels, share: float, rng: np.random.Generator) -> Labels:
+def _draw_classes(labels: AnyLabels, share: float, rng: np.random.Generator) -> Labels:
     """Draw the classes that are kept unseen: ``share`` of them, at least two on either side.
 
     Among images of a single class every answer would be right.
     """
     if not 0 < share < 1:
         raise ParameterError(f"A share must be between 0 and 1, both excluded. Got {share!r}.")
-    classes = np.unique(labels)
+    classes = occurring(labels)
     count = max(2, round(share * len(classes)))
     if len(classes) - count < 2:
         raise DataError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,20 +11,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.errors import DataError, MissingExtraError
-from hashlens.images.label_table import read_label_table
+from hashlens.errors import DataError, ImageError, MissingExtraError
+from hashlens.images.label_table import LabelledPath, read_label_table
 from hashlens.images.walk import walk_images
-
-Labels = npt.NDArray[np.int64]
+from hashlens.labels import AnyLabels, Labels, rarest_label
 
 TEST_SHARE = 0.2
 """Share of every class that becomes the test part where a data set has none."""
 
 
 class LabelledImages(ABC):
-    """A sequence of encoded images (the bytes of image files) with a label each."""
+    """A sequence of encoded images (the bytes of image files) with a label each, or several.
 
-    labels: Labels
+    Attributes
+    ----------
+    labels : int64 array of shape (n,), or bool array of shape (n, classes)
+    """
+
+    labels: AnyLabels
 
     @abstractmethod
     def read(self, index: int) -> bytes:
@@ -32,6 +37,19 @@ class LabelledImages(ABC):
     @abstractmethod
     def name(self, index: int) -> str:
         """Return what to call the image in messages."""
+
+    def content_key(self, index: int) -> bytes:
+        """Return the SHA-256 of the image file's bytes.
+
+        Raises
+        ------
+        ImageError
+            If it can't be read.
+        """
+        try:
+            return hashlib.sha256(self.read(index)).digest()
+        except OSError as error:
+            raise ImageError(f"can't be read: {error.strerror or error}") from error
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -48,18 +66,21 @@ class Dataset:
     train, test : LabelledImages
     source : str
         Where it was read from, for people.
+    published : bool
+        Whether it is a data set that others measure on too, so that it is taken as it is.
     """
 
     classes: tuple[str, ...]
     train: LabelledImages
     test: LabelledImages
     source: str
+    published: bool = False
 
 
 class ImageFiles(LabelledImages):
     """Image files on disk."""
 
-    def __init__(self, paths: list[Path], labels: Labels) -> None:
+    def __init__(self, paths: list[Path], labels: AnyLabels) -> None:
         self.paths = paths
         self.labels = labels
 
@@ -91,12 +112,13 @@ class ParquetImages(LabelledImages):
             label = _column(schema.names, ("fine_label", "label"), files[0])
             table = pa.concat_tables(pq.read_table(file, columns=[image, label]) for file in files)
             self._images = table.column(image).combine_chunks()
-            self.labels = table.column(label).to_numpy().astype(np.int64)
+            labels = table.column(label).to_numpy().astype(np.int64)
         except pa.ArrowException as error:
             raise DataError(
                 f"{files[0].parent} holds a parquet file that is damaged: {error}"
             ) from error
-        self.classes = _class_names(schema, label, self.labels)
+        self.labels = labels
+        self.classes = _class_names(schema, label, labels)
         self._where = str(files[0].parent)
 
     def read(self, index: int) -> bytes:
@@ -157,7 +179,7 @@ def _from_parquet(root: Path) -> Dataset:
             f"Got {', '.join(file.name for file in files) or 'none'}."
         )
     train_part, test_part = ParquetImages(train), ParquetImages(test)
-    return Dataset(train_part.classes, train_part, test_part, str(root))
+    return Dataset(train_part.classes, train_part, test_part, str(root), published=True)
 
 
 def _from_class_folders(root: Path, seed: int) -> Dataset:
@@ -171,12 +193,10 @@ def _from_class_folders(root: Path, seed: int) -> Dataset:
 
 def _from_table(table: Path, seed: int) -> Dataset:
     rows = read_label_table(table)
-    classes = tuple(sorted({row.label for row in rows}))
+    classes = tuple(sorted({label for row in rows for label in row.labels}))
     if len(classes) < 2:
         raise DataError(f"The table {table} needs at least two labels. Got only {classes[0]!r}.")
-    number = {name: label for label, name in enumerate(classes)}
-    labels = np.array([number[row.label] for row in rows], dtype=np.int64)
-    images = ImageFiles([row.path for row in rows], labels)
+    images = ImageFiles([row.path for row in rows], _numbered(rows, classes))
     if not rows[0].part:
         return _split(classes, images, table, seed)
     in_test = np.array([row.part == "test" for row in rows])
@@ -186,9 +206,20 @@ def _from_table(table: Path, seed: int) -> Dataset:
     return Dataset(classes, train, test, str(table))
 
 
+def _numbered(rows: list[LabelledPath], classes: tuple[str, ...]) -> AnyLabels:
+    """Return the labels of images: (n,) numbers, or where one has several a table (n, classes)."""
+    number = {name: label for label, name in enumerate(classes)}
+    if all(len(row.labels) == 1 for row in rows):
+        return np.array([number[row.labels[0]] for row in rows], dtype=np.int64)
+    table = np.zeros((len(rows), len(classes)), dtype=np.bool_)
+    for image, row in enumerate(rows):
+        table[image, [number[name] for name in row.labels]] = True
+    return table
+
+
 def _split(classes: tuple[str, ...], images: ImageFiles, source: Path, seed: int) -> Dataset:
-    """Make a fifth of every class the test part."""
-    in_test = stratified_split(images.labels, TEST_SHARE, seed)
+    """Make a fifth of every class the test part; of several labels, the rarest one counts."""
+    in_test = stratified_split(rarest_label(images.labels), TEST_SHARE, seed)
     return Dataset(
         classes,
         images.part(np.flatnonzero(~in_test)),

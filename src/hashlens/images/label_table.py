@@ -1,4 +1,4 @@
-"""Labelled images that a CSV file lists: one image a line, with its label and perhaps its part."""
+"""Labelled images that a CSV file lists: one a line, with its labels and perhaps its part."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 from hashlens.errors import DataError
 
 PARTS = ("train", "test")
+SEPARATOR = "|"
+"""Between the labels of an image that has several."""
 _NAMED_AT_MOST = 5
 
 
@@ -21,14 +23,20 @@ class LabelledPath:
     ----------
     path : Path
         Below the table's folder, unless it is absolute.
-    label : str
+    labels : tuple of str
+        Ascending, each once.
     part : str
         "train", "test", or "" where the table has no column ``split``.
     """
 
     path: Path
-    label: str
+    labels: tuple[str, ...]
     part: str
+
+    @property
+    def label(self) -> str:
+        """The labels as the table writes them."""
+        return SEPARATOR.join(self.labels)
 
 
 def read_label_table(table: Path) -> list[LabelledPath]:
@@ -38,13 +46,15 @@ def read_label_table(table: Path) -> list[LabelledPath]:
     ----------
     table : Path
         UTF-8. It has the columns ``path`` and ``label`` and may have ``split``, which says "train"
-        or "test" for every image. Others are passed over.
+        or "test" for every image. Others are passed over. Several labels of an image are one value,
+        ``cat|sofa``.
 
     Raises
     ------
     DataError
-        If a column or a value is missing, an image is listed under two labels or in both parts, or
-        a file does not exist. All that is wrong with the lines of one kind is said at once.
+        If a column or a value is missing, an image is listed with other labels or in the other
+        part again, or a file does not exist. All that is wrong with the lines of one kind is said
+        at once.
     """
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
@@ -59,9 +69,19 @@ def read_label_table(table: Path) -> list[LabelledPath]:
         for row in rows
         if seen.setdefault(row.path, row) != row
     ]
-    _refuse(table, clashes, "lists images under two labels or in both parts")
+    _refuse(
+        table,
+        clashes,
+        "lists images under two labels or in both parts",
+        "Keep one line of each; an image that has both labels is one line with 'a|b'.",
+    )
     missing = [str(path) for path in seen if not path.is_file()]
-    _refuse(table, missing, "labels files that do not exist")
+    _refuse(
+        table,
+        missing,
+        "labels files that do not exist",
+        "Paths count from the table's folder. Remove these lines, or mend the paths.",
+    )
     return list(seen.values())
 
 
@@ -75,8 +95,9 @@ def _rows(table: Path, lines: Iterator[str]) -> Iterator[LabelledPath]:
         )
     for row in reader:
         path, label = row["path"], row["label"]
+        labels = {name.strip() for name in (label or "").split(SEPARATOR)}
         part = row.get("split") or ""
-        if not path or not label or None in row:
+        if not path or "" in labels or None in row:
             raise DataError(
                 f"{table}, line {reader.line_num}: expected {len(columns)} values, a path and a "
                 f"label among them. Got {[value for value in row.values() if value]}."
@@ -85,10 +106,12 @@ def _rows(table: Path, lines: Iterator[str]) -> Iterator[LabelledPath]:
             raise DataError(
                 f"{table}, line {reader.line_num}: the split must be train or test. Got {part!r}."
             )
-        yield LabelledPath(table.parent / path, label, part)
+        yield LabelledPath(table.parent / path, tuple(sorted(labels)), part)
 
 
-def _refuse(table: Path, wrong: list[str], what: str) -> None:
+def _refuse(table: Path, wrong: list[str], what: str, mend: str) -> None:
     if wrong:
         more = f" and {len(wrong) - _NAMED_AT_MOST:,} more" if len(wrong) > _NAMED_AT_MOST else ""
-        raise DataError(f"The table {table} {what}: {', '.join(wrong[:_NAMED_AT_MOST])}{more}.")
+        raise DataError(
+            f"The table {table} {what}: {', '.join(wrong[:_NAMED_AT_MOST])}{more}. {mend}"
+        )

@@ -111,3 +111,34 @@ def test_a_share_that_is_none(share):
         heldout(TRAIN, TEST, database_share=share)
     with pytest.raises(ParameterError, match="share"):
         unseen(TRAIN, TEST, unseen_share=share)
+
+
+def several(n: int, classes: int, seed: int) -> np.ndarray:
+    """Return a table in which every image has one label, and a third have another beside it."""
+    rng = np.random.default_rng(seed)
+    table = np.eye(classes, dtype=bool)[np.arange(n) % classes]
+    table[np.arange(0, n, 3), rng.integers(0, classes, len(range(0, n, 3)))] = True
+    return table
+
+
+def test_a_table_of_one_label_each_is_split_by_the_same_classes_as_the_labels():
+    train, test = np.arange(240) % 8, np.arange(80) % 8
+    plain = make_split("unseen", train, test, 3)
+    table = make_split("unseen", np.eye(8, dtype=int)[train], np.eye(8, dtype=int)[test], 3)
+    for role in ("fit", "database", "query"):
+        np.testing.assert_array_equal(getattr(plain, role), getattr(table, role))
+
+
+def test_unseen_leaves_out_images_with_labels_of_both_kinds():
+    train, test = several(240, 8, 0), several(80, 8, 1)
+    split = make_split("unseen", train, test, 3)
+    shown, hidden = train[split.fit].any(axis=0), train[split.database].any(axis=0)
+    assert not (shown & hidden).any()
+    assert not (test[split.query].any(axis=0) & shown).any()
+    assert len(split.fit) + len(split.database) < 240
+
+
+def test_heldout_divides_a_table_at_random():
+    split = make_split("heldout", several(240, 8, 0), several(80, 8, 1), 3)
+    assert (len(split.fit), len(split.database)) == (192, 48)
+    assert len(np.intersect1d(split.fit, split.database)) == 0

@@ -122,3 +122,39 @@ def test_histograms_that_cannot_be(total, relevant):
 def test_distances_that_are_no_levels(distances, levels):
     with pytest.raises(DataError):
         DistanceHistograms.from_distances(distances, np.ones(np.shape(distances), bool), levels)
+
+
+def test_images_that_share_a_label_are_relevant():
+    rng = np.random.default_rng(0)
+    codes = [rng.integers(0, 256, (n, 2), dtype=np.uint8) for n in (30, 200)]
+    tables = [rng.random((n, 5)) < 0.3 for n in (30, 200)]
+    for table in tables:
+        table[~table.any(axis=1), 0] = True
+    found = hamming_histograms(codes[0], tables[0], codes[1], tables[1].astype(int), 16)
+    for query in range(30):
+        total, relevant = [0] * 17, [0] * 17
+        for item in range(200):
+            distance = sum(
+                int(a ^ b).bit_count() for a, b in zip(codes[0][query], codes[1][item], strict=True)
+            )
+            total[distance] += 1
+            relevant[distance] += bool((tables[0][query] & tables[1][item]).any())
+        assert found.total[query].tolist() == total
+        assert found.relevant[query].tolist() == relevant
+
+
+def test_a_table_of_one_label_each_gives_the_figures_of_the_labels():
+    rng = np.random.default_rng(1)
+    codes = rng.integers(0, 256, (60, 1), dtype=np.uint8)
+    labels = rng.integers(0, 4, 60)
+    table = np.eye(4, dtype=int)[labels]
+    expected = evaluate_codes(codes[:20], labels[:20], codes[20:], labels[20:], 8).to_dict()
+    assert evaluate_codes(codes[:20], table[:20], codes[20:], table[20:], 8).to_dict() == expected
+
+
+def test_labels_of_two_forms_do_not_go_together():
+    codes = np.zeros((2, 1), np.uint8)
+    with pytest.raises(DataError, match="labels of one form"):
+        evaluate_codes(codes, [0, 1], codes, np.eye(2, dtype=int), 8, k=1)
+    with pytest.raises(DataError, match="with the same columns"):
+        evaluate_codes(codes, np.eye(2, dtype=int), codes, np.ones((2, 3), int), 8, k=1)

@@ -46,6 +46,26 @@ def test_spreadsheet_marks_and_absolute_paths_are_fine(folder, tmp_path):
     assert {data.train.read(0), data.train.read(1)} == {b"a", b"b"}
 
 
+def test_an_image_may_have_several_labels(folder):
+    table = write(
+        folder,
+        "path,label,split\na.png,sofa|cat,train\nb.png,cat,train\nc.png,cat | cat,train\n"
+        "d.png,dog,test\n",
+    )
+    data = load_dataset(table)
+    assert data.classes == ("cat", "dog", "sofa")
+    assert data.train.labels.tolist() == [[1, 0, 1], [1, 0, 0], [1, 0, 0]]
+    assert data.test.labels.tolist() == [[0, 1, 0]]
+    assert data.test.labels.dtype == bool
+
+
+def test_a_fifth_of_the_images_of_several_labels_is_the_test_part(folder):
+    lines = "".join(f"{name}.png,{'x' if name < 'f' else 'x|y'}\n" for name in "abcdefghij")
+    data = load_dataset(write(folder, "path,label\n" + lines))
+    assert data.train.labels.sum(axis=0).tolist() == [8, 4]
+    assert data.test.labels.sum(axis=0).tolist() == [2, 1]
+
+
 def test_the_same_line_twice_is_one_image(folder):
     data = load_dataset(write(folder, "path,label\na.png,x\na.png,x\nb.png,y\n"))
     assert len(data.train) + len(data.test) == 2
@@ -65,7 +85,10 @@ def test_the_same_line_twice_is_one_image(folder):
             "path,label,split\na.png,x,train\nb.png,y,dev\n",
             "line 3: the split must be train or test",
         ),
-        ("path,label\na.png,x\na.png,y\n", r"a\.png \('x' and 'y'\)"),
+        ("path,label\na.png,x\na.png,y\n", r"a\.png \('x' and 'y'\)\. .* one line with 'a\|b'"),
+        ("path,label\na.png,x|y\na.png,x\n", r"a\.png \('x\|y' and 'x'\)"),
+        ("path,label\na.png,x|\n", "line 2: expected 2 values"),
+        ("path,label\na.png,|\n", "line 2: expected 2 values"),
         ("path,label,split\na.png,x,train\na.png,x,test\n", "both parts"),
         ("path,label\na.png,x\nmissing.png,y\n", r"do not exist: .*missing\.png"),
         ("path,label\na.png,x\nb.png,x\n", "at least two labels. Got only 'x'"),

@@ -9,10 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from hashlens.calibration_file import ModelCalibration
-from hashlens.cli.console import note, print_json, progress_bar, report_failures
-from hashlens.cli.options import CacheOption, DataFolderOption, JsonOption, cache_folder
-from hashlens.collection import Collection, is_collection
-from hashlens.collection.collection import MODEL_FOLDER
+from hashlens.cli.console import note, print_json
+from hashlens.cli.options import CacheOption, DataFolderOption, JsonOption
+from hashlens.collection import MODEL_FOLDER, Collection, is_collection
 from hashlens.encoder import DEFAULT_MODEL, Encoder, load_encoder
 from hashlens.errors import ParameterError
 from hashlens.evaluation.bootstrap import Resampling
@@ -165,18 +164,14 @@ def _measure(
     lengths: tuple[int, ...],
     resampling: Resampling,
 ) -> ModelCalibration:
-    from hashlens.images.datasets import load_dataset
-    from hashlens.training import describe_dataset
+    from hashlens.cli.datasets import described, opened, say
     from hashlens.training.calibrate import calibrate_encoder
 
-    with progress_bar("images") as move:
-        described = describe_dataset(
-            load_dataset(data, data_folder), encoder.load_descriptor(), cache_folder(cache), move
-        )
-    report_failures([*described.train.failed, *described.test.failed])
+    dataset, found = opened(data, data_folder)
+    say(found.losses())
     return calibrate_encoder(
         encoder,
-        described,
+        described(dataset, found, encoder.load_descriptor(), cache, None),
         lengths=lengths,
         resampling=resampling,
         on_length=lambda bits: note(f"fitting {encoder.hasher.name} at {bits} bits"),

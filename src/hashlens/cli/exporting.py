@@ -11,8 +11,7 @@ import typer
 
 from hashlens.cli.console import human_bytes, print_json, report_failures
 from hashlens.cli.options import JsonOption
-from hashlens.collection import is_collection
-from hashlens.collection.collection import MODEL_FOLDER
+from hashlens.collection import MODEL_FOLDER, is_collection
 from hashlens.descriptors import Pixels
 from hashlens.encoder import Encoder, load_encoder
 from hashlens.errors import DataError, ParameterError

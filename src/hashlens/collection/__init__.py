@@ -3,6 +3,7 @@
 from hashlens.collection.collection import Collection, is_collection
 from hashlens.collection.graph import KnnGraph
 from hashlens.collection.indexing import OnProgress
+from hashlens.collection.model import MODEL_FOLDER
 from hashlens.collection.results import (
     CollectionInfo,
     DuplicateGroup,
@@ -13,6 +14,7 @@ from hashlens.collection.results import (
 from hashlens.collection.searching import Query, SearchSpec
 
 __all__ = [
+    "MODEL_FOLDER",
     "Collection",
     "CollectionInfo",
     "DuplicateGroup",

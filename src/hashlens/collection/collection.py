@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from hashlens.codes import bytes_per_code
+from hashlens.collection.changes import index_paths, update_all
 from hashlens.collection.duplicates import duplicate_groups
 from hashlens.collection.graph import KnnGraph, build_knn_graph
 from hashlens.collection.indexed import CollectionIndex
-from hashlens.collection.indexing import Indexer, OnProgress
+from hashlens.collection.indexing import Indexer, LabelOf, OnProgress
+from hashlens.collection.info import collection_info
+from hashlens.collection.model import check_model, load_model, save_model
 from hashlens.collection.results import (
     CollectionInfo,
     DuplicateGroup,
@@ -20,25 +23,12 @@ from hashlens.collection.results import (
     IndexReport,
     RemoveReport,
 )
-from hashlens.collection.scope import (
-    PathLike,
-    absolute,
-    add_roots,
-    forget_gone,
-    images_below,
-    plan_update,
-    remove_paths,
-)
+from hashlens.collection.scope import PathLike, absolute, remove_paths
 from hashlens.collection.searching import Query, SearchSpec, encode_queries, find
-from hashlens.durable import sync_tree
 from hashlens.encoder import Encoder
-from hashlens.errors import CollectionError, ModelMismatchError
+from hashlens.errors import CollectionError
 from hashlens.indexes.base import check_k, check_radius
 from hashlens.store import CatalogState, Storage, damage_of, is_catalog
-
-MODEL_FOLDER = "model"
-
-LabelOf = Callable[[str], str | None]
 
 
 class Collection:
@@ -84,12 +74,8 @@ class Collection:
         """
         dimension = encoder.descriptor_dim if keep_descriptors else None
         state = CatalogState(encoder.bits, encoder.digest, dimension)
-
-        def save_model(target: Path) -> None:
-            encoder.save(target / MODEL_FOLDER)
-            sync_tree(target / MODEL_FOLDER)
-
-        return cls(Storage.create(Path(folder), state, save_model), encoder)
+        storage = Storage.create(Path(folder), state, partial(save_model, encoder))
+        return cls(storage, encoder)
 
     @classmethod
     def open(
@@ -122,7 +108,7 @@ class Collection:
         collection = cls(Storage(Path(folder), write), encoder)
         if encoder is not None:
             try:
-                collection._check_model(encoder)
+                check_model(collection._storage, encoder)
             except BaseException:
                 collection.close()
                 raise
@@ -156,9 +142,7 @@ class Collection:
             If the collection's copy of it is damaged, or is another model.
         """
         if self._encoder is None:
-            encoder = Encoder.load(self.folder / MODEL_FOLDER)
-            self._check_model(encoder)
-            self._encoder = encoder
+            self._encoder = load_model(self._storage)
         return self._encoder
 
     def index(
@@ -197,11 +181,8 @@ class Collection:
         remembered, and tried again when their file changes.
         """
         self._check_writable("index")
-        report = IndexReport()
-        wanted = [absolute(path) for path in paths]
-        add_roots(self._storage.catalog, wanted)
-        files = images_below(self._storage.catalog, wanted, report.failed)
-        self._run(files, report, on_progress, label_of)
+        indexer = Indexer(self._storage, self.encoder, on_progress, label_of)
+        report = index_paths(indexer, paths)
         self._tidy()
         return report
 
@@ -214,11 +195,7 @@ class Collection:
         on a drive that is not plugged in, nothing is dropped; it is reported as failed.
         """
         self._check_writable("update")
-        report = IndexReport()
-        plan = plan_update(self._storage.catalog, report.failed)
-        # Dropping comes last: a file that was renamed finds its code under the old name.
-        self._run(plan.files, report, on_progress, label_of)
-        report.removed = forget_gone(self._storage, plan.gone)
+        report = update_all(Indexer(self._storage, self.encoder, on_progress, label_of))
         self._tidy()
         return report
 
@@ -341,25 +318,7 @@ class Collection:
 
     def info(self) -> CollectionInfo:
         """Return what the collection is and holds."""
-        catalog = self._storage.catalog
-        with catalog.snapshot():
-            state, counts = catalog.state(), catalog.counts()
-            roots, excluded = catalog.roots("root"), catalog.roots("excluded")
-            saved_index = self._index.examine().state
-        files = (entry for entry in os.scandir(self.folder) if entry.is_file())
-        return CollectionInfo(
-            folder=self.folder,
-            images=counts["indexed"],
-            failed=counts["failed"],
-            bits=state.bits,
-            model=state.digest,
-            descriptor_dim=state.descriptor_dim,
-            roots=roots,
-            excluded=excluded,
-            disk_bytes=sum(entry.stat().st_size for entry in files),
-            bytes_per_image=bytes_per_code(state.bits),
-            saved_index=saved_index,
-        )
+        return collection_info(self._storage)
 
     def verify(self) -> list[str]:
         """Read all that was committed, and return what is wrong, a sentence each.
@@ -370,18 +329,6 @@ class Collection:
             Empty if the catalogue, the codes, the descriptors and the saved index are whole.
         """
         return damage_of(self._storage) + self._index.damage()
-
-    def _run(
-        self,
-        files: Sequence[str],
-        report: IndexReport,
-        on_progress: OnProgress | None,
-        label_of: LabelOf | None,
-    ) -> None:
-        indexer = Indexer(
-            self._storage, self.encoder, on_progress or _no_progress, label_of or _no_label, report
-        )
-        indexer.run(files)
 
     def _tidy(self) -> None:
         """Do what a change may have made worthwhile."""
@@ -395,25 +342,7 @@ class Collection:
                 "Open it with Collection.open(folder, write=True)."
             )
 
-    def _check_model(self, encoder: Encoder) -> None:
-        state = self._storage.catalog.state()
-        if encoder.digest != state.digest:
-            raise ModelMismatchError(
-                f"The collection {self.folder} was made by the model {state.digest[:16]} "
-                f"({state.bits} bits), and this is the model {encoder.digest[:16]} "
-                f"({encoder.bits} bits). Their codes can't be compared. Leave the model out, so "
-                "that the collection's own is used, or make another collection."
-            )
-
 
 def is_collection(folder: str | os.PathLike[str]) -> bool:
     """Return whether there is a collection in a directory (whole or damaged)."""
     return is_catalog(Path(folder))
-
-
-def _no_progress(done: int, total: int, path: str) -> None:
-    """Report nothing."""
-
-
-def _no_label(path: str) -> None:
-    return None

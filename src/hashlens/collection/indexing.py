@@ -21,6 +21,9 @@ from hashlens.store import Change, ImageRow, Records, Storage
 OnProgress = Callable[[int, int, str], None]
 """Called with how many of how many files are done, and the path of the latest."""
 
+LabelOf = Callable[[str], str | None]
+"""Returns the label of a path, or None; it is kept beside the image."""
+
 _BATCH = 64
 _LOOKUP = 500
 _COMMIT_IMAGES, _COMMIT_SECONDS = 512, 2.0
@@ -47,26 +50,27 @@ class Indexer:
     storage : Storage
         Open for writing.
     encoder : Encoder
-    on_progress : callable
-    label_of : callable
-        Returns the label of a path, or None.
+        The collection's own.
+    on_progress, label_of : callable, optional
+
+    Attributes
+    ----------
     report : IndexReport
-        Is added to.
+        What was done so far.
     """
 
     def __init__(
         self,
         storage: Storage,
         encoder: Encoder,
-        on_progress: OnProgress,
-        label_of: Callable[[str], str | None],
-        report: IndexReport,
+        on_progress: OnProgress | None = None,
+        label_of: LabelOf | None = None,
     ) -> None:
-        self._storage = storage
+        self.storage = storage
+        self.report = IndexReport()
         self._encoder = encoder
-        self._on_progress = on_progress
-        self._label_of = label_of
-        self._report = report
+        self._on_progress = on_progress or _no_progress
+        self._label_of = label_of or _no_label
         self._done, self._total = 0, 0
         self._waiting: list[_Work] = []
         # The revision before the latest commit, and what was still waiting after it.
@@ -104,7 +108,7 @@ class Indexer:
         """Yield the files that must be read: those that are new or not as they were."""
         for start in range(0, len(paths), _LOOKUP):
             part = paths[start : start + _LOOKUP]
-            rows = self._storage.catalog.by_path(part)
+            rows = self.storage.catalog.by_path(part)
             for path in part:
                 known = rows.get(path)
                 if known is None or not _is_unchanged(path, known):
@@ -114,9 +118,9 @@ class Indexer:
 
     def _skip(self, known: ImageRow) -> None:
         if known.reason is None:
-            self._report.skipped += 1
+            self.report.skipped += 1
         else:
-            self._report.failed.append((known.path, known.reason))
+            self.report.failed.append((known.path, known.reason))
         self._progress(known.path)
 
     def _load(self, path: str) -> _Work:
@@ -124,7 +128,7 @@ class Indexer:
         file = read_image_file(path)
         content = hashlib.sha256(file.data).digest()
         row = ImageRow(path, file.size, file.mtime_ns, content, None)
-        slot = self._storage.catalog.slot_of_content(content)
+        slot = self.storage.catalog.slot_of_content(content)
         if slot is not None:
             return _Work(row._replace(slot=slot), content)
         try:
@@ -147,8 +151,8 @@ class Indexer:
 
     def _take_unreadable(self, path: str, reason: str) -> None:
         """Report a file that can't be read now; what is known about it stays known."""
-        self._report.failed.append((path, reason))
-        known = self._storage.catalog.image(path)
+        self.report.failed.append((path, reason))
+        known = self.storage.catalog.image(path)
         if known is None or known.slot is None:
             row = ImageRow(path, None, None, None, None, reason=reason)
             self._waiting.append(_Work(row))
@@ -157,23 +161,23 @@ class Indexer:
         path, content = work.row.path, work.content
         slot = work.row.slot
         if slot is None:  # It may have been committed since the thread asked.
-            slot = self._storage.catalog.slot_of_content(content)
+            slot = self.storage.catalog.slot_of_content(content)
         work.row = work.row._replace(label=self._label_of(path))
         if work.row.reason is not None:
-            self._report.failed.append((path, work.row.reason))
+            self.report.failed.append((path, work.row.reason))
         elif slot is not None:
-            self._report.reused += 1
-            known = self._storage.catalog.image(path)
+            self.report.reused += 1
+            known = self.storage.catalog.image(path)
             if known is not None and known.slot is not None and known.content == content:
                 work.row = work.row._replace(slot=known.slot)  # Touched only.
             else:
-                work.code, work.descriptor = self._storage.record(slot)
+                work.code, work.descriptor = self.storage.record(slot)
             work.pixels = None
         elif content in self._first_of:
-            self._report.reused += 1
+            self.report.reused += 1
             work.pixels, work.twin = None, self._first_of[content]
         else:
-            self._report.added += 1
+            self.report.added += 1
             self._first_of[content] = work
             self._undecided += 1
         self._waiting.append(work)
@@ -199,9 +203,9 @@ class Indexer:
             ready += 1
         changes = [_change(work) for work in self._waiting[:ready]]
         rest = self._waiting[ready:]
-        self._latest = (self._storage.catalog.state().revision, rest)
+        self._latest = (self.storage.catalog.state().revision, rest)
         if changes:
-            self._storage.commit(changes)
+            self.storage.commit(changes)
         self._waiting = rest
         self._first_of = {}
         self._last_commit = time.monotonic()
@@ -209,7 +213,7 @@ class Indexer:
     def _forget_committed(self) -> None:
         """Drop what was committed just before an interrupt, so that it is not committed twice."""
         revision, rest = self._latest
-        if self._storage.catalog.state().revision > revision:
+        if self.storage.catalog.state().revision > revision:
             self._waiting = rest
 
     def _progress(self, path: str) -> None:
@@ -229,3 +233,11 @@ def _is_unchanged(path: str, known: ImageRow) -> bool:
     except (OSError, ValueError):
         return False
     return (status.st_size, status.st_mtime_ns) == (known.size, known.mtime_ns)
+
+
+def _no_progress(done: int, total: int, path: str) -> None:
+    """Report nothing."""
+
+
+def _no_label(path: str) -> None:
+    """Know no labels."""

@@ -1,0 +1,33 @@
+"""What a collection is and holds, told from its catalogue and the sizes of its files."""
+
+from __future__ import annotations
+
+import os
+
+from hashlens.codes import bytes_per_code
+from hashlens.collection.results import CollectionInfo
+from hashlens.collection.saved_index import FILE_NAME, examine
+from hashlens.store import Storage
+
+
+def collection_info(storage: Storage) -> CollectionInfo:
+    """Return all that is told of a collection, as of one commit."""
+    catalog = storage.catalog
+    with catalog.snapshot():
+        state, counts = catalog.state(), catalog.counts()
+        roots, excluded = catalog.roots("root"), catalog.roots("excluded")
+        saved_index = examine(storage.folder / FILE_NAME, catalog).state
+    files = (entry for entry in os.scandir(storage.folder) if entry.is_file())
+    return CollectionInfo(
+        folder=storage.folder,
+        images=counts["indexed"],
+        failed=counts["failed"],
+        bits=state.bits,
+        model=state.digest,
+        descriptor_dim=state.descriptor_dim,
+        roots=roots,
+        excluded=excluded,
+        disk_bytes=sum(entry.stat().st_size for entry in files),
+        bytes_per_image=bytes_per_code(state.bits),
+        saved_index=saved_index,
+    )

@@ -16,6 +16,7 @@ from hashlens.encoder import Encoder
 from hashlens.errors import DataError
 from hashlens.evaluation import code_statistics, evaluate_codes, make_split
 from hashlens.hashers import Hasher
+from hashlens.images.data_check import DataCheck
 from hashlens.images.datasets import Dataset
 
 OnImages = Callable[[str, int, int], None]
@@ -34,6 +35,8 @@ class DescribedDataset:
     descriptor : Descriptor
     dataset : Dataset, optional
         The images themselves, where they are at hand.
+    check : DataCheck, optional
+        What was found when they were looked at.
     """
 
     train: DescribedImages
@@ -42,6 +45,7 @@ class DescribedDataset:
     source: str
     descriptor: Descriptor
     dataset: Dataset | None = None
+    check: DataCheck | None = None
 
 
 def describe_dataset(

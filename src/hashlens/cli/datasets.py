@@ -1,0 +1,93 @@
+"""Labelled data on the command line: opened, checked, described, and what was found said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hashlens.cli.console import note, progress_bar, report_failures
+from hashlens.cli.options import cache_folder
+from hashlens.descriptors import Descriptor
+from hashlens.images.checking import check_dataset
+from hashlens.images.data_check import MAX_UNUSABLE, DataCheck
+from hashlens.images.datasets import Dataset, load_dataset
+from hashlens.training import DescribedDataset, describe_dataset
+
+DataArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="A folder with a sub-folder a class, a CSV file with the columns path and label, a "
+        "folder of parquet files, or 'cifar100'.",
+        show_default=False,
+    ),
+]
+CheckOption = Annotated[
+    bool, typer.Option("--check", help="Only look at the data, say what was found, and stop.")
+]
+MaxUnusableOption = Annotated[
+    float,
+    typer.Option(
+        "--max-unusable",
+        metavar="SHARE",
+        min=0,
+        max=1,
+        help="Train although up to this share of the images can't be read or has contradicting "
+        "labels.",
+    ),
+]
+
+
+def opened(data: str, folder: Path | None, decode: bool = False) -> tuple[Dataset, DataCheck]:
+    """Open a data set and look at its images; return what can be used, and what was found.
+
+    Parameters
+    ----------
+    data : str
+        As `load_dataset` takes it.
+    folder : Path, optional
+        Where a data set given by name lies.
+    decode : bool
+        Whether to decode all images.
+    """
+    with progress_bar("images") as move:
+        return check_dataset(
+            load_dataset(data, folder), decode, lambda part, *done: move(f"check {part}", *done)
+        )
+
+
+def described(
+    dataset: Dataset,
+    check: DataCheck,
+    network: Descriptor,
+    cache: Path | None,
+    most: float | None = MAX_UNUSABLE,
+) -> DescribedDataset:
+    """Describe a checked data set, with a bar, and name the images that can't be decoded.
+
+    Parameters
+    ----------
+    dataset, check
+        Of `opened`.
+    network : Descriptor
+    cache : Path, optional
+    most : float, optional
+        Share of unusable images beyond which to refuse the data; None for no limit.
+    """
+    with progress_bar("images") as move:
+        data = describe_dataset(dataset, network, cache_folder(cache), move)
+    failed = [*data.train.failed, *data.test.failed]
+    report_failures(failed)
+    check = check.with_unreadable(failed)
+    if most is not None:
+        check.check_limit(most)
+    return replace(data, check=check)
+
+
+def say(lines: list[str]) -> None:
+    """Print findings on stderr."""
+    for line in lines:
+        note(line)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from hashlens.encoder import Encoder
 
 CARD_FILE = "MODEL_CARD.md"
+REPORT_PAGE = "report.html"
+"""The report of the training, in the model directory where there is one."""
 
 _PRECISIONS = (0.9, 0.95, 0.99)
 
@@ -32,12 +34,20 @@ def write_model_card(encoder: Encoder, folder: Path) -> None:
     HashlensError
         If it can't be written.
     """
-    with replacing(Path(folder) / CARD_FILE) as partial:
-        partial.write_text(model_card(encoder), encoding="utf-8")
+    folder = Path(folder)
+    with replacing(folder / CARD_FILE) as partial:
+        partial.write_text(model_card(encoder, (folder / REPORT_PAGE).is_file()), encoding="utf-8")
 
 
-def model_card(encoder: Encoder) -> str:
-    """Return the model card of an encoder: a pure function of what it knows about itself."""
+def model_card(encoder: Encoder, report: bool = False) -> str:
+    """Return the model card of an encoder: a pure function of what it knows about itself.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    report : bool
+        Whether the report of its training lies beside the card, so that it is linked to.
+    """
     supervised = type(encoder.hasher).supervised
     sections = [
         f"# A hashlens model: {encoder.hasher.name}, {encoder.bits} bits\n\n"
@@ -45,7 +55,7 @@ def model_card(encoder: Encoder) -> str:
         "in few bits are alike.",
         _table("What it is", _identity(encoder)),
         _table("How it was made", _making(encoder)),
-        _figures(encoder.metrics),
+        _figures(encoder.metrics) + (_REPORT if report else ""),
         _calibration(encoder.calibration, encoder.digest),
         _USE,
         _licence(encoder),
@@ -145,6 +155,11 @@ def _calibration(calibration: ModelCalibration | None, digest: str) -> str:
         lines.append(f"| {100 * wanted:g} % | {' | '.join(cells)} |")
     return "\n".join(lines)
 
+
+_REPORT = (
+    f"\n\nMore is in the [report of the training]({REPORT_PAGE}): learning curves, every class, "
+    "confusions, examples."
+)
 
 _USE = """## How to use it
 

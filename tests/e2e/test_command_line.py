@@ -279,7 +279,9 @@ def test_search_loads_neither_torch_nor_matplotlib(photos, collection):
 
 
 def test_importing_every_room_loads_neither_torch_nor_matplotlib():
-    rooms = "cli collection encoder training evaluation benchmark hashers indexes store images"
+    rooms = (
+        "cli collection encoder training report evaluation benchmark hashers indexes store images"
+    )
     script = (
         f"import sys, importlib\nfor room in {rooms!r}.split(): "
         "importlib.import_module('hashlens.' + room)\n"

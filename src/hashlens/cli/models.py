@@ -8,16 +8,26 @@ from typing import Annotated, Any
 
 import typer
 
-from hashlens.cli.console import note, print_json, progress_bar, report_failures
+from hashlens.cli.console import print_json
+from hashlens.cli.datasets import (
+    CheckOption,
+    DataArgument,
+    MaxUnusableOption,
+    described,
+    opened,
+    say,
+)
 from hashlens.cli.options import CacheOption, DataFolderOption, JsonOption, cache_folder
 from hashlens.cli.training import (
     DeviceOption,
+    ReportOption,
     TuneBlocksOption,
     TuneOption,
     check_tune,
     discard_work,
     finetuned,
     print_epoch,
+    reported,
     tuning_options,
 )
 from hashlens.codes import check_bits
@@ -28,23 +38,9 @@ from hashlens.descriptors.timm import TimmDescriptor
 from hashlens.encoder import Encoder, load_encoder
 from hashlens.errors import ParameterError
 from hashlens.hashers import create_hasher, hasher_class
-from hashlens.images.datasets import load_dataset
-from hashlens.training import (
-    DescribedDataset,
-    describe_dataset,
-    evaluate_encoder,
-    train_encoder,
-)
+from hashlens.images.data_check import MAX_UNUSABLE
+from hashlens.training import DescribedDataset, evaluate_encoder, train_encoder
 
-DataArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="DATA",
-        help="A folder with a sub-folder a class, a CSV file with the columns path and label, a "
-        "folder of parquet files, or 'cifar100'.",
-        show_default=False,
-    ),
-]
 ProtocolOption = Annotated[
     str,
     typer.Option(
@@ -94,17 +90,24 @@ def train(
     tune: TuneOption = "head",
     tune_blocks: TuneBlocksOption = 3,
     device: DeviceOption = None,
+    report: ReportOption = True,
+    check: CheckOption = False,
+    max_unusable: MaxUnusableOption = MAX_UNUSABLE,
     data_folder: DataFolderOption = None,
     cache: CacheOption = None,
     json: JsonOption = False,
 ) -> None:
     """Train a code on labelled images: DATA in, a model directory out.
 
+    DATA is looked at first: what is found is said, and images that can't be read, copies and images
+    with contradicting labels are left out.
+
     Descriptors are computed once and kept, so another method or length takes only its own training.
     A fine-tuning that was interrupted goes on, when the command is repeated, after its last epoch.
 
     \b
     Examples:
+      hashlens train products/ --check
       hashlens train products/ --bits 64 --out products-64
       hashlens train cifar100 --method itq --bits 128
       hashlens train cifar100 --data ~/data/cifar100 --preset paper --epochs 10
@@ -112,14 +115,21 @@ def train(
     """
     check_tune(tune, device)
     hasher = _create_hasher(method, bits, preset, epochs, seed)
+    # With the head alone, images are decoded once, when they are described.
+    dataset, found = opened(data, data_folder, decode=check or tune != "head")
+    say(found.lines())
+    if check and json:
+        print_json(found.as_dict())
+    found.check_limit(max_unusable)
+    if check:
+        return
     target = out or Path(f"{method}-{bits}")
     network = load_descriptor(descriptor, weights)
     if tune != "head":
         options = tuning_options(tune, tune_blocks, protocol, split_seed, seed, device)
-        dataset = load_dataset(data, data_folder)
         encoder = finetuned(dataset, network, hasher, options, target, cache_folder(cache))
-        described = _described(data, data_folder, encoder.load_descriptor(), cache)
-        _finish(encoder, described, target, json)
+        data_of = described(dataset, found, encoder.load_descriptor(), cache, max_unusable)
+        _finish(encoder, data_of, target, report, json)
         discard_work(target)
         return
     extra: dict[str, Any] = {}
@@ -128,27 +138,27 @@ def train(
     with tempfile.TemporaryDirectory() as scratch:
         # Before the long work, since a network that can't be exported is no use in a model.
         network_file = _network_file(network, Path(scratch))
-        described = _described(data, data_folder, network, cache)
-        note(
-            f"{len(described.train.labels):,} training images of {len(described.classes)} classes, "
-            f"{described.train.vectors.shape[1]} dimensions"
-        )
-        encoder = train_encoder(described, hasher, protocol, split_seed, network_file, **extra)
-        _finish(encoder, described, target, json)
+        data_of = described(dataset, found, network, cache, max_unusable)
+        encoder = train_encoder(data_of, hasher, protocol, split_seed, network_file, **extra)
+        _finish(encoder, data_of, target, report, json)
 
 
-def _finish(encoder: Encoder, described: DescribedDataset, target: Path, json: bool) -> None:
+def _finish(
+    encoder: Encoder, data: DescribedDataset, target: Path, report: bool, json: bool
+) -> None:
     """Measure a trained model by the protocol that it was trained for, save it, and say so."""
     training = encoder.training
-    encoder.metrics = evaluate_encoder(
-        encoder, described, training["protocol"], training["split_seed"]
-    )
+    encoder.metrics = evaluate_encoder(encoder, data, training["protocol"], training["split_seed"])
     encoder.save(target)
+    if not json:
+        _print_figures(encoder.metrics)
+        typer.echo(f"model       {target}  ({encoder.training['seconds']:.0f} s of training)")
+    page = reported(encoder, data, target) if report else None
     if json:
-        print_json({"model": str(target), "training": encoder.training, **encoder.metrics})
-        return
-    _print_figures(encoder.metrics)
-    typer.echo(f"model       {target}  ({encoder.training['seconds']:.0f} s of training)")
+        where = {"model": str(target), "report": None if page is None else str(page)}
+        print_json({**where, "training": encoder.training, **encoder.metrics})
+    elif page is not None:
+        typer.echo(f"report      {page}")
 
 
 def evaluate(
@@ -172,8 +182,10 @@ def evaluate(
     """
     encoder = load_encoder(model)
     network = encoder.load_descriptor()
-    described = _described(data, data_folder, network, cache)
-    figures = evaluate_encoder(encoder, described, protocol, split_seed)
+    dataset, found = opened(data, data_folder)
+    say(found.losses())
+    measured = described(dataset, found, network, cache, None)
+    figures = evaluate_encoder(encoder, measured, protocol, split_seed)
     if json:
         print_json(figures)
     else:
@@ -210,15 +222,6 @@ def _network_file(network: Descriptor, scratch: Path) -> Path | None:
         network.export(scratch / "descriptor.onnx")
         return scratch / "descriptor.onnx"
     raise TypeError(f"No ONNX file can be had of a {type(network).__name__}.")
-
-
-def _described(
-    data: str, folder: Path | None, network: Descriptor, cache: Path | None
-) -> DescribedDataset:
-    with progress_bar("images") as move:
-        described = describe_dataset(load_dataset(data, folder), network, cache_folder(cache), move)
-    report_failures([*described.train.failed, *described.test.failed])
-    return described
 
 
 def _print_figures(figures: dict[str, Any]) -> None:

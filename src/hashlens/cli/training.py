@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,11 +13,12 @@ import typer
 from hashlens.cli.console import note, progress_bar
 from hashlens.descriptors import Descriptor
 from hashlens.encoder import Encoder
-from hashlens.errors import MissingExtraError, ParameterError
+from hashlens.errors import HashlensError, MissingExtraError, ParameterError
 from hashlens.hashers import Hasher
 from hashlens.images.datasets import Dataset
 
 if TYPE_CHECKING:
+    from hashlens.training import DescribedDataset
     from hashlens.training.finetune import TuningOptions
 
 TuneOption = Annotated[
@@ -29,6 +32,15 @@ TuneBlocksOption = Annotated[int, typer.Option(min=1, help="How many blocks --tu
 DeviceOption = Annotated[
     str | None,
     typer.Option(help="cpu, cuda or mps. Default: the best one here.", show_default=False),
+]
+
+ReportOption = Annotated[
+    bool,
+    typer.Option(
+        "--report/--no-report",
+        help="Write report.html and report.json into the model directory; the page holds small "
+        "pictures of some images.",
+    ),
 ]
 
 
@@ -105,3 +117,15 @@ def print_epoch(epoch: Any) -> None:
         f"epoch {epoch.number:3}/{epoch.epochs}  validation top-5 {100 * epoch.top5:6.2f} %  "
         f"{terms}  {epoch.seconds:.0f} s"
     )
+
+
+def reported(encoder: Encoder, described: DescribedDataset, target: Path) -> Path | None:
+    """Write the report into the directory of a saved model; a failure costs the report alone."""
+    from hashlens.report import write_report
+
+    command = shlex.join(["hashlens", *sys.argv[1:]])
+    try:
+        return write_report(encoder, described, target, command)
+    except (HashlensError, OSError) as error:
+        note(f"the model is saved, but its report could not be written: {error}")
+        return None

@@ -85,6 +85,30 @@ def bootstrap_weights(count: int, resamples: int, rng: np.random.Generator) -> I
         yield weights.reshape(some, count).astype(np.float64)
 
 
+def mean_interval(
+    scores: npt.ArrayLike, resampling: Resampling | None = None
+) -> tuple[float, float] | None:
+    """Return the bootstrapped interval of a mean over queries; None where all scores are equal.
+
+    Scores without any spread, of which there may be just one, say nothing about how far others
+    would be from them.
+
+    Examples
+    --------
+    >>> low, high = mean_interval([0.0, 1.0] * 50)
+    >>> 0.35 < low < 0.45 < 0.55 < high < 0.65, mean_interval([1.0, 1.0])
+    (True, None)
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    if np.ptp(values) == 0:
+        return None
+    how = resampling or Resampling()
+    drawn = bootstrap_weights(len(values), how.resamples, np.random.default_rng(how.seed))
+    means = np.concatenate([weights @ values for weights in drawn]) / len(values)
+    low, high = np.quantile(means, how.ends)
+    return float(low), float(high)
+
+
 def wilson_bounds(
     shares: npt.ArrayLike, trials: npt.ArrayLike, confidence: float
 ) -> tuple[Floats, Floats]:

@@ -1,0 +1,168 @@
+"""All figures of a training report, as plain values by name: what ``report.json`` holds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hashlens.descriptors.features import DescribedImages
+from hashlens.encoder import Encoder
+from hashlens.errors import DataError
+from hashlens.labels import has_sets, images_a_class, occurring
+from hashlens.machine import machine
+from hashlens.report.examples import example_figures
+from hashlens.report.retrieval import (
+    Search,
+    class_figures,
+    code_figures,
+    confusion_figures,
+    protocol_search,
+    search_figures,
+)
+from hashlens.report.size_and_speed import size_figures, speed_figures
+from hashlens.training import DescribedDataset
+
+FORMAT_VERSION = 1
+
+
+def report_document(
+    encoder: Encoder, data: DescribedDataset, model: Path, command: str | None = None
+) -> dict[str, Any]:
+    """Return the figures of a model that was just trained; shares are in [0, 1].
+
+    Parameters
+    ----------
+    encoder : Encoder
+        With ``training`` as the trainers fill it in.
+    data : DescribedDataset
+        What it was trained on, described by its descriptor.
+    model : Path
+        Its directory, for the sizes of its files.
+    command : str, optional
+        What it was made by.
+
+    Raises
+    ------
+    HashlensError
+        If a label has no name, or the data is too small to be searched.
+    """
+    for images in (data.train, data.test):
+        _check_names(images, data.classes)
+    search = protocol_search(encoder, data)
+    pairs, pair_count = confusion_figures(search, data.classes)
+    classes = class_figures(search, data.classes)
+    seed = int(encoder.training["split_seed"])
+    found = {
+        "format_version": FORMAT_VERSION,
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "model": _model(encoder),
+        "data": _data(data, search),
+        "settings": _settings(encoder, search, command),
+        "learning": learning(encoder.training.get("epochs") or []),
+        "searches": search_figures(search, encoder.bits),
+        "classes": classes,
+        "classes_without_queries": len(data.classes) - len(classes),
+        "confusions": pairs,
+        "confused_pairs": pair_count,
+        "examples": example_figures(search, data, seed),
+        "codes": code_figures(search, encoder.bits, data.train.vectors[search.split.database]),
+        "size": size_figures(encoder, model),
+        "speed": speed_figures(encoder, data),
+        "machine": machine(),
+    }
+    plain: dict[str, Any] = _plain(found)
+    return plain
+
+
+def _check_names(images: DescribedImages, names: tuple[str, ...]) -> None:
+    labels = occurring(images.labels)
+    if labels[0] < 0 or labels[-1] >= len(names):
+        raise DataError(
+            f"A report expects labels from 0 to {len(names) - 1}, one for each class name. "
+            f"Got labels from {labels[0]} to {labels[-1]}."
+        )
+
+
+def learning(epochs: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the course of training, and which epoch was kept; None for methods without epochs.
+
+    Examples
+    --------
+    >>> epochs = [{"number": 1, "epochs": 9, "top5": 0.5}, {"number": 2, "epochs": 9, "top5": 0.4}]
+    >>> learning(epochs)["kept_epoch"], learning(epochs)["planned_epochs"]
+    (1, 9)
+    """
+    if not epochs:
+        return None
+    # The first of the best, as the loops keep it.
+    best = max(epochs, key=lambda epoch: (epoch["top5"], -epoch["number"]))
+    return {
+        "kept_epoch": best["number"],
+        "planned_epochs": epochs[-1]["epochs"],
+        "epochs": epochs,
+    }
+
+
+def _model(encoder: Encoder) -> dict[str, Any]:
+    return {
+        "method": encoder.hasher.name,
+        "bits": encoder.bits,
+        "digest": encoder.digest,
+        "descriptor": encoder.spec.name,
+        "dimension": encoder.spec.dimension,
+        "input_size": encoder.spec.input_size,
+        "learns_from_labels": type(encoder.hasher).supervised,
+    }
+
+
+def _data(data: DescribedDataset, search: Search) -> dict[str, Any]:
+    return {
+        "source": data.source,
+        "digest": data.train.digest,
+        "classes": len(data.classes),
+        "several_labels_an_image": has_sets(data.train.labels),
+        "trained_on": len(search.split.fit),
+        "parts": {
+            "train": _part(data.train, data.classes),
+            "test": _part(data.test, data.classes),
+        },
+    }
+
+
+def _part(images: DescribedImages, names: tuple[str, ...]) -> dict[str, Any]:
+    counts = images_a_class(images.labels, len(names))
+    smallest, largest = int(counts.argmin()), int(counts.argmax())
+    return {
+        "images": len(images.labels),
+        "unreadable": len(images.failed),
+        "smallest_class": {"name": names[smallest], "images": int(counts[smallest])},
+        "largest_class": {"name": names[largest], "images": int(counts[largest])},
+    }
+
+
+def _settings(encoder: Encoder, search: Search, command: str | None) -> dict[str, Any]:
+    training = {
+        name: value
+        for name, value in encoder.training.items()
+        if name not in ("epochs", "method", "data", "data_digest", "images", "classes", "seconds")
+    }
+    return {
+        **training,
+        "split": search.split.describe(),
+        "parameters": encoder.hasher.get_params(),
+        "command": command,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return values that JSON has: None for NaN, plain numbers for numpy's."""
+    if isinstance(value, dict):
+        return {str(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    return None if isinstance(value, float) and not np.isfinite(value) else value

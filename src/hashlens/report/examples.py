@@ -1,0 +1,149 @@
+"""Queries with their first five answers: the worst, the best, and some drawn by lot."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from hashlens.errors import HashlensError, ImageError
+from hashlens.images import Fit, decode_image, map_ordered
+from hashlens.images.datasets import Dataset, LabelledImages
+from hashlens.labels import Labels, label_set, rarest_label
+from hashlens.native import scan
+from hashlens.report.retrieval import K, Search
+from hashlens.training import DescribedDataset
+
+COUNTS = {"worst": 8, "best": 4, "random": 6}
+"""How many queries of each kind are shown: failures teach the most."""
+_THUMBNAIL = Fit(112, "crop")
+_QUALITY = 80
+
+Place = tuple[str, int]
+"""A part of the data set, "train" or "test", and an image's number in it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Answers:
+    """The first answers to every query, and which of them are right."""
+
+    rows: Labels
+    distances: npt.NDArray[np.int32]
+    right: npt.NDArray[np.bool_]
+
+
+def example_figures(
+    search: Search, data: DescribedDataset, seed: int
+) -> dict[str, list[dict[str, Any]]]:
+    """Return queries and their first answers, by kind: ``worst``, ``best`` and ``random``.
+
+    Answers that tie are in random order, as the figures assume. The worst and the best are of
+    different classes as far as there are enough; the random ones show what is usual.
+
+    Parameters
+    ----------
+    search : Search
+    data : DescribedDataset
+    seed : int
+        Of the lots.
+    """
+    rng = np.random.default_rng(seed)
+    answers = _first_answers(search, rng)
+    share = answers.right.mean(axis=1)
+    lot = rng.permutation(len(share))
+    by_share = lot[np.argsort(share[lot], kind="stable")]
+    label = rarest_label(search.query_labels)
+    chosen = {
+        "worst": _spread(by_share[share[by_share] < 1], label),
+        "best": _spread(by_share[::-1][share[by_share[::-1]] > 0], label),
+        "random": lot,
+    }
+    return {
+        kind: [_example(search, data, answers, int(row)) for row in chosen[kind][:count]]
+        for kind, count in COUNTS.items()
+    }
+
+
+def _first_answers(search: Search, rng: np.random.Generator) -> _Answers:
+    # Items that tie are ordered by id: as ids at random, their order is.
+    ids = rng.permutation(len(search.database_codes)).astype(np.int64)
+    k = min(K, len(ids))
+    found, distances, _ = scan(
+        search.database_codes, search.query_codes, k, ids=ids, ascending=False
+    )
+    rows = np.argsort(ids)[found]
+    asked, held = search.query_labels, search.database_labels
+    if asked.ndim == 1:
+        right = held[rows] == asked[:, None]
+    else:
+        right = (held[rows] & asked[:, None, :]).any(axis=2)
+    return _Answers(rows, distances, right)
+
+
+def _spread(rows: Labels, label: Labels) -> Labels:
+    """Put the first row of each label before all second ones, and so on."""
+    seen: dict[int, int] = {}
+    turn = []
+    for one in label[rows].tolist():
+        turn.append(seen.get(one, 0))
+        seen[one] = turn[-1] + 1
+    return rows[np.argsort(np.array(turn, np.int64), kind="stable")]
+
+
+def _example(search: Search, data: DescribedDataset, answers: _Answers, row: int) -> dict[str, Any]:
+    query = _image(data, "test", int(search.split.query[row]))
+    found = [
+        _image(data, "train", int(search.split.database[item]))
+        | {"distance": int(distance), "right": bool(right)}
+        for item, distance, right in zip(
+            answers.rows[row], answers.distances[row], answers.right[row], strict=True
+        )
+    ]
+    return {"query": query, "right": float(answers.right[row].mean()), "answers": found}
+
+
+def _image(data: DescribedDataset, part: str, row: int) -> dict[str, Any]:
+    """Return what is known of an image that was described as some row of a part."""
+    described = data.train if part == "train" else data.test
+    index = row if described.indices is None else int(described.indices[row])
+    name = f"image {index} of the {part} part"
+    if data.dataset is not None:
+        name = _part(data.dataset, part).name(index)
+    classes = [data.classes[label] for label in label_set(described.labels, row)]
+    return {"part": part, "index": index, "name": name, "classes": classes}
+
+
+def _part(dataset: Dataset, part: str) -> LabelledImages:
+    return dataset.train if part == "train" else dataset.test
+
+
+def thumbnails(places: Iterable[Place], dataset: Dataset | None) -> dict[Place, str]:
+    """Return small JPEGs as data URIs, of the images that can be read.
+
+    Parameters
+    ----------
+    places : iterable of (part, number)
+    dataset : Dataset or None
+        None gives no pictures.
+    """
+    if dataset is None:
+        return {}
+    read = dataset
+
+    def picture(place: Place) -> str:
+        try:
+            data = _part(read, place[0]).read(place[1])
+        except (HashlensError, OSError) as error:
+            raise ImageError(f"can't be read now: {error}") from error
+        buffer = io.BytesIO()
+        Image.fromarray(decode_image(data, _THUMBNAIL)).save(buffer, "JPEG", quality=_QUALITY)
+        return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+    wanted = sorted(set(places))
+    return {place: uri for place, uri in map_ordered(picture, wanted) if isinstance(uri, str)}

@@ -1,0 +1,104 @@
+"""A small described data set with images in memory, and models that are fitted on it."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hashlens.descriptors import Descriptor
+from hashlens.descriptors.default import default_spec
+from hashlens.descriptors.features import DescribedImages
+from hashlens.errors import DataError
+from hashlens.hashers import create_hasher
+from hashlens.images.datasets import Dataset, LabelledImages
+from hashlens.report import report_document
+from hashlens.training import DescribedDataset, train_encoder
+
+NAMES = ("cats & dogs", "<script>alert(1)</script>", 'a "quoted" name', "plain", "last one")
+DIMENSION = 32
+
+
+class MadeImages(LabelledImages):
+    """Plain squares, coloured by label; some can't be read."""
+
+    def __init__(self, part: str, labels, unreadable=()) -> None:
+        self.part, self.labels, self.unreadable = part, labels, set(unreadable)
+
+    def read(self, index: int) -> bytes:
+        if index in self.unreadable:
+            raise DataError("gone")
+        buffer = io.BytesIO()
+        label = int(np.argmax(self.labels[index])) if self.labels.ndim == 2 else self.labels[index]
+        Image.new("RGB", (8, 8), (50 * int(label), 80, 120)).save(buffer, "PNG")
+        return buffer.getvalue()
+
+    def name(self, index: int) -> str:
+        return f"{self.part}/<b>{index}</b>.png"
+
+
+class NoNetwork(Descriptor):
+    spec = replace(default_spec(), name="made", dimension=DIMENSION)
+
+    def run(self, inputs):
+        return np.ones((len(inputs), DIMENSION), np.float32)
+
+
+def make_data(
+    train: int = 90, test: int = 40, classes: int = 5, several: bool = False, **images
+) -> DescribedDataset:
+    centres = np.random.default_rng(9).standard_normal((classes, DIMENSION))
+    names = NAMES if classes == len(NAMES) else tuple(f"class {n}" for n in range(classes))
+    parts, described = [], []
+    for part, count, seed in (("train", train, 0), ("test", test, 1)):
+        rng = np.random.default_rng(seed)
+        # The first image of either part could not be read, so rows are not numbers of images.
+        labels = np.arange(count + 1) % classes
+        vectors = centres[labels] + 1.5 * rng.standard_normal((count + 1, DIMENSION))
+        if several:
+            table = rng.random((count + 1, classes)) < 0.15
+            table[np.arange(count + 1), labels] = True
+            labels = table
+        parts.append(MadeImages(part, labels, **images))
+        described.append(
+            DescribedImages(
+                vectors[1:].astype(np.float32),
+                labels[1:],
+                [("first", "damaged")],
+                f"digest {part}",
+                np.arange(1, count + 1),
+            )
+        )
+    dataset = Dataset(names, *parts, "made <here>")
+    return DescribedDataset(*described, names, dataset.source, NoNetwork(), dataset)
+
+
+def fit(data: DescribedDataset, protocol: str = "standard", method: str = "itq", **parameters):
+    return train_encoder(data, create_hasher(method, 16, **parameters), protocol, seed=3)
+
+
+@pytest.fixture(scope="session")
+def data() -> DescribedDataset:
+    return make_data()
+
+
+@pytest.fixture(scope="session")
+def encoder(data):
+    return fit(data)
+
+
+@pytest.fixture
+def model(encoder, tmp_path) -> Path:
+    encoder.save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+@pytest.fixture(scope="session")
+def document(data, encoder, tmp_path_factory) -> dict:
+    folder = tmp_path_factory.mktemp("models") / "model"
+    encoder.save(folder)
+    return report_document(encoder, data, folder, "hashlens train it")

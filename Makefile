@@ -8,7 +8,7 @@ NATIVE := $(wildcard src/native/*) CMakeLists.txt
 IMAGES ?=
 OUT ?= demo-out
 
-.PHONY: demo test check format lint types layers bench clean help
+.PHONY: demo test check format lint types layers sanitize bench clean help
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -34,6 +34,11 @@ types: $(VENV)/.dev
 
 layers: $(VENV)/.dev
 	$(BIN)/lint-imports
+
+sanitize: ## the native tests under address and undefined-behaviour sanitizers (needs cmake)
+	cmake -S . -B build/sanitize -DHASHLENS_SANITIZE=ON
+	cmake --build build/sanitize
+	ctest --test-dir build/sanitize --output-on-failure
 
 bench: $(VENV)/.dev ## the slow tests; benchmarks are in benchmarks/
 	$(BIN)/python -m pytest -m slow

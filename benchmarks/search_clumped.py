@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import statistics
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import search_data as data
 import search_peers as peers
-from search_timing import K, batch_time, note, quantiles, single_times
+from search_timing import K, alternate_times, note, quantiles, single_times
 
 from hashlens.indexes import AutoIndex, LinearIndex, MultiIndex
 
@@ -180,12 +181,16 @@ def _planned(index, multi, asked, k):
     def scan(queries, count):
         return multi.search_checked(queries, count, multi.bits, budget=0.0)[0]
 
+    def planned(queries, count):
+        index.search(queries, count)
+        methods.append(index.last_method)
+
     row = {"bits": multi.bits, "n": len(multi), "queries": len(asked), "k": k}
-    row["scan"] = batch_time(scan, asked, k, runs=15, limit=4) * 1e3
-    row["shells"] = batch_time(multi.search, asked, k, runs=15, limit=4) * 1e3
-    for _ in range(4):  # so that it has measured both ways
+    for _ in range(8):  # so that it has measured both ways
         index.search(asked, k)
-    row["planned"] = batch_time(index.search, asked, k, runs=15, limit=4) * 1e3
-    row["method"] = index.last_method
+    methods = []
+    searches = {"scan": scan, "shells": multi.search, "planned": planned}
+    row |= {name: 1e3 * seconds for name, seconds in alternate_times(searches, asked, k).items()}
+    row["method"] = statistics.mode(methods)
     row["share"] = min(row["scan"], row["shells"]) / row["planned"]
     return row

@@ -23,6 +23,25 @@ def batch_time(search, queries, k=K, runs=5, limit=20.0):
     return float(np.median(times))
 
 
+def alternate_times(searches, queries, k=K, rounds=200, limit=6.0):
+    """Return the median seconds of each search by name; they take turns, at least five times.
+
+    So what disturbs the machine for a while disturbs all alike, and their ratios stay true.
+    """
+    for search in searches.values():
+        search(queries, k)
+    times = {name: [] for name in searches}
+    begin = time.perf_counter()
+    for done in range(rounds):
+        if done >= 5 and time.perf_counter() - begin > limit:
+            break
+        for name, search in searches.items():
+            start = time.perf_counter()
+            search(queries, k)
+            times[name].append(time.perf_counter() - start)
+    return {name: float(np.median(seconds)) for name, seconds in times.items()}
+
+
 def single_times(search, queries, k=K, runs=5):
     """Return the seconds of each query, asked alone: the median of five runs over all queries."""
     for q in range(min(3, len(queries))):

@@ -210,11 +210,11 @@ nb::tuple unpack(const HeldSegment& held) {
                         to_numpy(std::move(flags), {held.rows}));
 }
 
-std::pair<Found, std::size_t> search_multi(const std::vector<const HeldSegment*>& segments, const CodeArray& recent,
-                       std::size_t rows, const CodeArray& queries, std::optional<std::size_t> k,
-                       int radius, const std::optional<IdArray>& ids, bool ascending,
-                       const std::optional<ByteArray>& blocked, double budget, int threads,
-                       const std::string& level) {
+std::pair<Found, std::size_t> search_multi(
+    const std::vector<const HeldSegment*>& segments, const CodeArray& recent, std::size_t rows,
+    const CodeArray& queries, std::optional<std::size_t> k, int radius,
+    const std::optional<IdArray>& ids, bool ascending, const std::optional<ByteArray>& blocked,
+    double budget, int threads, const std::string& level) {
   MultiSearch index;
   index.recent = view_of(recent);
   require(recent.shape(0) <= rows, "rows must count the recent codes");
@@ -234,7 +234,8 @@ std::pair<Found, std::size_t> search_multi(const std::vector<const HeldSegment*>
   ShellResults results;
   {
     const nb::gil_scoped_release release;
-    results = search_shells(index, queries.data(), queries.shape(0), limits, budget, threads, chosen);
+    results =
+        search_shells(index, queries.data(), queries.shape(0), limits, budget, threads, chosen);
   }
   return {to_rows(results.found, k ? *k : longest(results.found)), results.finished};
 }

@@ -31,8 +31,8 @@ struct Kernels {
   Level level;
   Distance distance;
   FilterRows filter_rows;
+  FilterRows filter_stream;  // the same for codes that come from memory and are read once
   CountRows count_rows;
-  FilterRows filter_stream;  // filter_rows for codes that come from memory and are not kept in cache
 };
 
 // Returns the levels that this CPU runs, slowest first.

@@ -64,7 +64,7 @@ HASHLENS_INLINE void count_rows_body(const std::uint8_t* codes, std::size_t coun
   }                                                                                               \
   template <int Bytes>                                                                            \
   Kernels of_length() {                                                                           \
-    return {level, distance_of<Bytes>, filter_rows<Bytes>, count_rows<Bytes>, filter_rows<Bytes>}; \
+    return {level, distance_of<Bytes>, filter_rows<Bytes>, filter_rows<Bytes>, count_rows<Bytes>}; \
   }                                                                                               \
   Kernels kernels_for(int bytes) {                                                                \
     switch (bytes) {                                                                              \

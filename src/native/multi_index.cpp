@@ -40,7 +40,7 @@ std::vector<CodeView> views_of(const MultiSearch& index) {
   return views;
 }
 
-// Scans for the queries that found nothing by shells, each within its reach.
+// Scans for the queries that left their shells, each within its reach.
 void scan_rest(const MultiSearch& index, const std::uint8_t* queries,
                const std::vector<std::size_t>& left, const std::vector<int>& reach,
                SearchLimits limits, int threads, Level level, ShellResults& results) {

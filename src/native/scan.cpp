@@ -16,8 +16,11 @@ constexpr std::size_t kRowsPerFilter = 512;
 constexpr std::size_t kQueriesPerPass = 256;
 // Codes that take more than this don't stay in the caches from one search to the next.
 constexpr std::size_t kBytesOfStream = std::size_t{32} << 20;
-// Comparisons that a thread takes at a time; below twice that a search stays on its own thread.
-constexpr std::size_t kComparisonsPerTask = 16384;
+// A search of fewer comparisons stays on its own thread: waking another would take longer.
+constexpr std::size_t kComparisonsToShare = 16384;
+// What a thread takes at a time: at least so many comparisons, and at most so many rows.
+constexpr std::size_t kComparisonsPerTask = 4096;
+constexpr std::size_t kRowsPerTask = std::size_t{1} << 20;
 
 // The tables of a block filter pay for themselves from so many queries on.
 constexpr std::size_t kQueriesPerBlockFilter = 12;
@@ -53,11 +56,13 @@ struct Database {
 
   int bytes() const { return views.front().bytes; }
 
-  bool is_stream() const {
-    std::size_t count = 0;
-    for (const CodeView& view : views) count += view.count;
-    return count * static_cast<std::size_t>(bytes()) > kBytesOfStream;
+  std::size_t count() const {
+    std::size_t sum = 0;
+    for (const CodeView& view : views) sum += view.count;
+    return sum;
   }
+
+  bool is_stream() const { return count() * static_cast<std::size_t>(bytes()) > kBytesOfStream; }
 
   // Whether ids ascend in the order in which a thread meets the codes.
   bool ordered() const { return rows.ascending && views.size() == 1 && !views.front().groups.refs; }
@@ -173,12 +178,12 @@ struct Task {
 };
 
 std::vector<Task> tasks_of(const std::vector<CodeView>& views, std::size_t queries, int threads) {
-  const std::size_t wanted = std::max(kComparisonsPerTask / queries, std::size_t{1});
+  const std::size_t fewest = kComparisonsPerTask / queries + 1;
   std::vector<Task> tasks;
   for (const CodeView& view : views) {
     // Four tasks a thread even out threads of different speed; more would only cost.
     const std::size_t even = view.count / (4 * static_cast<std::size_t>(threads)) + 1;
-    std::size_t step = std::max(wanted, std::min(even, std::size_t{1} << 20));
+    std::size_t step = std::clamp(even, fewest, kRowsPerTask);
     step = (step + kRowsPerFilter - 1) / kRowsPerFilter * kRowsPerFilter;
     for (std::size_t begin = 0; begin < view.count; begin += step) {
       tasks.push_back({&view, begin, std::min(view.count, begin + step)});
@@ -189,6 +194,7 @@ std::vector<Task> tasks_of(const std::vector<CodeView>& views, std::size_t queri
 
 void scan_pass(const Database& database, const Queries& queries, SearchLimits limits,
                const int* reach, int threads, const Kernels& kernels, std::vector<Key>* out) {
+  if (database.count() * queries.count < kComparisonsToShare) threads = 1;
   const std::vector<Task> tasks = tasks_of(database.views, queries.count, threads);
   std::vector<std::unique_ptr<Pass>> passes(static_cast<std::size_t>(threads));
   parallel_for(tasks.size(), threads, [&](std::size_t task, int worker) {

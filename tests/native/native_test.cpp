@@ -3,6 +3,7 @@
 // byte beyond an end is caught.
 #include <algorithm>
 #include <atomic>
+#include <bitset>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -33,9 +34,9 @@ void check(bool holds, const char* what, int line) {
 using Codes = std::vector<std::uint8_t>;
 
 int naive_distance(const std::uint8_t* a, const std::uint8_t* b, int bytes) {
-  int sum = 0;
-  for (int bit = 0; bit < 8 * bytes; ++bit) sum += ((a[bit / 8] ^ b[bit / 8]) >> (bit % 8)) & 1;
-  return sum;
+  std::size_t sum = 0;
+  for (int i = 0; i < bytes; ++i) sum += std::bitset<8>(a[i] ^ b[i]).count();
+  return static_cast<int>(sum);
 }
 
 Codes random_codes(std::mt19937& rng, std::size_t count, int bytes, bool clumped) {
@@ -109,6 +110,30 @@ void test_scan(Level level, int bytes, std::size_t count, std::size_t queries, b
       limits = within(limits, bytes);
       expect_equal(f, scan({view}, f.rows, f.queries.data(), queries, limits, nullptr, 3, level),
                    limits);
+    }
+  }
+}
+
+// A search streams only large sets, so both filters are compared here.
+void test_filters(Level level, int bytes, std::size_t count) {
+  Fixture f(bytes, count, 2, true, static_cast<unsigned>(bytes * count));
+  const Kernels kernels = kernels_for(level, bytes);
+  for (std::size_t q = 0; q < f.query_count(); ++q) {
+    const std::uint8_t* query = f.queries.data() + q * bytes;
+    for (const int bound : {0, 1, 2, 3 * bytes, 8 * bytes, 8 * bytes + 1}) {
+      std::vector<Near> expected;
+      for (std::size_t row = 0; row < count; ++row) {
+        const int d = naive_distance(f.codes.data() + row * bytes, query, bytes);
+        if (d < bound) expected.push_back({static_cast<std::uint32_t>(row), d});
+      }
+      for (const FilterRows filter : {kernels.filter_rows, kernels.filter_stream}) {
+        std::vector<Near> near(count);
+        near.resize(filter(f.codes.data(), count, query, bytes, bound, near.data()));
+        CHECK(std::equal(near.begin(), near.end(), expected.begin(), expected.end(),
+                         [](const Near& a, const Near& b) {
+                           return a.row == b.row && a.distance == b.distance;
+                         }));
+      }
     }
   }
 }
@@ -253,6 +278,7 @@ int main() {
           test_shells(level, bytes, tables, key_bits, clumped, budget);
         }
       }
+      for (const std::size_t count : {1, 7, 8, 9, 200}) test_filters(level, bytes, count);
       test_histograms(level, bytes);
     }
   }

@@ -96,23 +96,23 @@ def test_a_whole_batch_never_goes_on_hopeless_shells():
 
 def test_single_queries_are_scanned_once_shells_have_proved_hopeless():
     planner = Planner()
-    singles = planner.singles(10, 64, False)
-    assert singles.choose() == "shells"
+    small = planner.small_calls(10, 64, False)
+    assert small.choose() == "shells"
     for _ in range(30):
-        singles.learn("shells", 1, 0)
-    assert singles.choose() == "scan"
-    assert planner.singles(10, 64, False) is singles
-    assert planner.singles(1000, 64, False).choose() == "shells"
+        small.learn("shells", 1, 0)
+    assert small.choose() == "scan"
+    assert planner.small_calls(10, 64, False) is small
+    assert planner.small_calls(1000, 64, False).choose() == "shells"
 
 
 def test_single_queries_return_to_shells_that_finish_again():
-    singles = Planner().singles(10, 64, False)
+    small = Planner().small_calls(10, 64, False)
     for _ in range(30):
-        singles.learn("shells", 1, 0)
+        small.learn("shells", 1, 0)
     methods = []
     for _ in range(200):
-        methods.append(singles.choose())
-        singles.learn(methods[-1], 1, int(methods[-1] == "shells"))
+        methods.append(small.choose())
+        small.learn(methods[-1], 1, int(methods[-1] == "shells"))
     assert methods[0] == "scan"
     assert methods[-1] == "shells"
 

@@ -35,7 +35,9 @@ class Collection:
     """Images that can be searched by what they show; use `create` or `open` to get one.
 
     One process may write to a collection while any number search it: each search sees the
-    collection as the last commit left it. It is a context manager that closes itself.
+    collection as the last commit left it, and writes nothing: an index that is built in the
+    background of searches stays in memory, and only `build_index` saves one. A collection is a
+    context manager that closes itself.
 
     Examples
     --------
@@ -105,14 +107,14 @@ class Collection:
         FormatError
             If it is damaged or of a newer format version.
         """
-        collection = cls(Storage(Path(folder), write), encoder)
+        storage = Storage(Path(folder), write)
         if encoder is not None:
             try:
-                check_model(collection._storage, encoder)
+                check_model(storage, encoder)
             except BaseException:
-                collection.close()
+                storage.close()
                 raise
-        return collection
+        return cls(storage, encoder)
 
     def close(self) -> None:
         """Close all files, and let others write."""

@@ -168,7 +168,7 @@ class AutoIndex(Index):
             building = "One is being built." if self._builder else self._declined_because
             return Plan("scan", without=building)
         if queries < BATCH:
-            return self._planner.singles(wanted, self.bits, filtered).plan()
+            return self._planner.small_calls(wanted, self.bits, filtered).plan()
         return self._planner.batches(wanted, self.bits, filtered, queries).plan()
 
     def search(
@@ -217,25 +217,33 @@ class AutoIndex(Index):
         if count >= BATCH:
             batches = self._planner.batches(k, radius, allow is not None, count)
             return self._search_batch(engine, batches, queries, _Request(k, radius, allow, deny))
-        singles = self._planner.singles(k, radius, allow is not None)
-        self._last_method = method = singles.choose()
+        small = self._planner.small_calls(k, radius, allow is not None)
+        self._last_method = method = small.choose()
         budget = 0.0 if method == "scan" else None
         result, finished = engine.search_checked(queries, k, radius, allow, deny, budget)
-        singles.learn(method, count, finished)
+        small.learn(method, count, finished)
         return result
 
     def _search_batch(
         self, engine: MultiIndex, batches: Batches, queries: Codes, request: _Request
     ) -> SearchResult:
-        """Answer a batch, or first some of it, where that is to tell which way the rest goes."""
+        """Answer a batch; where it is to be tried first, a few of its queries before the rest."""
+
+        def answer(some: Codes, method: Method, trial: bool) -> SearchResult:
+            start = time.perf_counter()
+            result, _ = engine.search_checked(some, *request, 0.0 if method == "scan" else None)
+            batches.learn(method, trial, (time.perf_counter() - start) / len(some))
+            return result
+
+        method, trial = batches.choose()
         results = []
-        while True:
-            self._last_method, trial = batches.choose()
-            some = queries[:TRIAL] if trial else queries
-            results.append(_timed(engine, batches, self._last_method, trial, some, request))
-            if not trial:
-                return concatenate(results)
+        if trial:
+            results.append(answer(queries[:TRIAL], method, trial))
             queries = queries[TRIAL:]
+            method, _ = batches.choose()
+        results.append(answer(queries, method, False))
+        self._last_method = method
+        return concatenate(results)
 
     def _consider_building(self, engine: LinearIndex, queries: Codes, found: SearchResult) -> None:
         """Build in the background where the distances of ``found`` promise that it pays."""
@@ -278,21 +286,6 @@ class AutoIndex(Index):
             with self._lock:
                 self._changes = None
                 self._builder = None
-
-
-def _timed(
-    engine: MultiIndex,
-    batches: Batches,
-    method: Method,
-    trial: bool,
-    queries: Codes,
-    request: _Request,
-) -> SearchResult:
-    """Answer ``queries`` by one method and note what that took."""
-    start = time.perf_counter()
-    found, _ = engine.search_checked(queries, *request, 0.0 if method == "scan" else None)
-    batches.learn(method, trial, (time.perf_counter() - start) / len(queries))
-    return found
 
 
 def _bring_up_to_date(multi: MultiIndex, codes: Codes, denied: npt.ArrayLike | None) -> bool:

@@ -27,7 +27,7 @@ been disturbed, and then every 64 calls, for queries may have changed."""
 _PROMISING = 2.5
 """A whole batch goes on shells once a few of its queries took less than so many times a scan."""
 _HOPELESS = 0.1
-"""Single queries are scanned at once where a smaller share than this ends within its shells."""
+"""A small call is scanned at once where a smaller share than this ends within its shells."""
 _PROBE_NS = 5.0
 _ROW_NS_PER_BYTE = 0.03
 _WORTH_BUILDING = 0.5
@@ -81,7 +81,7 @@ class Plan:
         )
 
 
-class Singles:
+class SmallCalls:
     """Whether calls of fewer than `BATCH` queries are worth their shells.
 
     A query that leaves its shells is scanned, so all that such a call can lose is what the shells
@@ -178,15 +178,15 @@ class Planner:
     """
 
     def __init__(self) -> None:
-        self._singles: dict[tuple[int, int, bool], Singles] = {}
+        self._small_calls: dict[tuple[int, int, bool], SmallCalls] = {}
         self._batches: dict[tuple[int, int, bool, int], Batches] = {}
 
-    def singles(self, k: int | None, radius: int, filtered: bool) -> Singles:
+    def small_calls(self, k: int | None, radius: int, filtered: bool) -> SmallCalls:
         """Return what is known of calls of fewer than `BATCH` queries like this one."""
         key = (radius, k.bit_length() if k else 0, filtered)
-        known = self._singles.get(key)
+        known = self._small_calls.get(key)
         if known is None:
-            known = self._singles[key] = Singles()
+            known = self._small_calls[key] = SmallCalls()
         return known
 
     def batches(self, k: int | None, radius: int, filtered: bool, queries: int) -> Batches:

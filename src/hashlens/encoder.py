@@ -147,10 +147,7 @@ class Encoder:
             If it can't be written; a model that was there before stays.
         """
         folder = Path(folder)
-        if folder.exists() and not (folder / _MANIFEST).is_file() and any(folder.iterdir()):
-            raise ParameterError(
-                f"{folder} exists and is not a model directory. Choose another, or remove it."
-            )
+        check_model_folder(folder)
         partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
         try:
             partial.mkdir(parents=True)
@@ -242,6 +239,22 @@ class Encoder:
                 f"expected {digest}, got {encoder.digest}. The directory is damaged."
             )
         return encoder
+
+
+def check_model_folder(folder: Path) -> None:
+    """Refuse a place where no model directory can be written, before the work for it is done.
+
+    Raises
+    ------
+    ParameterError
+        If there is a file, or a folder that holds something else: nothing of yours is overwritten.
+    """
+    if not folder.exists() or (folder / _MANIFEST).is_file():
+        return
+    if not folder.is_dir() or any(folder.iterdir()):
+        raise ParameterError(
+            f"{folder} exists and is not a model directory. Choose another, or remove it."
+        )
 
 
 def load_encoder(model: str | Path | None = None) -> Encoder:

@@ -350,14 +350,14 @@ def test_unsupervised_methods_ignore_labels(name):
     )
 
 
-SEVERAL = np.stack([Y == label for label in range(CLASSES)], axis=1)
+SEVERAL = np.eye(CLASSES, dtype=bool)[Y]
 SEVERAL[::4, 0] = True
 """A table of labels: every fourth vector is of the first class too."""
 
 
 @pytest.mark.parametrize("name", [name for name in SUPERVISED if hasher_class(name).several_labels])
 def test_methods_of_several_labels_take_a_table_of_them(name):
-    one_each = np.stack([Y == label for label in range(CLASSES)], axis=1)
+    one_each = np.eye(CLASSES, dtype=bool)[Y]
     codes = make(name).fit(X, Y).transform(QUERIES)
     as_table = make(name).fit(X, one_each.astype(int)).transform(QUERIES)
     # The same sums in another order of rounding: a bit may differ here and there.

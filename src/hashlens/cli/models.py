@@ -35,9 +35,10 @@ from hashlens.descriptors import Descriptor, load_descriptor
 from hashlens.descriptors.default import default_spec
 from hashlens.descriptors.onnx import OnnxDescriptor
 from hashlens.descriptors.timm import TimmDescriptor
-from hashlens.encoder import Encoder, load_encoder
+from hashlens.encoder import Encoder, check_model_folder, load_encoder
 from hashlens.errors import ParameterError
 from hashlens.hashers import create_hasher, hasher_class
+from hashlens.hashers.base import check_labels
 from hashlens.images.data_check import MAX_UNUSABLE
 from hashlens.training import DescribedDataset, evaluate_encoder, train_encoder
 
@@ -115,6 +116,8 @@ def train(
     """
     check_tune(tune, device)
     hasher = _create_hasher(method, bits, preset, epochs, seed)
+    target = out or Path(f"{method}-{bits}")
+    check_model_folder(target)
     # With the head alone, images are decoded once, when they are described.
     dataset, found = opened(data, data_folder, decode=check or tune != "head")
     say(found.lines())
@@ -123,7 +126,8 @@ def train(
     found.check_limit(max_unusable)
     if check:
         return
-    target = out or Path(f"{method}-{bits}")
+    if hasher.supervised and not hasher.several_labels:
+        check_labels(dataset.train.labels, len(dataset.train), f"The method {method!r}")
     network = load_descriptor(descriptor, weights)
     if tune != "head":
         options = tuning_options(tune, tune_blocks, protocol, split_seed, seed, device)

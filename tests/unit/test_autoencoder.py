@@ -6,6 +6,7 @@ import torch
 
 from hashlens.codes import unpack
 from hashlens.errors import DataError, ParameterError
+from hashlens.evaluation import evaluate_codes
 from hashlens.hashers import create_hasher
 from hashlens.hashers.deep import losses
 from hashlens.hashers.deep.autoencoder import Autoencoder, AutoencoderLoss, folded
@@ -174,18 +175,53 @@ def test_quantisation_is_0_for_bits_and_1_for_undecided():
 def test_distillation_is_the_divergence_of_neighbours_by_descriptor_and_by_code():
     x = torch.randn(12, WIDTH, generator=torch.Generator().manual_seed(5))
 
-    def relations(vectors, i):
+    def relations(vectors, i, temperature):
         v = vectors.double().numpy()
         v = v / np.linalg.norm(v, axis=1, keepdims=True)
-        weights = np.array([np.exp(v[i] @ v[j] / 0.1) if i != j else 0.0 for j in range(12)])
+        cosines = [v[i] @ v[j] for j in range(12)]
+        weights = np.array([np.exp(cosines[j] / temperature) * (i != j) for j in range(12)])
         return weights / weights.sum()
 
     naive = 0.0
     for i in range(12):
-        target, found = relations(x, i), relations(2 * H - 1, i)
+        target, found = relations(x, i, 0.05), relations(2 * H - 1, i, 0.2)
         naive += sum(target[j] * np.log(target[j] / found[j]) for j in range(12) if i != j) / 12
     assert losses.distillation(H, x).item() == pytest.approx(naive, rel=1e-4)
-    assert losses.distillation((3 * x + 1) / 2, x).item() == pytest.approx(0, abs=1e-5)
+    same = losses.distillation((3 * x + 1) / 2, x, teacher_temperature=0.2)
+    assert same.item() == pytest.approx(0, abs=1e-5)
+
+
+def test_the_head_sees_its_share_of_the_bits_alone():
+    architecture = Architecture(**SMALL, head_share=0.4)
+    network = Autoencoder(WIDTH, CLASSES, BITS, architecture)
+    h = torch.rand((5, BITS), requires_grad=True)
+    network.logits(h, torch.arange(5)).square().sum().backward()
+    assert (h.grad != 0).any(dim=0).tolist() == [True] * 7 + [False] * 9
+
+
+def test_the_general_preset_keeps_apart_what_the_labels_do_not():
+    """Trained on 6 coarse classes, its codes tell the 4 fine classes within each apart as well."""
+    rng = np.random.default_rng(8)
+    fine = np.arange(1200) % (4 * CLASSES)
+    centres = np.repeat(2 * rng.standard_normal((CLASSES, WIDTH)), 4, axis=0)
+    centres += rng.standard_normal(centres.shape)
+    X = (centres[fine] + 0.4 * rng.standard_normal((1200, WIDTH))).astype(np.float32)
+    found = {}
+    for preset in ("default", "general"):
+        hasher = make(
+            preset=preset,
+            architecture=SMALL | {"head_share": PRESETS[preset].architecture.head_share},
+            schedule={"epochs": 10, "batch_size": 64},
+        )
+        codes = hasher.fit(X[:900], fine[:900] // 4).transform(X)
+        found[preset] = [
+            evaluate_codes(
+                codes[900:], labels[900:], codes[:900], labels[:900], BITS
+            ).precision.expected
+            for labels in (fine // 4, fine)
+        ]
+    assert found["general"][0] > 0.95
+    assert found["general"][1] > found["default"][1] + 0.1
 
 
 def test_no_gradient_flows_into_the_decoders_target():
@@ -219,7 +255,7 @@ def test_the_paper_preset_is_the_papers_letter():
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"preset": "best"}, "must be one of default, paper"),
+        ({"preset": "best"}, "must be one of default, general, paper"),
         ({"terms": {"nil": 1}}, "Terms has no field 'nil'. It has: nll"),
         ({"terms": {"p": 3}}, "'p' field of Terms must be 1 or 2"),
         ({"terms": {"nll": -1}}, "'nll' field of Terms must be at least 0"),

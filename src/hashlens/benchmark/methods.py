@@ -116,6 +116,7 @@ PRESETS: tuple[MethodPreset, ...] = (
     ),
     # To the letter, so nothing is tuned; its 4096 units take minutes a fit.
     MethodPreset("autoencoder", "paper", {"preset": "paper"}, protocols=("standard",), seeds=1),
+    MethodPreset("autoencoder", "general", {"preset": "general"}),
     MethodPreset("codebook", "default", {}, _each(loss=("csq",), hidden=(2048,), margin=(0.2,))),
 )
 

@@ -26,7 +26,9 @@ class AutoencoderHasher(Hasher):
     The loss is a weighted sum of terms, each of which can be switched off with weight 0: the
     negative log-likelihood of the labels (12), the reconstruction error ‖f − f'‖² (7, 8), the
     penalty λ‖W‖_p^p (9–11), and, for the paper's constraints on codes, balance and decorrelation
-    of bits and the quantisation error. See `hashlens.hashers.deep.losses`.
+    of bits and the quantisation error. One term is not the paper's: distillation keeps the
+    relations of features after `within_class_whitening`, for classes that training has not seen.
+    See `hashlens.hashers.deep.losses`.
 
     Where the paper is ambiguous or can't be followed, we read it so:
 
@@ -44,9 +46,11 @@ class AutoencoderHasher(Hasher):
     ----------
     bits : int, default 64
         Code length K.
-    preset : {"default", "paper"}
+    preset : {"default", "general", "paper"}
         ``paper`` follows the paper to the letter. ``default`` keeps its structure and is as good as
-        we could make it, see `hashlens.hashers.presets`.
+        we could make it on the classes of its training. ``general`` is for a collection that will
+        hold other classes too: half of the bits have no head, and all are distilled. See
+        `hashlens.hashers.presets`.
     architecture, terms, schedule : mapping, optional
         Fields of `Architecture`, `Terms` and `Schedule` that differ from the preset's.
     random_state : int, default 0

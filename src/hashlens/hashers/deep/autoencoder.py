@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from hashlens.hashers.deep import losses
 from hashlens.hashers.deep.folding import fold_batch_norm
 from hashlens.hashers.deep.loop import Epoch, OnEpoch, Training
 from hashlens.hashers.presets import Architecture, Preset, Terms
+from hashlens.hashers.whitening import within_class_whitening
 from hashlens.labels import AnyLabels
 
 
@@ -35,7 +37,7 @@ class Autoencoder(nn.Module):
             self.code_norm = nn.BatchNorm1d(bits)
         self.decoder = None if architecture.tied else nn.Linear(bits, units, bias=False)
         self.decoder_bias = nn.Parameter(torch.zeros(units))
-        self.head = nn.Linear(bits, classes)
+        self.head = nn.Linear(math.ceil(bits * architecture.head_share), classes)
 
     def describe(self, x: Tensor) -> Tensor:
         """Return f = σ(A x + a), shape (n, U)."""
@@ -57,7 +59,7 @@ class Autoencoder(nn.Module):
 
     def logits(self, h: Tensor, labels: Tensor) -> Tensor:
         """Return the head's logits, shape (n, classes); the cosine head needs the labels."""
-        c = 2 * h - 1
+        c = 2 * h[:, : self.head.in_features] - 1
         if self.architecture.head == "linear":
             linear: Tensor = self.head(c)
             return linear
@@ -76,11 +78,20 @@ class Autoencoder(nn.Module):
 
 
 class AutoencoderLoss:
-    """The weighted terms of a batch; a term of weight 0 is not computed."""
+    """The weighted terms of a batch; a term of weight 0 is not computed.
 
-    def __init__(self, network: Autoencoder, terms: Terms) -> None:
+    Parameters
+    ----------
+    network : Autoencoder
+    terms : Terms
+    whitening : float32 Tensor of shape (width, width), optional
+        Of `within_class_whitening`; distillation needs it.
+    """
+
+    def __init__(self, network: Autoencoder, terms: Terms, whitening: Tensor | None = None) -> None:
         self.network = network
         self.terms = terms
+        self.whitening = whitening
 
     def __call__(self, x: Tensor, labels: Tensor) -> dict[str, tuple[float, Tensor]]:
         """Return name → (weight, term)."""
@@ -95,7 +106,7 @@ class AutoencoderLoss:
             "balance": lambda: losses.balance(h),
             "decorrelation": lambda: losses.decorrelation(h),
             "quantisation": lambda: losses.quantisation(h),
-            "distillation": lambda: losses.distillation(h, x),
+            "distillation": lambda: losses.distillation(h, x @ self.whitening),
         }
         weights = {name: float(getattr(terms, name)) for name in available}
         return {name: (weights[name], term()) for name, term in available.items() if weights[name]}
@@ -134,10 +145,12 @@ def train_autoencoder(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Autoencoder(X.shape[1], classes, bits, preset.architecture)
-    training = Training(
-        network, AutoencoderLoss(network, preset.terms), preset.schedule, seed, on_epoch
-    )
-    history = training.run((X - mean) / scale, y)
+    inputs = (X - mean) / scale
+    whitening = None
+    if preset.terms.distillation:
+        whitening = torch.from_numpy(within_class_whitening(inputs, y))
+    loss = AutoencoderLoss(network, preset.terms, whitening)
+    history = Training(network, loss, preset.schedule, seed, on_epoch).run(inputs, y)
     return folded(network, mean, scale), history
 
 

@@ -81,23 +81,27 @@ def quantisation(h: Tensor) -> Tensor:
     return (1 - (2 * h - 1).abs()).square().mean()
 
 
-def distillation(h: Tensor, x: Tensor, temperature: float = 0.1) -> Tensor:
-    """How differently codes and descriptors rank the rest of the batch, whatever the labels.
+def distillation(
+    h: Tensor, teacher: Tensor, teacher_temperature: float = 0.05, temperature: float = 0.2
+) -> Tensor:
+    """How differently codes and a teacher's vectors rank the rest of the batch.
 
-    Every sample gives two distributions over the others: the softmax of cosines of descriptors,
-    and of codes 2h − 1, both divided by the temperature. The term is their Kullback–Leibler
-    divergence, a sample; 0 where codes keep all relations. It is ours, not the paper's: what keeps
-    the code apart from classes that training has not seen (relational distillation, after Passalis
-    and Tefas 2018).
+    Every sample gives two distributions over the others: the softmax of the teacher's cosines, and
+    of the codes' 2h − 1, each divided by its temperature. The term is their Kullback–Leibler
+    divergence, a sample; 0 where codes keep all relations. It is ours, not the paper's: what lets a
+    code serve classes that training has not seen (after N. Passalis, A. Tefas, "Learning deep
+    representations with probabilistic knowledge transfer", ECCV 2018).
 
     Parameters
     ----------
     h : Tensor of shape (n, bits)
-    x : Tensor of shape (n, D)
+    teacher : Tensor of shape (n, D)
         Centred: else all cosines are about the same.
-    temperature : float
+    teacher_temperature, temperature : float
+        A few of the teacher's neighbours count at its temperature. Cosines of codes spread wider,
+        hence the higher one.
     """
-    target, log_target = _relations(x.detach(), temperature)
+    target, log_target = _relations(teacher.detach(), teacher_temperature)
     _, log_found = _relations(2 * h - 1, temperature)
     return (target * (log_target - log_found)).sum(dim=1).mean()
 

@@ -91,6 +91,12 @@ def _codebook(hasher: CodebookHasher, width: int, classes: int, scale: float) ->
 
 def _autoencoder(hasher: AutoencoderHasher, width: int, classes: int, scale: float) -> TunableHead:
     preset = resolve_preset(hasher.preset, hasher.architecture, hasher.terms, {})
+    if preset.terms.distillation:
+        raise ParameterError(
+            "Distillation keeps the relations of a descriptor that stays as it is. Expected a "
+            "weight of 0, or --tune head, as a network changes while it is fine-tuned. "
+            f"Got {preset.terms.distillation}."
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(hasher.random_state)
         network = Autoencoder(width, classes, hasher.bits, preset.architecture)

@@ -1,0 +1,89 @@
+"""What codes for unseen classes cost on seen ones: the trade-off, one training a point.
+
+    python benchmarks/unseen.py --data DIR --out benchmarks/results/unseen
+
+DIR holds CIFAR-100 as parquet files in the public hub's layout. The autoencoder is trained with
+rising weights of distillation, with a head on all bits and on half of them, and with rising weights
+of its reconstruction; ITQ and PCA-RR are the unsupervised methods to be matched. The preset
+`general` was chosen before, on classes held out from the training set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from variants import parse, run
+
+from hashlens.benchmark.methods import MethodPreset
+from hashlens.benchmark.plots import STYLE
+from hashlens.benchmark.summary import Cell, cells
+
+DISTILLATION = (0.0, 1.0, 2.0, 4.0, 8.0)
+RECONSTRUCTION = (0.01, 0.1)
+"""Beyond the default's 0.001."""
+
+
+def curve(name: str, preset: str, term: str, weights: Sequence[float]) -> list[MethodPreset]:
+    """Return a preset with rising weights of one of its terms."""
+    return [
+        MethodPreset("autoencoder", f"{name}-{w:g}", {"preset": preset, "terms": {term: w}})
+        for w in weights
+    ]
+
+
+CURVES: dict[str, list[MethodPreset]] = {
+    "distillation, head on half of the bits": curve(
+        "half", "general", "distillation", DISTILLATION
+    ),
+    "distillation, head on all bits": curve("all", "default", "distillation", DISTILLATION),
+    "reconstruction": curve("reconstruction", "default", "reconstruction", RECONSTRUCTION),
+}
+REFERENCES = [MethodPreset(method, "default", {}) for method in ("itq", "pca-rr", "codebook")]
+
+
+def main() -> None:
+    options = parse(__doc__.splitlines()[0], bits=[64, 128], seeds=1)
+    variants = [preset for curve in CURVES.values() for preset in curve]
+    results = run(variants + REFERENCES, options)
+    for path in draw(cells(results.rows), options.bits, options.out):
+        print(path)
+
+
+def draw(found: Sequence[Cell], lengths: Sequence[int], out: Path) -> list[Path]:
+    """Draw unseen against seen classes, a panel a code length, as PNG and SVG."""
+    from matplotlib import pyplot, rc_context
+
+    top5 = {(cell.label, cell.bits, cell.protocol): cell.spread("top5") for cell in found}
+    with rc_context(STYLE):
+        figure, panels = pyplot.subplots(
+            1, len(lengths), figsize=(4 * len(lengths), 3.8), squeeze=False, layout="constrained"
+        )
+        for axes, bits in zip(panels[0], lengths, strict=True):
+
+            def point(preset: MethodPreset, bits: int = bits) -> list[float]:
+                spreads = [top5[preset.label, bits, p] for p in ("standard", "unseen")]
+                return [100 * spread.mean for spread in spreads if spread is not None]
+
+            for label, presets in CURVES.items():
+                points = [point(preset) for preset in presets]
+                axes.plot(*zip(*points, strict=True), marker="o", label=label)
+                for preset, at in zip(presets, points, strict=True):
+                    axes.annotate(preset.preset.rsplit("-", 1)[1], at, fontsize=7)
+            for preset in REFERENCES:
+                axes.plot(*point(preset), "kx")
+                axes.annotate(preset.method, point(preset))
+            axes.set_title(f"{bits} bits")
+            axes.set_xlabel("top-5 of seen classes (standard), %")
+            axes.set_ylabel("top-5 of unseen classes, %")
+        handles = panels[0][0].get_legend_handles_labels()
+        figure.legend(*handles, loc="outside lower center", ncols=2)
+        paths = [out / f"tradeoff.{kind}" for kind in ("png", "svg")]
+        for path in paths:
+            figure.savefig(path)
+        pyplot.close(figure)
+    return paths
+
+
+if __name__ == "__main__":
+    main()

@@ -44,6 +44,7 @@ def folders(tmp_path_factory) -> Path:
         (root / name).mkdir(parents=True)
         for number in range(10):
             (root / name / f"{number}.png").write_bytes(picture(label, number))
+    (root / NAMES[0] / "torn <i>.png").write_bytes(b"no image")
     return root
 
 
@@ -75,7 +76,7 @@ def parquet(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["folders", "table", "parquet"])
-def test_training_ends_with_a_report(kind, request, tmp_path):
+def test_training_ends_with_a_report(kind, folders, request, tmp_path):
     data, model = request.getfixturevalue(kind), tmp_path / "model"
     done = run("train", data, "--method", "itq", "--bits", 16, "--out", model,
                "--cache", tmp_path / "cache")  # fmt: skip
@@ -91,6 +92,11 @@ def test_training_ends_with_a_report(kind, request, tmp_path):
     assert document["settings"]["command"].startswith("hashlens train")
     assert document["speed"]["describe_seconds_an_image"] > 0
     assert document["size"]["bundled_network_file"] > 1_000_000
+    if kind != "parquet":
+        assert [one["image"] for one in document["data"]["check"]["unreadable"]] == [
+            str(folders / NAMES[0] / "torn <i>.png")
+        ]
+        assert "torn &lt;i&gt;.png: no image" in page
     names = {one["name"] for one in document["classes"]}
     assert names == ({"0", "1", "2"} if kind == "parquet" else set(NAMES))
     assert "(report.html)" in (model / "MODEL_CARD.md").read_text()

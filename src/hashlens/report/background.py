@@ -123,6 +123,7 @@ def settings(document: dict[str, Any]) -> Markup:
     }
     return joined(
         [
+            _findings(data["findings"]),
             _parts_table(data),
             _facts("The data", {
                 "source": data["source"],
@@ -137,15 +138,26 @@ def settings(document: dict[str, Any]) -> Markup:
     )  # fmt: skip
 
 
+def _findings(lines: list[str]) -> Markup | None:
+    """Return what was found in the data before training."""
+    if not lines:
+        return None
+    return joined(
+        [
+            paragraph("Found in the data before training:"),
+            element("ul", *(element("li", line) for line in lines), class_="findings"),
+        ]
+    )
+
+
 def _parts_table(data: dict[str, Any]) -> Markup:
     return table(
         "Parts of the data",
-        ("part", "images", "not readable", "smallest class", "largest class"),
+        ("part", "images used", "smallest class", "largest class"),
         (
             (
                 name,
                 numbers.count(part["images"]),
-                numbers.count(part["unreadable"]),
                 *(
                     f"{numbers.count(part[which]['images'])} ({part[which]['name']})"
                     for which in ("smallest_class", "largest_class")
@@ -153,7 +165,7 @@ def _parts_table(data: dict[str, Any]) -> Markup:
             )
             for name, part in data["parts"].items()
         ),
-        text={3, 4},
+        text={2, 3},
     )
 
 

@@ -129,6 +129,8 @@ def _data(data: DescribedDataset, search: Search) -> dict[str, Any]:
             "train": _part(data.train, data.classes),
             "test": _part(data.test, data.classes),
         },
+        "check": None if data.check is None else data.check.as_dict(),
+        "findings": [] if data.check is None else data.check.lines(),
     }
 
 
@@ -137,7 +139,6 @@ def _part(images: DescribedImages, names: tuple[str, ...]) -> dict[str, Any]:
     smallest, largest = int(counts.argmin()), int(counts.argmax())
     return {
         "images": len(images.labels),
-        "unreadable": len(images.failed),
         "smallest_class": {"name": names[smallest], "images": int(counts[smallest])},
         "largest_class": {"name": names[largest], "images": int(counts[largest])},
     }

@@ -47,7 +47,8 @@ def searches(document: dict[str, Any]) -> Markup:
             paragraph(
                 "An answer is right if it shares a label with the query. Images whose codes are "
                 "equally far from the query tie: figures are expectations over all orders of them. "
-                "The interval is over queries. No query was seen in training."
+                "The interval is over queries: images of the test part, which training does not "
+                "see."
             ),
             table(
                 "Precision of the first five answers, and of the whole ranking",

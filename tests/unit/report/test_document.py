@@ -129,7 +129,12 @@ def test_codes_size_and_settings(document, data, encoder):
     assert document["speed"]["described_images"] == 32
     assert document["settings"]["command"] == "hashlens train it"
     assert document["settings"]["split_seed"] == 3
-    assert document["data"]["parts"]["train"]["unreadable"] == 1
+    assert document["data"]["parts"]["train"] == {
+        "images": 90,
+        "smallest_class": {"name": data.classes[0], "images": 18},
+        "largest_class": {"name": data.classes[0], "images": 18},
+    }
+    assert (document["data"]["check"], document["data"]["findings"]) == (None, [])
     assert document["data"]["trained_on"] == 90
     assert document["machine"]["packages"]["numpy"] == np.__version__
 

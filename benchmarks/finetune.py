@@ -24,7 +24,7 @@ from hashlens.descriptors import load_descriptor
 from hashlens.hashers import create_hasher
 from hashlens.images.datasets import load_dataset
 from hashlens.training import describe_dataset, evaluate_encoder, train_encoder
-from hashlens.training.finetune import TuningOptions, finetune
+from hashlens.training.finetune import TuningOptions, Workplace, finetune
 
 METHOD = "codebook"
 PROTOCOLS = ("standard", "heldout", "unseen")
@@ -58,7 +58,8 @@ def measure(row: dict[str, Any], arguments: argparse.Namespace, cache: Path) -> 
         name = "-".join(str(row[key]) for key in KEYS)
         work = cache / "finetune-benchmark" / name
         options = TuningOptions(protocol=row["protocol"], seed=row["seed"])
-        encoder = finetune(dataset, descriptor, hasher, options, work, cache, on_epoch=print_epoch)
+        place = Workplace(work, cache)
+        encoder = finetune(dataset, descriptor, hasher, options, place, on_epoch=print_epoch)
         wall = time.monotonic() - began
         data = describe_dataset(dataset, encoder.load_descriptor(), cache)
         shutil.rmtree(work)

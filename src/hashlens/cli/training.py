@@ -101,13 +101,13 @@ def finetuned(
     cache: Path,
 ) -> Encoder:
     """Fine-tune, with a bar for activations and a line an epoch."""
-    from hashlens.training.finetune import finetune
+    from hashlens.training.finetune import Workplace, finetune
 
-    folder = work_folder(target)
-    if folder.exists():
+    place = Workplace(work_folder(target), cache)
+    if place.folder.exists():
         note("going on with a fine-tuning that was interrupted")
     with progress_bar("images") as move:
-        return finetune(dataset, network, hasher, options, folder, cache, move, print_epoch)
+        return finetune(dataset, network, hasher, options, place, move, print_epoch)
 
 
 def print_epoch(epoch: Any) -> None:

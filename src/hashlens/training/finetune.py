@@ -27,6 +27,7 @@ from hashlens.hashers.deep.loop import OnEpoch
 from hashlens.hashers.deep.tuning import TunableHead, tunable_head
 from hashlens.images import Fit, decode_image
 from hashlens.images.datasets import Dataset
+from hashlens.labels import training_targets
 from hashlens.training.activations import (
     DecodedImages,
     FrozenPart,
@@ -70,13 +71,28 @@ class TuningOptions:
     device: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Where a fine-tuning keeps what it goes on from.
+
+    Attributes
+    ----------
+    folder : Path
+        For the checkpoint and the exported network; `Encoder.save` copies the latter.
+    cache : Path
+        Folder of descriptor caches.
+    """
+
+    folder: Path
+    cache: Path
+
+
 def finetune(
     dataset: Dataset,
     descriptor: Descriptor,
     hasher: Hasher,
     options: TuningOptions,
-    folder: Path,
-    cache: Path,
+    place: Workplace,
     on_images: Callable[[str, int, int], None] | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> Encoder:
@@ -90,10 +106,7 @@ def finetune(
     hasher : CodebookHasher or AutoencoderHasher
         Not fitted yet; it is fitted on return.
     options : TuningOptions
-    folder : Path
-        For the checkpoint and the exported network; `Encoder.save` copies the latter.
-    cache : Path
-        Folder of descriptor caches.
+    place : Workplace
     on_images, on_epoch : callable, optional
 
     Returns
@@ -114,34 +127,33 @@ def finetune(
     inputs: Inputs
     if options.tune == "last":
         frozen = FrozenPart(prefix, backbone.spec, device)
-        inputs, held = cache_activations(dataset.train, frozen, len(prefix), cache, report)
+        inputs, held = cache_activations(dataset.train, frozen, len(prefix), place.cache, report)
     else:
-        inputs, held = _images(dataset, descriptor, cache, report)
+        inputs, held = _images(dataset, descriptor, place.cache, report)
     labels = dataset.train.labels[held.indices]
     fit = make_split(options.protocol, labels, dataset.test.labels, options.split_seed).fit
-    classes, targets = np.unique(labels[fit], return_inverse=True)
-    network, head = _network(suffix, hasher, backbone.spec, len(classes))
+    targets, classes = training_targets(labels[fit])
+    network, head = _network(suffix, hasher, backbone.spec, classes)
     part = _Part(inputs, fit)
     _revive(suffix, part, len(fit))
-    tuning = Tuning(
+    history = Tuning(
         network,
         head,
         part,
-        targets.astype(np.int64),
+        targets,
         options.seed,
         device,
-        folder / "checkpoint.pt",
+        place.folder / "checkpoint.pt",
         _facts(held, descriptor, hasher, options),
         on_epoch,
-    )
-    history = tuning.run()
+    ).run()
     head.finish()
     whole = nn.Sequential(*prefix.cpu(), *suffix).eval()
-    tuned = export_tuned(whole, backbone.spec, folder / "descriptor.onnx", dataset.source)
+    tuned = export_tuned(whole, backbone.spec, place.folder / "descriptor.onnx", dataset.source)
     cosine = verify_network(whole, tuned, hasher, _pixels(dataset, held, tuned.spec.image_fit))
     training = {
         **_described(hasher, options, dataset, held),
-        "classes": len(classes),
+        "classes": classes,
         "images": len(fit),
         "seconds": round(history[-1].seconds, 1),
         "export_cosine": cosine,

@@ -62,6 +62,17 @@ class TunedNetwork(nn.Module):
 
 
 @dataclass(slots=True)
+class _Course:
+    """What changes from step to step beside the network, and the best epoch so far."""
+
+    batch_size: int
+    optimiser: torch.optim.Optimizer
+    rate: torch.optim.lr_scheduler.LRScheduler
+    order: torch.Generator
+    best: dict[str, Any] = field(default_factory=lambda: {"number": 0, "top5": -1.0, "weights": {}})
+
+
+@dataclass(slots=True)
 class Tuning:
     """One run of the loop.
 
@@ -107,58 +118,54 @@ class Tuning:
             If a checkpoint can't be written.
         """
         self.network.to(self.device, memory_format=torch.channels_last)
+        schedule = self.head.schedule
         validation, training = (
             part.numpy()
-            for part in validation_split(
-                self.labels, self.head.schedule.validation_share, self.seed
-            )
+            for part in validation_split(self.labels, schedule.validation_share, self.seed)
         )
-        schedule = self.head.schedule
-        size = min(schedule.batch_size, len(training))
-        optimiser, rate = make_optimiser(self.network, self.head.schedule, len(training) // size)
-        order = torch.Generator().manual_seed(self.seed)
-        best: dict[str, Any] = {"number": 0, "top5": -1.0, "weights": {}}
-        before = 0.0
-        if self.checkpoint is not None and self.checkpoint.is_file():
-            best = self._restore(optimiser, rate, order)
-            before = self.history[-1].seconds
-        began = time.monotonic() - before
-        while not self._is_done(best):
-            losses = self._pass(training, size, optimiser, rate, order)
+        course = self._begin(len(training))
+        began = time.monotonic() - (self.history[-1].seconds if self.history else 0.0)
+        while not self._is_done(course):
+            losses = self._pass(training, course)
             top5 = self._validate(validation, training[:MAX_DATABASE])
             number = len(self.history) + 1
             self.history.append(
                 Epoch(number, schedule.epochs, losses, top5, time.monotonic() - began)
             )
-            if top5 > best["top5"]:
+            if top5 > course.best["top5"]:
                 weights = copy.deepcopy(self.network.state_dict())
-                best = {"number": number, "top5": top5, "weights": weights}
-            self._save(optimiser, rate, order, best)
+                course.best = {"number": number, "top5": top5, "weights": weights}
+            self._save(course)
             if self.on_epoch is not None:
                 self.on_epoch(self.history[-1])
-        self.network.load_state_dict(best["weights"])
+        self.network.load_state_dict(course.best["weights"])
         self.network.cpu().eval()
         return self.history
 
-    def _is_done(self, best: dict[str, Any]) -> bool:
+    def _begin(self, images: int) -> _Course:
+        """Return the course at its beginning, or where the checkpoint left it."""
+        schedule = self.head.schedule
+        size = min(schedule.batch_size, images)
+        optimiser, rate = make_optimiser(self.network, schedule, images // size)
+        order = torch.Generator().manual_seed(self.seed)
+        course = _Course(size, optimiser, rate, order)
+        if self.checkpoint is not None and self.checkpoint.is_file():
+            self._restore(course)
+        return course
+
+    def _is_done(self, course: _Course) -> bool:
         done = len(self.history)
         schedule = self.head.schedule
-        return done >= schedule.epochs or done - best["number"] >= schedule.patience
+        return done >= schedule.epochs or done - course.best["number"] >= schedule.patience
 
-    def _pass(
-        self,
-        training: npt.NDArray[np.int64],
-        size: int,
-        optimiser: torch.optim.Optimizer,
-        rate: torch.optim.lr_scheduler.LRScheduler,
-        order: torch.Generator,
-    ) -> dict[str, float]:
+    def _pass(self, training: npt.NDArray[np.int64], course: _Course) -> dict[str, float]:
         """Go through the training part once; return the mean of every term."""
         self.network.train()
         weights = sampling_weights(self.labels, self.head.schedule.balance)
-        shuffled = epoch_order(torch.from_numpy(training), weights, order).numpy()
-        flips = torch.randint(2, (len(training),), generator=order).bool().numpy()
+        shuffled = epoch_order(torch.from_numpy(training), weights, course.order).numpy()
+        flips = torch.randint(2, (len(training),), generator=course.order).bool().numpy()
         sums: dict[str, float] = {}
+        size = course.batch_size
         batches = len(shuffled) // size
         for start in range(0, batches * size, size):
             rows = shuffled[start : start + size]
@@ -166,7 +173,7 @@ class Tuning:
             labels = torch.from_numpy(self.labels[rows]).to(self.device)
             with self._autocast():
                 features = self.network.features(x)
-            take_step(self.head.terms(features, labels), optimiser, rate, sums)
+            take_step(self.head.terms(features, labels), course.optimiser, course.rate, sums)
         return {name: total / batches for name, total in sums.items()}
 
     def _gather(self, rows: npt.NDArray[np.int64], flips: npt.NDArray[np.bool_]) -> Tensor:
@@ -197,29 +204,28 @@ class Tuning:
         )
         return figures.precision.expected
 
-    def _save(self, optimiser: Any, rate: Any, order: Any, best: dict[str, Any]) -> None:
+    def _save(self, course: _Course) -> None:
         if self.checkpoint is None:
             return
         state = {
             "facts": self.facts,
             "network": self.network.state_dict(),
-            "optimiser": optimiser.state_dict(),
-            "rate": rate.state_dict(),
-            "order": order.get_state(),
+            "optimiser": course.optimiser.state_dict(),
+            "rate": course.rate.state_dict(),
+            "order": course.order.get_state(),
             "torch": torch.get_rng_state(),
-            "best": best,
+            "best": course.best,
             "history": [asdict(epoch) for epoch in self.history],
         }
         write_checkpoint(self.checkpoint, state)
 
-    def _restore(self, optimiser: Any, rate: Any, order: Any) -> dict[str, Any]:
+    def _restore(self, course: _Course) -> None:
         assert self.checkpoint is not None
         state = read_checkpoint(self.checkpoint, self.facts)
         self.network.load_state_dict(state["network"])
-        optimiser.load_state_dict(state["optimiser"])
-        rate.load_state_dict(state["rate"])
-        order.set_state(state["order"])
+        course.optimiser.load_state_dict(state["optimiser"])
+        course.rate.load_state_dict(state["rate"])
+        course.order.set_state(state["order"])
         torch.set_rng_state(state["torch"])
         self.history = [Epoch(**epoch) for epoch in state["history"]]
-        best: dict[str, Any] = state["best"]
-        return best
+        course.best = state["best"]

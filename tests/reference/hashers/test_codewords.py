@@ -104,3 +104,29 @@ def test_seeds_give_other_codebooks_of_the_same_distance():
 def test_very_many_classes_still_get_different_words():
     words = separated_codewords(5000, 64)
     assert minimum_distance(words) > 0
+
+
+@pytest.mark.parametrize(
+    ("classes", "bits", "least"), [(2049, 32, 6), (3000, 64, 18), (4000, 16, 1)]
+)
+def test_sifted_codewords_are_as_far_apart_as_gilbert_promises(classes, bits, least):
+    words = separated_codewords(classes, bits)
+    assert words.shape == (classes, bits)
+    assert set(np.unique(words)) == {-1, 1}
+    assert (
+        minimum_distance(words) >= least > minimum_distance(random_codewords(classes, bits, rng()))
+    )
+
+
+def test_ten_thousand_classes_have_codewords_far_apart():
+    words = separated_codewords(10_000, 64)
+    assert words.shape == (10_000, 64)
+    assert minimum_distance(words) >= 17
+
+
+def test_the_minimum_distance_is_found_across_blocks(monkeypatch):
+    words = random_codewords(50, 24, rng(3))
+    words[41] = words[7]
+    words[41, 0] *= -1
+    monkeypatch.setattr("hashlens.hashers.codewords.BLOCK", 16)
+    assert minimum_distance(words) == naive_minimum_distance(words) == 1

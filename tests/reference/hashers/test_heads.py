@@ -10,6 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from hashlens.codes import unpack  # noqa: E402
+from hashlens.errors import ParameterError  # noqa: E402
 from hashlens.evaluation import evaluate_codes  # noqa: E402
 from hashlens.hashers import create_hasher  # noqa: E402
 from hashlens.hashers.codebook import CodebookHasher  # noqa: E402
@@ -49,6 +50,53 @@ def test_csq_is_binary_cross_entropy_to_the_codeword(outputs):
         torch.from_numpy(v.astype(np.float32)), torch.from_numpy(y)
     )
     assert ours.item() == pytest.approx(total / v.size, rel=1e-5)
+
+
+def test_several_labels_share_the_cross_entropy_and_each_has_its_margin(outputs):
+    v, _, words = outputs
+    table = np.array([[1, 0, 0, 1], [0, 1, 0, 0], [1, 1, 1, 0]], dtype=bool)
+    total = 0.0
+    for row, has in zip(v, table, strict=False):
+        logits = []
+        for word, own in zip(words, has, strict=True):
+            cosine = row @ word / (np.linalg.norm(row) * np.linalg.norm(word))
+            logits.append(8.0 * (cosine - (0.2 if own else 0.0)))
+        log_sum = math.log(sum(math.exp(z) for z in logits))
+        total += sum(log_sum - z for z, own in zip(logits, has, strict=True) if own) / has.sum()
+    ours = CodewordLoss(words, "orthohash", 8.0, 0.2)(
+        torch.from_numpy(v[:3].astype(np.float32)), torch.from_numpy(table)
+    )
+    assert ours.item() == pytest.approx(total / 3, rel=1e-5)
+
+
+def test_csq_of_several_labels_is_cross_entropy_to_their_codewords_mean(outputs):
+    v, _, words = outputs
+    table = np.array([[1, 0, 0, 1], [0, 1, 0, 0], [1, 1, 1, 0]], dtype=bool)
+    total = 0.0
+    for row, has in zip(v, table, strict=False):
+        for value, bit in zip(row, (words[has].mean(axis=0) + 1) / 2, strict=True):
+            p = (math.tanh(value) + 1) / 2
+            total -= bit * math.log(p) + (1 - bit) * math.log(1 - p)
+    ours = CodewordLoss(words, "csq", 8.0, 0.2)(
+        torch.from_numpy(v[:3].astype(np.float32)), torch.from_numpy(table)
+    )
+    assert ours.item() == pytest.approx(total / v[:3].size, rel=1e-5)
+
+
+def test_ten_thousand_classes_can_be_learned():
+    rng = np.random.default_rng(0)
+    labels = np.arange(20_000) % 10_000
+    vectors = rng.standard_normal((10_000, 16))[labels]
+    schedule = {"epochs": 1}
+    hasher = CodebookHasher(bits=64, hidden=0, schedule=schedule).fit(vectors, labels)
+    assert hasher.codewords_.shape == (10_000, 64)
+    assert hasher.min_distance_ >= 17
+
+
+def test_more_classes_than_codes_are_refused():
+    labels = np.arange(600) % 300
+    with pytest.raises(ParameterError, match=r"300 classes .* 8 bits make only 256.* at least 16"):
+        CodebookHasher(bits=8).fit(np.zeros((600, 4)), labels)
 
 
 @pytest.mark.parametrize("bias", [True, False])

@@ -21,7 +21,7 @@ from hashlens.images.datasets import Dataset, LabelledImages  # noqa: E402
 from hashlens.training import backbone as backbones  # noqa: E402
 from hashlens.training.activations import FrozenPart, cache_activations  # noqa: E402
 from hashlens.training.backbone import load_backbone, revive_batch_norms  # noqa: E402
-from hashlens.training.finetune import TuningOptions, finetune  # noqa: E402
+from hashlens.training.finetune import TuningOptions, Workplace, finetune  # noqa: E402
 
 SIZE, CLASSES = 32, 3
 
@@ -81,9 +81,8 @@ def hasher_of(method="codebook", epochs=3):
 def tune(tiles, folder, hasher=None, on_epoch=None, **options):
     options = TuningOptions(**{"blocks": 1, "device": "cpu"} | options)
     hasher = hasher or hasher_of()
-    return finetune(
-        tiles, SmallNetwork(), hasher, options, folder, folder.parent / "cache", None, on_epoch
-    )
+    place = Workplace(folder, folder.parent / "cache")
+    return finetune(tiles, SmallNetwork(), hasher, options, place, None, on_epoch)
 
 
 @pytest.mark.parametrize(
@@ -212,6 +211,8 @@ def test_what_can_not_be_tuned_is_refused(tiles, tmp_path):
         tune(tiles, tmp_path / "work", blocks=4)
     with pytest.raises(ParameterError, match="'codebook' or 'autoencoder'"):
         tune(tiles, tmp_path / "work", create_hasher("itq", 16))
+    with pytest.raises(ParameterError, match="relations of a descriptor that stays as it is"):
+        tune(tiles, tmp_path / "work", create_hasher("autoencoder", 16, preset="general"))
     with pytest.raises(ParameterError, match="device 'tpu' is not available"):
         tune(tiles, tmp_path / "work", device="tpu")
     vit = SmallNetwork()

@@ -10,7 +10,7 @@ from hashlens.evaluation import evaluate_codes
 from hashlens.hashers import create_hasher
 from hashlens.hashers.deep import losses
 from hashlens.hashers.deep.autoencoder import Autoencoder, AutoencoderLoss, folded
-from hashlens.hashers.deep.loop import make_optimiser
+from hashlens.hashers.deep.loop import Training, make_optimiser
 from hashlens.hashers.presets import PRESETS, Architecture, Schedule, Terms, resolve_preset
 
 CLASSES, WIDTH, BITS = 6, 20, 16
@@ -95,10 +95,29 @@ def test_early_stopping_keeps_the_best_epoch_and_stops(monkeypatch):
     monkeypatch.setattr("hashlens.hashers.deep.loop.Training._validate", fake)
     plain = {"batch_norm": False}
     hasher = make(
-        architecture=SMALL | plain, schedule={"epochs": 9, "batch_size": 64, "patience": 2}
+        architecture=SMALL | plain,
+        schedule={"epochs": 9, "batch_size": 64, "patience": 2, "finish_epochs": 0},
     ).fit(X, y)
     assert [epoch.top5 for epoch in hasher.history_] == [0.2, 0.5, 0.4, 0.3]
     np.testing.assert_allclose(hasher.code_weights_, weights[1].numpy().T, rtol=1e-6)
+
+
+def test_training_ends_on_all_vectors(monkeypatch):
+    X, y = clusters()
+    passed = []
+    whole = Training._pass
+
+    def watched(self, data, rows, optimiser, rate, order):
+        before = rate.get_last_lr()[0]
+        whole(self, data, rows, optimiser, rate, order)
+        passed.append((set(rows.tolist()), before, rate.get_last_lr()[0]))
+        return {}
+
+    monkeypatch.setattr(Training, "_pass", watched)
+    make(schedule=QUICK | {"learning_rate": 0.2, "finish_epochs": 2}).fit(X, y)
+    rows, before, after = zip(*passed, strict=True)
+    assert [len(part) for part in rows] == 4 * [540] + 2 * [600]
+    assert (before[4], after[4], after[5]) == pytest.approx((0.1, 0.05, 0.0))
 
 
 def test_epochs_are_reported_with_every_term_that_has_a_weight():

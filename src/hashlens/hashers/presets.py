@@ -98,6 +98,10 @@ class Schedule:
         Epochs without a better validation top-5 after which training stops.
     validation_share : float
         Share of the training vectors that is held out to choose the epoch; at most 5,000.
+    finish_epochs : int
+        Epochs over all vectors after the best epoch, the validation part among them, with a rate
+        that falls to 0 along a line. Images that were trained on are coded more surely than others,
+        so that a database of training images should have no others.
     balance : float
         How far classes of different size are evened out, from 0 to 1: an image is drawn in
         proportion to n^−balance, n the images of its class. 1 shows every class equally often, 0
@@ -112,6 +116,7 @@ class Schedule:
     decay: Literal["one-cycle", "constant"] = "one-cycle"
     patience: int = 8
     validation_share: float = 0.1
+    finish_epochs: int = 3
     balance: float = 0.75
 
 
@@ -135,7 +140,7 @@ PRESETS: dict[str, Preset] = {
             descriptor_units=4096, batch_norm=False, join_trunk=True, tied=True, head="linear"
         ),
         Terms(nll=1.0, reconstruction=1.0),
-        Schedule(epochs=15, learning_rate=0.01, decay="constant", patience=5),
+        Schedule(epochs=15, learning_rate=0.01, decay="constant", patience=5, finish_epochs=0),
     ),
 }
 """``paper`` is the paper's letter. ``default`` and ``general`` were chosen on parts of the training
@@ -207,6 +212,7 @@ def check_schedule(schedule: Schedule) -> None:
         decay=(schedule.decay in ("one-cycle", "constant"), "'one-cycle' or 'constant'"),
         patience=(schedule.patience >= 1, "at least 1"),
         validation_share=(0 < schedule.validation_share < 1, "in (0, 1)"),
+        finish_epochs=(schedule.finish_epochs >= 0, "at least 0"),
         balance=(0 <= schedule.balance <= 1, "in [0, 1]"),
     )
 

@@ -22,6 +22,9 @@ from hashlens.labels import AnyLabels, images_a_class, rarest_label
 MAX_VALIDATION = 5000
 """Queries that estimate top-5 to half a point; more would only cost time."""
 
+FINISH_RATE = 0.5
+"""Learning rate of the first step over all vectors, in the schedule's."""
+
 WARM_UP = 1 / 6
 """Share of the steps over which one-cycle raises the learning rate."""
 
@@ -84,7 +87,7 @@ class Training:
     on_epoch: OnEpoch | None = None
 
     def run(self, X: npt.NDArray[np.float32], y: AnyLabels) -> list[Epoch]:
-        """Train, leave the best epoch's weights in the network, and return the history.
+        """Train, go back to the best epoch, finish on all vectors, and return the history.
 
         Parameters
         ----------
@@ -99,14 +102,21 @@ class Training:
         validation, training = validation_split(y, self.schedule.validation_share, self.seed)
         weights = sampling_weights(y, self.schedule.balance)
         data = _Data(torch.from_numpy(X), torch.from_numpy(y), training, validation, weights)
-        size = min(self.schedule.batch_size, len(training))
-        optimiser, rate = make_optimiser(self.network, self.schedule, len(training) // size)
         order = torch.Generator().manual_seed(self.seed)
+        history = self._until_best(data, order)
+        self._finish(data, order)
+        self.network.eval()
+        return history
+
+    def _until_best(self, data: _Data, order: torch.Generator) -> list[Epoch]:
+        """Train on the training part, and leave the best epoch's weights in the network."""
+        size = min(self.schedule.batch_size, len(data.training))
+        optimiser, rate = make_optimiser(self.network, self.schedule, len(data.training) // size)
         history: list[Epoch] = []
         best, best_weights = Epoch(0, 0, {}, -1.0, 0.0), self.network.state_dict()
         began = time.monotonic()
         for number in range(1, self.schedule.epochs + 1):
-            losses = self._pass(data, size, optimiser, rate, order)
+            losses = self._pass(data, data.training, optimiser, rate, order)
             top5 = self._validate(data)
             seconds = time.monotonic() - began
             history.append(Epoch(number, self.schedule.epochs, losses, top5, seconds))
@@ -117,20 +127,30 @@ class Training:
             elif number - best.number >= self.schedule.patience:
                 break
         self.network.load_state_dict(best_weights)
-        self.network.eval()
         return history
+
+    def _finish(self, data: _Data, order: torch.Generator) -> None:
+        """Train on all vectors for a few epochs, of which none is chosen."""
+        schedule = self.schedule
+        rows = torch.cat([data.training, data.validation])
+        steps = schedule.finish_epochs * (len(rows) // min(schedule.batch_size, len(rows)))
+        optimiser = _descent(self.network, schedule, FINISH_RATE * schedule.learning_rate)
+        rate = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.0, max(steps, 1))
+        for _ in range(schedule.finish_epochs):
+            self._pass(data, rows, optimiser, rate, order)
 
     def _pass(
         self,
         data: _Data,
-        size: int,
+        rows: Tensor,
         optimiser: torch.optim.Optimizer,
         rate: torch.optim.lr_scheduler.LRScheduler,
         order: torch.Generator,
     ) -> dict[str, float]:
-        """Go through the training part once; return the mean of every term."""
+        """Go through some rows of the data once; return the mean of every term."""
         self.network.train()
-        shuffled = epoch_order(data.training, data.weights, order)
+        size = min(self.schedule.batch_size, len(rows))
+        shuffled = epoch_order(rows, data.weights, order)
         sums: dict[str, float] = {}
         batches = len(shuffled) // size
         for batch in shuffled[: batches * size].split(size):
@@ -248,12 +268,7 @@ def make_optimiser(
     batches : int
         Steps an epoch.
     """
-    optimiser = torch.optim.SGD(
-        network.parameters(),
-        lr=schedule.learning_rate,
-        momentum=schedule.momentum,
-        weight_decay=schedule.weight_decay,
-    )
+    optimiser = _descent(network, schedule, schedule.learning_rate)
     if schedule.decay == "constant":
         return optimiser, torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
     # Of a handful of steps, one at least goes up and one down: both counts are divided by.
@@ -264,4 +279,13 @@ def make_optimiser(
         total_steps=steps,
         pct_start=max(WARM_UP, 2 / steps),
         cycle_momentum=False,
+    )
+
+
+def _descent(network: nn.Module, schedule: Schedule, rate: float) -> torch.optim.Optimizer:
+    return torch.optim.SGD(
+        network.parameters(),
+        lr=rate,
+        momentum=schedule.momentum,
+        weight_decay=schedule.weight_decay,
     )

@@ -20,7 +20,7 @@ from hashlens.hashers.deep.heads import CodewordLoss, codebook_arrays, codebook_
 from hashlens.hashers.deep.loop import LossTerms
 from hashlens.hashers.presets import Schedule, changed, check_schedule, resolve_preset
 
-TUNING = Schedule(epochs=8, batch_size=128, learning_rate=0.05, patience=3)
+TUNING = Schedule(epochs=8, batch_size=128, learning_rate=0.05, patience=3, finish_epochs=0)
 """Where the hasher's ``schedule`` says nothing else. An epoch costs minutes, so there are few."""
 
 
@@ -112,6 +112,11 @@ def _autoencoder(hasher: AutoencoderHasher, width: int, classes: int, scale: flo
 def _schedule(overrides: Any) -> Schedule:
     schedule = changed(replace(TUNING), overrides)
     check_schedule(schedule)
+    if schedule.finish_epochs:
+        raise ParameterError(
+            "A network that is fine-tuned ends with its best epoch. Expected a 'finish_epochs' field "
+            f"of 0. Got {schedule.finish_epochs}."
+        )
     return schedule
 
 

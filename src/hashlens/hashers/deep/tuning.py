@@ -114,8 +114,8 @@ def _schedule(overrides: Any) -> Schedule:
     check_schedule(schedule)
     if schedule.finish_epochs:
         raise ParameterError(
-            "A network that is fine-tuned ends with its best epoch. Expected a 'finish_epochs' field "
-            f"of 0. Got {schedule.finish_epochs}."
+            "A network that is fine-tuned ends with its best epoch. Expected a 'finish_epochs' "
+            f"field of 0. Got {schedule.finish_epochs}."
         )
     return schedule
 

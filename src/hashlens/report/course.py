@@ -21,9 +21,10 @@ def learning(course: dict[str, Any] | None) -> Markup | None:
         [
             paragraph(
                 f"Training ended after {len(epochs)} of at most {course['planned_epochs']} epochs"
-                f"{stopped}. Epoch {course['kept_epoch']} was the best and was kept: the dot. "
-                "Validation queries are training images that were held back from learning, so "
-                "their figure is no result, but what the epoch was chosen by."
+                f"{stopped}. Epoch {course['kept_epoch']} was the best, the dot, and the model is "
+                "made from it. Validation queries are training images that were held back from "
+                "learning; their figure is no result, but what the epoch was chosen by. Where the "
+                "schedule has finish_epochs, a few on all these images follow, without a figure."
             ),
             element("div", *_curves(epochs, kept), class_="charts"),
             folded("The same in numbers", _epoch_table(epochs)),
@@ -50,7 +51,7 @@ def _curves(epochs: Sequence[dict[str, Any]], kept: int) -> list[Markup]:
 
 def _curve(name: str, x: list[float], y: list[float], across: Axis, kept: int) -> Markup:
     caption = f"{name}, by {across.name}"
-    summary = f"{caption}: first {y[0]:.4g}, last {y[-1]:.4g}, at the epoch kept {y[kept]:.4g}"
+    summary = f"{caption}: first {y[0]:.4g}, last {y[-1]:.4g}, at the best epoch {y[kept]:.4g}"
     up = Axis.around(name, y)
     return figure(caption, line_chart(summary, list(zip(x, y, strict=True)), across, up, kept))
 

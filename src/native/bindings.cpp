@@ -67,6 +67,12 @@ RowView rows_of(std::size_t rows, const std::optional<IdArray>& ids, bool ascend
   return view;
 }
 
+SearchLimits limits_of(std::optional<std::size_t> k, int radius, int bytes) {
+  require(!k || *k <= Neighbours::kMaxK, "k must be below 2^31");
+  require(radius >= 0 && radius <= 8 * bytes, "radius must be 0 to bits");
+  return {k.value_or(Neighbours::kNoLimit), radius};
+}
+
 using Found =
     std::tuple<NumpyArray<std::int64_t>, NumpyArray<std::int32_t>, NumpyArray<std::int64_t>>;
 
@@ -99,9 +105,8 @@ Found scan_codes(const CodeArray& codes, const CodeArray& queries, std::optional
   const CodeView view = view_of(codes);
   const RowView rows = rows_of(view.count, ids, ascending, blocked);
   require(queries.shape(1) == codes.shape(1), "queries must have as many bytes as codes");
-  require(radius >= 0 && radius <= 8 * view.bytes, "radius must be 0 to bits");
   require(threads >= 1, "threads must be at least 1");
-  const SearchLimits limits{k.value_or(Neighbours::kNoLimit), radius};
+  const SearchLimits limits = limits_of(k, radius, view.bytes);
   const Level chosen = parse_level(level);
   std::vector<std::vector<Key>> found;
   {
@@ -227,10 +232,9 @@ std::pair<Found, std::size_t> search_multi(
     index.segments.push_back(&held->segment);
   }
   require(queries.shape(1) == recent.shape(1), "queries must have as many bytes as codes");
-  require(radius >= 0 && radius <= 8 * index.recent.bytes, "radius must be 0 to bits");
   require(threads >= 1, "threads must be at least 1");
   const Level chosen = parse_level(level);
-  const SearchLimits limits{k.value_or(Neighbours::kNoLimit), radius};
+  const SearchLimits limits = limits_of(k, radius, index.recent.bytes);
   ShellResults results;
   {
     const nb::gil_scoped_release release;
@@ -261,6 +265,7 @@ std::vector<std::string> level_names() {
 NB_MODULE(_native, m) {
   m.doc() = "Compiled kernels of hashlens; use the typed wrappers in hashlens.native.";
   m.attr("MAX_ID") = static_cast<std::int64_t>(kMaxId);
+  m.attr("MAX_K") = Neighbours::kMaxK;
   m.def("levels", &level_names, "Names of the kernel levels that this CPU runs, slowest first.");
   m.def("positive_setting", &positive_setting, nb::arg("name"));
   m.def("scan", &scan_codes, nb::arg("codes"), nb::arg("queries"), nb::arg("k").none(),

@@ -34,6 +34,7 @@ inline void keep_smallest(std::vector<Key>& keys, std::size_t k) {
 class Neighbours {
  public:
   static constexpr std::size_t kNoLimit = ~std::size_t{0};
+  static constexpr std::size_t kMaxK = 0x7fffffff;  // so that sizes made of k do not overflow
 
   // `ordered` promises that ids are pushed in ascending order, so that a later code never wins a
   // tie; without it every code at the k-th distance has to be compared by its id.

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -60,7 +61,7 @@ class Pool {
     if (!owner.owns_lock()) return false;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
-      while (static_cast<int>(workers_) < job.threads - 1) start_worker();
+      start_workers(job.threads - 1);
       job_ = &job;
       epoch_.fetch_add(1, std::memory_order_release);
     }
@@ -71,9 +72,14 @@ class Pool {
   }
 
  private:
-  void start_worker() {
-    const int worker = ++workers_;
-    std::thread([this, worker] { serve(worker); }).detach();
+  // Where the system grants no further thread, the job does with those that there are.
+  void start_workers(int count) {
+    try {
+      for (; workers_ < count; ++workers_) {
+        std::thread([this, worker = workers_ + 1] { serve(worker); }).detach();
+      }
+    } catch (const std::system_error&) {
+    }
   }
 
   // A worker that has not yet woken no longer joins, so a job never waits for a sleeper.

@@ -1,4 +1,7 @@
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,6 +55,21 @@ def test_the_thread_count_defaults_to_the_cores(monkeypatch):
     assert thread_count() >= 1
     monkeypatch.setenv("HASHLENS_THREADS", "3")
     assert thread_count() == 3
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs the size of a process")
+def test_a_search_does_with_the_threads_that_the_system_grants():
+    script = """
+import resource
+import numpy as np
+from hashlens.indexes import LinearIndex
+index = LinearIndex.from_codes(np.zeros((200_000, 8), np.uint8))
+size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (size + 30 * 2**20,) * 2)  # the stacks of few threads
+assert index.search(np.zeros((1, 8), np.uint8), 3).ids.tolist() == [[0, 1, 2]]
+"""
+    environment = os.environ | {"HASHLENS_THREADS": "16"}
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")

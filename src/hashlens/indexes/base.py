@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.codes import Codes, check_bits
-from hashlens.errors import ParameterError
+from hashlens.codes import MAX_BITS, Codes, check_bits
+from hashlens.errors import DataError, ParameterError
+from hashlens.native import MAX_K
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class Index(ABC):
     """Codes of ``bits`` bits with unique int64 ids ≥ 0; search is exact and deterministic.
 
     Results are ordered by (distance, id), so they are the same for every kind of index, thread
-    count and machine.
+    count and machine. Any number of threads may search at once, but not while one of them changes
+    or saves the index.
     """
 
     def __init__(self, bits: int) -> None:
@@ -72,7 +74,8 @@ class Index(ABC):
         ----------
         codes : uint8 array of shape (queries, bits / 8)
         k : int
-            Neighbours wanted. Where the index holds fewer, rows are padded with −1.
+            Neighbours wanted, at most 2**31 − 1. Rows of an index that holds fewer are padded
+            with −1.
         allow : integers of shape (a,), or None
             Only these ids may be found; ids that the index does not hold are ignored.
         deny : integers of shape (d,), or None
@@ -112,16 +115,35 @@ def concatenate(results: Sequence[SearchResult]) -> SearchResult:
     )
 
 
+def bits_of(codes: Codes, caller: str) -> int:
+    """Return the code length of an array of codes.
+
+    Raises
+    ------
+    DataError
+        If it has not the shape (n, bytes), with 1 to 64 bytes.
+    """
+    shape = np.shape(codes)
+    if len(shape) != 2 or not 8 <= 8 * shape[1] <= MAX_BITS:
+        raise DataError(
+            f"{caller} expects packed codes: dtype uint8, shape (n, bits / 8), up to {MAX_BITS} "
+            f"bits. Got shape {shape} instead."
+        )
+    return 8 * shape[1]
+
+
 def check_k(k: int, caller: str) -> int:
     """Return ``k`` as an int.
 
     Raises
     ------
     ParameterError
-        If it is not a positive integer.
+        If it is no integer from 1 to `MAX_K`.
     """
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
-        raise ParameterError(f"The 'k' parameter of {caller} must be an int ≥ 1. Got {k!r}.")
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not 1 <= k <= MAX_K:
+        raise ParameterError(
+            f"The 'k' parameter of {caller} must be an int from 1 to {MAX_K}. Got {k!r}."
+        )
     return int(k)
 
 

@@ -1,6 +1,6 @@
 """The compiled kernels: Hamming scan and multi-index search."""
 
-from hashlens.native.kernels import MAX_ID, Found, label_histograms, levels, scan
+from hashlens.native.kernels import MAX_ID, MAX_K, Found, label_histograms, levels, scan
 from hashlens.native.segments import (
     MAX_KEY_BITS,
     Segment,
@@ -11,6 +11,7 @@ from hashlens.native.threads import thread_count
 
 __all__ = [
     "MAX_ID",
+    "MAX_K",
     "MAX_KEY_BITS",
     "Found",
     "Segment",

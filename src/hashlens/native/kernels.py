@@ -24,6 +24,9 @@ Found: TypeAlias = tuple[Ids, Counts, Ids]
 MAX_ID: int = _native.MAX_ID
 """The largest id: 2**54 − 1, so that (distance, id) fits into one 64-bit key."""
 
+MAX_K: int = _native.MAX_K
+"""The most neighbours that a query can ask for: 2**31 − 1."""
+
 
 def levels() -> list[str]:
     """Return the kernel levels that this CPU runs, slowest first.
@@ -54,7 +57,7 @@ def scan(
         May be a read-only memory map; it is not copied.
     queries : uint8 array of shape (queries, bytes), C-contiguous
     k : int or None
-        How many neighbours a query gets at most; None for all within ``radius``.
+        How many neighbours a query gets at most, up to `MAX_K`; None for all within ``radius``.
     radius : int
         Largest distance wanted, in bits.
     ids : int64 array of shape (n,), or None

@@ -6,6 +6,7 @@ import pytest
 from hashlens.codes import hamming_distance
 from hashlens.errors import DataError, ParameterError
 from hashlens.indexes import AutoIndex, LinearIndex, MultiIndex
+from hashlens.native import MAX_ID
 
 
 class ManySegments(MultiIndex):
@@ -138,6 +139,26 @@ def test_k_beyond_the_size_pads_with_minus_one(make_index):
     assert result.distances[0, :3].tolist() == [0, 1, -1]
 
 
+def test_a_k_that_no_result_can_hold_is_refused(make_index):
+    index = make_index(8)
+    index.add(np.zeros((1000, 1), dtype=np.uint8))
+    for k in (2**31, 2**63, 2**64 - 1, 2**70):
+        for count in (1, 2):  # once, these sizes overflowed and crashed the process
+            with pytest.raises(ParameterError, match="'k'"):
+                index.search(np.zeros((count, 1), dtype=np.uint8), k)
+
+
+def test_ids_end_where_a_key_is_full(make_index):
+    index = make_index(8)
+    index.add(np.array([[0]], dtype=np.uint8), ids=[MAX_ID - 1])
+    index.add(np.array([[1]], dtype=np.uint8))
+    with pytest.raises(DataError, match="no ids left"):
+        index.add(np.array([[3]], dtype=np.uint8))
+    found = index.search(np.array([[1]], dtype=np.uint8), 3)
+    assert found.ids.tolist() == [[MAX_ID, MAX_ID - 1, -1]]
+    assert found.distances.tolist() == [[0, 1, -1]]
+
+
 def test_an_empty_index_and_no_queries_are_answered(make_index):
     index = make_index(64)
     query = np.zeros((1, 8), dtype=np.uint8)
@@ -228,6 +249,8 @@ def test_wrong_use_is_refused_and_changes_nothing(make_index):
     index.add(code)
     with pytest.raises(DataError, match="64 bits"):
         index.add(np.zeros((1, 4), dtype=np.uint8))
+    with pytest.raises(DataError, match="64 bits"):
+        index.add(np.uint8(3))
     with pytest.raises(DataError, match="already holds"):
         index.add(code, ids=[7, 1])
     with pytest.raises(DataError, match="twice"):

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 
-from hashlens.errors import FormatError
+from hashlens.errors import DataError, FormatError
 from hashlens.indexes import AutoIndex, LinearIndex, MultiIndex
 from hashlens.indexes.index_file import MAGIC, read_index_file, write_index_file
 
@@ -162,6 +162,8 @@ def forge(path, change):
         lambda about, arrays: about.update(segments=[3]),
         lambda about, arrays: about.update(kind="graph"),
         lambda about, arrays: about.pop("source"),
+        lambda about, arrays: about.update(next_id=2**54 + 1),
+        lambda about, arrays: about.update(next_id=2**70),
     ],
 )
 def test_forged_contents_are_refused(saved, change):
@@ -171,14 +173,56 @@ def test_forged_contents_are_refused(saved, change):
         MultiIndex.load(path, source="photos")
 
 
-def test_a_newer_format_is_named(saved):
-    path, _ = saved
+def read_header(path):
     data = path.read_bytes()
     length = struct.unpack("<I", data[8:12])[0]
-    header = json.loads(data[16 : 16 + length])
+    return json.loads(data[16 : 16 + length])
+
+
+def write_header(path, text):
+    """Put another header before the arrays, with a checksum that matches it."""
+    data = path.read_bytes()
+    length = struct.unpack("<I", data[8:12])[0]
+    new = text.encode()
+    new += b" " * (-(16 + len(new)) % 64)
+    path.write_bytes(
+        MAGIC + struct.pack("<II", len(new), zlib.crc32(new)) + new + data[16 + length :]
+    )
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"shape": [0, 10**30], "crc32": 0},
+        {"shape": [0] * 70, "crc32": 0},
+        {"shape": [float("inf")]},
+        {"shape": [-1]},
+        {"offset": 10**30},
+        {"crc32": float("inf")},
+        {"dtype": []},
+    ],
+)
+def test_forged_entries_of_arrays_are_refused(saved, entry):
+    path, _ = saved
+    header = read_header(path)
+    header["arrays"][0].update(entry)
+    write_header(path, json.dumps(header))
+    with pytest.raises(FormatError, match="damaged"):
+        MultiIndex.load(path, source="photos")
+
+
+def test_a_header_nested_without_end_is_refused(saved):
+    path, _ = saved
+    write_header(path, "[" * 200_000)
+    with pytest.raises(FormatError, match="no JSON"):
+        MultiIndex.load(path, source="photos")
+
+
+def test_a_newer_format_is_named(saved):
+    path, _ = saved
+    header = read_header(path)
     header["version"] = 2
-    text = json.dumps(header).encode().ljust(length)
-    path.write_bytes(MAGIC + struct.pack("<II", length, zlib.crc32(text)) + text)
+    write_header(path, json.dumps(header))
     with pytest.raises(FormatError, match="version 2"):
         MultiIndex.load(path)
 
@@ -212,6 +256,28 @@ class TestOpen:
         assert index.is_built
         assert len(index) == 4997
         self.check(index, codes, [1, 2, 4700])
+
+    def test_an_index_that_dropped_its_last_rows_gets_them_back_under_their_ids(
+        self, tmp_path, rng
+    ):
+        codes = clumped(rng, 200)
+        index = AutoIndex.from_codes(codes, background=False)
+        index.build()
+        index.remove(np.arange(50, 200))
+        index.save(tmp_path / "index", source="s")
+        index = AutoIndex.open(tmp_path / "index", codes, [60], source="s")
+        assert index.is_built
+        assert len(index) == 199
+        self.check(index, codes, [60])
+
+    @pytest.mark.parametrize("denied", [[-1], [300], [1, 1]])
+    @pytest.mark.parametrize("is_there", [True, False])
+    def test_ids_to_deny_that_there_are_not_are_refused(self, tmp_path, rng, denied, is_there):
+        codes = clumped(rng, 300)
+        if is_there:
+            AutoIndex.from_codes(codes).save(tmp_path / "index", source="s")
+        with pytest.raises(DataError):
+            AutoIndex.open(tmp_path / "index", codes, denied, source="s")
 
     @pytest.mark.parametrize("kind", ["missing", "damaged", "stale", "longer", "resurrected"])
     def test_an_unsound_file_is_not_used(self, tmp_path, rng, kind):

@@ -49,8 +49,8 @@ def examine(path: Path, catalog: Catalog) -> SavedIndex:
     except (FormatError, OSError):
         return SavedIndex("damaged")
     rows, source = about.get("rows"), about.get("source")
-    if isinstance(rows, int) and source == source_of(catalog, rows):
-        return SavedIndex("fresh", rows, str(source))
+    if isinstance(rows, int) and isinstance(source, str) and source == source_of(catalog, rows):
+        return SavedIndex("fresh", rows, source)
     return SavedIndex("stale")
 
 
@@ -96,9 +96,10 @@ def write_index(storage: Storage, path: Path) -> tuple[AutoIndex, Snapshot]:
     # Codes stay mapped although the snapshot is closed, and nobody else can write.
     index = AutoIndex.from_codes(snapshot.codes, snapshot.dead, background=False)
     with disk_errors(f"Writing {path}"):
-        index.save(path, source=source)
-        if not index.is_built:
-            raise CollectionError(f"Building {path} failed: there is too little memory.")
+        try:
+            index.save(path, source=source)
+        except MemoryError as error:
+            raise CollectionError(f"Building {path} failed: there is too little memory.") from error
         # Temporary files are private to their user; the index is for all who may read the codes.
         shutil.copymode(storage.catalog.path, path)
         sync_folder(path.parent)

@@ -149,7 +149,7 @@ def _read_header(path: str | os.PathLike[str], data: npt.NDArray[np.uint8]) -> d
         raise damaged(path, "the checksum of its header does not match")
     try:
         header = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise damaged(path, f"its header is no JSON: {error}") from error
     version = header.get("version") if isinstance(header, dict) else None
     if version != VERSION:
@@ -170,7 +170,7 @@ def _read_array(
     try:
         name, shape, offset = str(entry["name"]), [int(x) for x in entry["shape"]], entry["offset"]
         dtype, checksum = np.dtype(_DTYPES[entry["dtype"]]), int(entry["crc32"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise damaged(path, f"the entry of an array in its header is wrong: {error!r}") from error
     size = math.prod(shape) * dtype.itemsize
     fits = isinstance(offset, int) and offset >= 0 and offset % _ALIGNMENT == 0
@@ -179,7 +179,11 @@ def _read_array(
     part = data[offset : offset + size]
     if zlib.crc32(part.data) != checksum:
         raise damaged(path, f"the checksum of the array {name!r} does not match")
-    return name, part.view(dtype).reshape(shape).view(np.ndarray)
+    try:
+        array = part.view(dtype).reshape(shape)
+    except ValueError as error:  # Too many dimensions, or huge ones beside one of length 0.
+        raise damaged(path, f"the array {name!r} has an impossible shape: {error}") from error
+    return name, array.view(np.ndarray)
 
 
 def _list(path: str | os.PathLike[str], value: Any) -> list[Any]:

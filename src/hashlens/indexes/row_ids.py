@@ -44,10 +44,12 @@ class RowIds:
         Raises
         ------
         ValueError
-            If an id is out of range or belongs to two rows.
+            If an id, or the next one, is out of range, or an id belongs to two rows.
         """
         restored = cls(rows)
         restored.next_id = max(next_id, rows if ids is None else 0)
+        if restored.next_id > MAX_ID + 1:
+            raise ValueError("the next id is out of range")
         if blocked is not None:
             removed = np.unpackbits(blocked, count=rows, bitorder="little").astype(np.bool_)
             restored._removed = removed
@@ -111,9 +113,14 @@ class RowIds:
         ------
         DataError
             If ids are no integers of shape (count,), lie outside of 0..`MAX_ID`, repeat, or are
-            already in the index.
+            already in the index; or if none are given and too few follow the largest so far.
         """
         if ids is None:
+            if self.next_id + count > MAX_ID + 1:
+                raise DataError(
+                    f"{caller} has no ids left that follow the largest so far: they end at "
+                    f"{MAX_ID}. Pass ids= to number the {count} codes."
+                )
             return np.arange(self.next_id, self.next_id + count, dtype=np.int64)
         array = check_ids(ids, caller)
         if array.shape != (count,):

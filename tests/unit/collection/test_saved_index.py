@@ -12,6 +12,7 @@ from hashlens.collection import Collection
 from hashlens.collection.indexed import CollectionIndex
 from hashlens.errors import CollectionError, CollectionLockedError, ParameterError
 from hashlens.indexes import AutoIndex
+from hashlens.indexes.index_file import read_index_file, write_index_file
 from hashlens.store import Change, ImageRow
 
 
@@ -239,6 +240,28 @@ def test_building_needs_the_writers_lock(plain):
         reader.build_index()
     with pytest.raises(CollectionLockedError):
         Collection.open(plain.folder, write=True)
+
+
+def test_a_file_that_does_not_say_of_which_codes_it_is_is_stale(plain):
+    put(plain, some_codes(50, 1))
+    path = plain.build_index()
+    about, arrays = read_index_file(path)
+    del about["source"]
+    about["rows"] = 49  # no commit ended there, so nothing names these codes either
+    write_index_file(path, about, {name: array.copy() for name, array in arrays.items()})
+    assert plain.info().saved_index == "stale"
+
+
+def test_too_little_memory_for_a_build_is_told(plain, monkeypatch):
+    put(plain, some_codes(50, 1))
+
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("hashlens.indexes.auto.MultiIndex.from_rows", fail)
+    with pytest.raises(CollectionError, match="too little memory"):
+        plain.build_index()
+    assert plain.info().saved_index == "none"
 
 
 @pytest.mark.parametrize("name", ["fsync", "replace"])

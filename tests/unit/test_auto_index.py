@@ -3,7 +3,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from hashlens.indexes import AutoIndex, LinearIndex
+from hashlens.errors import DataError, ParameterError
+from hashlens.indexes import AutoIndex, LinearIndex, MultiIndex
 from hashlens.indexes.planner import BATCH, Planner, forecast_shells
 
 
@@ -45,6 +46,39 @@ def test_far_neighbours_do_not(rng):
     plan = index.explain(1, 10)
     assert plan.method == "scan"
     assert "by shells" in plan.reason
+
+
+def test_one_far_query_does_not_decide_for_ever(rng):
+    codes = clumped(rng, 30_000)
+    index = AutoIndex.from_codes(codes)
+    index.search(~codes[:1] ^ rng.integers(0, 256, (1, 8), dtype=np.uint8), 10)
+    assert index._builder is None
+    assert not index.is_built
+    for query in range(3):
+        index.search(codes[query : query + 1], 10)
+    wait(index)
+    assert index.is_built
+
+
+def test_a_build_that_fails_is_told_and_searches_go_on(rng, monkeypatch, tmp_path):
+    codes = clumped(rng, 30_000)
+    index = AutoIndex.from_codes(codes)
+
+    def fail(*_):
+        raise MemoryError("too many codes")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hashlens.indexes.auto.MultiIndex.from_rows", fail)
+        for query in range(3):
+            index.search(codes[query : query + 1], 10)
+            wait(index)
+        assert "too many codes" in index.explain(1, 10).reason
+        with pytest.raises(MemoryError):
+            index.save(tmp_path / "index")
+    assert not (tmp_path / "index").exists()
+    assert index.search(codes[:1], 1).distances.tolist() == [[0]]
+    index.save(tmp_path / "index")
+    assert (tmp_path / "index").exists()
 
 
 def test_changes_during_the_build_are_not_lost(rng, monkeypatch):
@@ -164,3 +198,14 @@ def test_threads_may_search_while_the_index_is_built(rng):
         assert all(pool.map(ask, range(300)))
     wait(index)
     assert index.is_built
+
+
+@pytest.mark.parametrize("tables", [0, 9, 2.5])
+def test_a_senseless_number_of_tables_is_refused(tables):
+    with pytest.raises(ParameterError, match="'tables'"):
+        MultiIndex(64, tables=tables)
+
+
+def test_a_multi_index_is_made_of_codes_only():
+    with pytest.raises(DataError, match="shape"):
+        MultiIndex.from_codes(np.zeros(8, dtype=np.uint8))

@@ -29,5 +29,7 @@ def test_fewer_than_two_codes_make_no_pair(n):
 def test_wrong_use_is_refused():
     with pytest.raises(DataError, match="shape"):
         pairs_within(np.zeros(8, dtype=np.uint8), 1)
+    with pytest.raises(DataError, match="shape"):
+        pairs_within(np.zeros((2, 0), dtype=np.uint8), 1)
     with pytest.raises(ParameterError, match="radius"):
         pairs_within(np.zeros((2, 8), dtype=np.uint8), -1)

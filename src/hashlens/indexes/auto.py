@@ -35,10 +35,10 @@ _Change = tuple[Codes | None, npt.NDArray[np.int64]]
 class AutoIndex(Index):
     """Exact search that plans each call by what it has measured.
 
-    It starts as a `LinearIndex`. Once it has seen a query whose neighbours are near enough for
-    multi-index hashing to pay, it builds a `MultiIndex` in the background; until that is ready, it
-    scans. From then on each call goes the way that has been faster for calls of its kind. The way
-    never changes a result.
+    It starts as a `LinearIndex`, and looks at the queries of its searches 1, 2, 4, 8, and so on.
+    Once their neighbours are near enough for multi-index hashing to pay, it builds a `MultiIndex`
+    in the background; until that is ready, it scans. From then on each call goes the way that has
+    been faster for calls of its kind. The way never changes a result.
 
     Parameters
     ----------
@@ -69,7 +69,9 @@ class AutoIndex(Index):
         self._lock = threading.RLock()
         self._builder: threading.Thread | None = None
         self._changes: list[_Change] | None = None
-        self._declined_at = 0
+        self._scans = 0
+        self._forecast_at = (0, 0)  # how many codes and scans there had been at the last forecast
+        self._failure: Exception | None = None
         self._declined_because = "No query has been asked yet, so nothing is known of distances."
 
     @classmethod
@@ -134,10 +136,11 @@ class AutoIndex(Index):
     def add(self, codes: Codes, ids: npt.ArrayLike | None = None) -> None:
         """Add codes (n, bits / 8); ids default to the numbers that follow the largest so far."""
         with self._lock:
-            new_ids = self._engine.check_new_ids(ids, len(np.asarray(codes)))
-            self._engine.add(codes, new_ids)
+            new = check_codes(codes, self.bits, "AutoIndex.add")
+            new_ids = self._engine.check_new_ids(ids, len(new))
+            self._engine.add(new, new_ids)
             if self._changes is not None:
-                self._changes.append((np.array(codes), new_ids))
+                self._changes.append((new.copy(), new_ids))
 
     def remove(self, ids: npt.ArrayLike) -> None:
         """Remove the codes of ``ids``; an id that is not there is an error."""
@@ -147,15 +150,23 @@ class AutoIndex(Index):
                 self._changes.append((None, np.array(ids, dtype=np.int64)))
 
     def build(self) -> None:
-        """Build the multi-index now and wait until it is ready."""
+        """Build the multi-index now and wait until it is ready.
+
+        Raises
+        ------
+        MemoryError
+            If there is too little; the index goes on as it was.
+        """
         with self._lock:
             self._start_building()
             builder = self._builder
         if builder is not None:
             builder.join()
+        if self._failure is not None and not self.is_built:
+            raise self._failure
 
     def save(self, path: str | os.PathLike[str], *, source: str = "") -> None:
-        """Build the multi-index if need be and write it to a file; see `MultiIndex.save`."""
+        """Write the multi-index to a file, built if need be; see `build` and `MultiIndex.save`."""
         self.build()
         with self._lock:
             if isinstance(self._engine, MultiIndex):
@@ -249,15 +260,20 @@ class AutoIndex(Index):
         """Build in the background where the distances of ``found`` promise that it pays."""
         if self._builder or not self.background:
             return
-        if len(engine) < max(self.worth_building, 2 * self._declined_at) or not len(queries):
+        if len(engine) < self.worth_building or not len(queries):
+            return
+        self._scans += 1
+        # Other queries may be nearer, but a forecast takes as long as many a scan.
+        codes, scans = self._forecast_at
+        if len(engine) < 2 * codes and self._scans < 2 * scans:
             return
         some = slice(0, 16)
         forecast = forecast_shells(
             engine.codes, queries[some], found.distances[some].max(axis=1), self.bits
         )
         self._declined_because = forecast.reason
+        self._forecast_at = (len(engine), self._scans)
         if not forecast.worthwhile:
-            self._declined_at = len(engine)
             return
         with self._lock:
             self._start_building()
@@ -266,7 +282,7 @@ class AutoIndex(Index):
         if isinstance(self._engine, MultiIndex) or self._builder is not None:
             return
         codes, ids = self._engine.snapshot()
-        self._changes = []
+        self._changes, self._failure = [], None
         self._builder = threading.Thread(
             target=self._build_from, args=(codes, ids), name="hashlens-index", daemon=True
         )
@@ -282,6 +298,9 @@ class AutoIndex(Index):
                     else:
                         multi.remove(changed)
                 self._engine = multi
+        except Exception as error:
+            self._failure = error  # for `build`; in the background scans just go on
+            self._declined_because = f"Building one failed: {error!r}."
         finally:
             with self._lock:
                 self._changes = None
@@ -293,11 +312,13 @@ def _bring_up_to_date(multi: MultiIndex, codes: Codes, denied: npt.ArrayLike | N
     held = multi.numbered_rows
     if multi.bits != 8 * codes.shape[1] or held is None or len(held) > len(codes):
         return False
-    wanted = np.ones(len(codes), dtype=np.bool_)
-    wanted[np.asarray([] if denied is None else denied, dtype=np.int64)] = False
+    ids = RowIds(len(codes))
+    ids.remove([] if denied is None else denied, "AutoIndex.open")
+    wanted = ~ids.removed
     if (wanted[: len(held)] & ~held).any():
         return False
     wanted[: len(held)] |= ~held  # removed before it was saved
-    multi.add(codes[len(held) :])
+    # Explicit ids: an index that dropped its last rows would go on behind the largest it had.
+    multi.add(codes[len(held) :], np.arange(len(held), len(codes)))
     multi.remove(np.flatnonzero(~wanted))
     return True

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from hashlens.codes import Codes, bytes_per_code, check_codes
 from hashlens.errors import FormatError, ParameterError
-from hashlens.indexes.base import Index, SearchResult, check_k, check_radius
+from hashlens.indexes.base import Index, SearchResult, bits_of, check_k, check_radius
 from hashlens.indexes.filters import blocked_rows
 from hashlens.indexes.index_file import damaged
 from hashlens.indexes.multi_file import SavedMultiIndex, load_multi_index, save_multi_index
@@ -75,10 +75,10 @@ class MultiIndex(Index):
 
     def __init__(self, bits: int, *, tables: int | None = None) -> None:
         super().__init__(bits)
-        if tables is not None and not 1 <= tables <= bits // 8:
+        if tables is not None and not (isinstance(tables, int) and 1 <= tables <= bits // 8):
             raise ParameterError(
-                f"The 'tables' parameter of MultiIndex must be 1 to {bits // 8} for {bits} bits. "
-                f"Got {tables!r} instead."
+                f"The 'tables' parameter of MultiIndex must be an int from 1 to {bits // 8} for "
+                f"{bits} bits. Got {tables!r} instead."
             )
         self.tables = tables
         self._segments: list[Segment] = []
@@ -88,7 +88,8 @@ class MultiIndex(Index):
     @classmethod
     def from_codes(cls, codes: Codes, *, tables: int | None = None) -> Self:
         """Return an index over ``codes`` with ids 0..n−1, which need not stay in memory."""
-        checked = check_codes(codes, 8 * codes.shape[1], "MultiIndex.from_codes")
+        caller = "MultiIndex.from_codes"
+        checked = check_codes(codes, bits_of(codes, caller), caller)
         return cls.from_rows(checked, RowIds(len(checked)), tables=tables)
 
     @classmethod

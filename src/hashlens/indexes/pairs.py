@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hashlens.codes import Codes, check_codes
-from hashlens.errors import DataError
-from hashlens.indexes.base import Index, check_radius
+from hashlens.indexes.base import Index, bits_of, check_radius
 from hashlens.indexes.linear import LinearIndex
 from hashlens.indexes.multi_index import MultiIndex
 
@@ -75,11 +74,8 @@ def pairs_within(codes: Codes, radius: int) -> Pairs:
     >>> pairs.first.tolist(), pairs.second.tolist(), pairs.distances.tolist()
     ([0], [2], [1])
     """
-    array = np.asarray(codes)
-    if array.ndim != 2:
-        raise DataError(f"pairs_within expects codes of shape (n, bits / 8). Got {array.shape}.")
-    bits = 8 * array.shape[1]
-    array = check_codes(array, bits, "pairs_within")
+    bits = bits_of(codes, "pairs_within")
+    array = check_codes(codes, bits, "pairs_within")
     reach = check_radius(radius, bits, "pairs_within")
     distinct = _Distinct(array)
     parts = [distinct.equal_pairs()]

@@ -97,7 +97,8 @@ class Schedule:
     patience : int
         Epochs without a better validation top-5 after which training stops.
     validation_share : float
-        Share of the training vectors that is held out to choose the epoch; at most 5,000.
+        Share of the training vectors that is held out to choose the epoch; at most 5,000, and 1,000
+        where a network is fine-tuned.
     finish_epochs : int
         Epochs over all vectors after the best epoch, the validation part among them, with a rate
         that falls to 0 along a line. Images that were trained on are coded more surely than others,

@@ -30,6 +30,10 @@ from hashlens.labels import AnyLabels
 from hashlens.training.activations import Inputs
 from hashlens.training.checkpoints import read_checkpoint, write_checkpoint
 
+MAX_VALIDATION = 1_000
+"""Images that are held out. A head ends its training on all images, a network does not; and images
+that were not trained on are coded less surely."""
+
 MAX_DATABASE = 10_000
 """Training images that validation searches: enough to choose an epoch by, and quick."""
 
@@ -121,7 +125,9 @@ class Tuning:
         schedule = self.head.schedule
         validation, training = (
             part.numpy()
-            for part in validation_split(self.labels, schedule.validation_share, self.seed)
+            for part in validation_split(
+                self.labels, schedule.validation_share, self.seed, MAX_VALIDATION
+            )
         )
         course = self._begin(len(training))
         began = time.monotonic() - (self.history[-1].seconds if self.history else 0.0)

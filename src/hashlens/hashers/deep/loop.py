@@ -182,8 +182,10 @@ class _Data:
     weights: Tensor | None
 
 
-def validation_split(y: AnyLabels, share: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Return indices of the validation part, at most 5,000, and of the training part.
+def validation_split(
+    y: AnyLabels, share: float, seed: int, most: int = MAX_VALIDATION
+) -> tuple[Tensor, Tensor]:
+    """Return indices of the validation part, ``most`` images at most, and of the training part.
 
     Raises
     ------
@@ -191,7 +193,7 @@ def validation_split(y: AnyLabels, share: float, seed: int) -> tuple[Tensor, Ten
         If either would be too small.
     """
     order = np.random.default_rng(seed).permutation(len(y))
-    count = min(round(share * len(y)), MAX_VALIDATION)
+    count = min(round(share * len(y)), most)
     if count < 1 or len(y) - count < 5:
         raise DataError(
             f"{len(y)} labelled vectors are too few to hold out a share of {share} for validation "

@@ -17,6 +17,7 @@ from hashlens.indexes.linear import LinearIndex
 from hashlens.indexes.multi_index import MultiIndex
 from hashlens.indexes.planner import BATCH, TRIAL, Batches, Method, Plan, Planner, forecast_shells
 from hashlens.indexes.row_ids import RowIds
+from hashlens.native import MAX_K
 
 
 class _Request(NamedTuple):
@@ -192,7 +193,7 @@ class AutoIndex(Index):
     ) -> SearchResult:
         """Return the ``k`` nearest codes of each query; see `Index.search`."""
         queries = check_codes(codes, self.bits, "AutoIndex.search")
-        return self._search(queries, check_k(k, "AutoIndex.search"), self.bits, allow, deny)
+        return self._search(queries, check_k(k, "AutoIndex.search", MAX_K), self.bits, allow, deny)
 
     def search_radius(
         self,

@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from hashlens.codes import MAX_BITS, Codes, check_bits
 from hashlens.errors import DataError, ParameterError
-from hashlens.native import MAX_K
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +122,7 @@ def bits_of(codes: Codes, caller: str) -> int:
     DataError
         If it has not the shape (n, bytes), with 1 to 64 bytes.
     """
-    shape = np.shape(codes)
+    shape: tuple[int, ...] = np.shape(codes)
     if len(shape) != 2 or not 8 <= 8 * shape[1] <= MAX_BITS:
         raise DataError(
             f"{caller} expects packed codes: dtype uint8, shape (n, bits / 8), up to {MAX_BITS} "
@@ -132,18 +131,18 @@ def bits_of(codes: Codes, caller: str) -> int:
     return 8 * shape[1]
 
 
-def check_k(k: int, caller: str) -> int:
+def check_k(k: int, caller: str, most: int | None = None) -> int:
     """Return ``k`` as an int.
 
     Raises
     ------
     ParameterError
-        If it is no integer from 1 to `MAX_K`.
+        If it is not a positive integer, or larger than ``most``.
     """
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not 1 <= k <= MAX_K:
-        raise ParameterError(
-            f"The 'k' parameter of {caller} must be an int from 1 to {MAX_K}. Got {k!r}."
-        )
+    is_int = isinstance(k, (int, np.integer)) and not isinstance(k, bool)
+    if not is_int or k < 1 or (most is not None and k > most):
+        expected = "≥ 1" if most is None else f"from 1 to {most}"
+        raise ParameterError(f"The 'k' parameter of {caller} must be an int {expected}. Got {k!r}.")
     return int(k)
 
 

@@ -12,7 +12,7 @@ from hashlens.errors import DataError
 from hashlens.indexes.base import Index, SearchResult, check_k, check_radius
 from hashlens.indexes.filters import allowed_rows, blocked_rows
 from hashlens.indexes.row_ids import RowIds, check_ids
-from hashlens.native import scan
+from hashlens.native import MAX_K, scan
 
 _COMPACT_SHARE = 0.5
 """Removed rows are dropped from memory once they are this share of all rows."""
@@ -117,7 +117,7 @@ class LinearIndex(Index):
     ) -> SearchResult:
         """Return the ``k`` nearest codes of each query; see `Index.search`."""
         queries = check_codes(codes, self.bits, "LinearIndex.search")
-        return self._scan(queries, check_k(k, "LinearIndex.search"), self.bits, allow, deny)
+        return self._scan(queries, check_k(k, "LinearIndex.search", MAX_K), self.bits, allow, deny)
 
     def search_radius(
         self,

@@ -16,7 +16,7 @@ from hashlens.indexes.filters import blocked_rows
 from hashlens.indexes.index_file import damaged
 from hashlens.indexes.multi_file import SavedMultiIndex, load_multi_index, save_multi_index
 from hashlens.indexes.row_ids import RowIds
-from hashlens.native import MAX_KEY_BITS, Segment, search_multi
+from hashlens.native import MAX_K, MAX_KEY_BITS, Segment, search_multi
 
 _MAX_TABLES = 8
 """More tables certify larger distances sooner, but each takes a copy of the codes."""
@@ -150,7 +150,7 @@ class MultiIndex(Index):
     ) -> SearchResult:
         """Return the ``k`` nearest codes of each query; see `Index.search`."""
         queries = check_codes(codes, self.bits, "MultiIndex.search")
-        wanted = check_k(k, "MultiIndex.search")
+        wanted = check_k(k, "MultiIndex.search", MAX_K)
         return self.search_checked(queries, wanted, self.bits, allow, deny)[0]
 
     def search_radius(

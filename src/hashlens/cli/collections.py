@@ -169,7 +169,8 @@ def duplicates(
         print_json({"radius": within, "groups": [asdict(group) for group in groups]})
         return
     for group in groups:
-        typer.echo(f"{len(group.paths)} images, up to {group.widest} bits apart")
+        # In a chain, images that are joined through others may be further apart.
+        typer.echo(f"{len(group.paths)} images, joined by pairs up to {group.widest} bits apart")
         for path in group.paths:
             typer.echo(f"  {path}")
     note(f"{len(groups):,} groups, {sum(len(group.paths) for group in groups):,} images")

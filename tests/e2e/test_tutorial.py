@@ -1,0 +1,53 @@
+"""The tutorial, followed word by word in an empty folder by a user with an empty home."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+from document import check_quoted, run_step, steps_of
+
+PAGE = Path(__file__).parents[2] / "docs" / "tutorial.md"
+TOLERANCE = 10.0  # percentage points, as the page says; a share rests on some 80 queries
+
+for package in ("torch", "onnx", "sklearn"):
+    pytest.importorskip(package)
+
+
+def test_the_tutorial_does_and_prints_what_it_says(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HASHLENS_")}
+    commands = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = kept | {"HOME": str(home), "PATH": commands}
+    steps = steps_of(PAGE)
+    assert {"train", "index", "search", "duplicates", "calibrate", "export"} <= {
+        line.split()[1]
+        for step in steps
+        if step.language == "sh"
+        for line in step.code.splitlines()
+    }
+    for step in steps:
+        printed = run_step(step, tmp_path, environment)
+        check_quoted(
+            step.quoted, [line.replace(str(tmp_path), "/home/me") for line in printed], TOLERANCE
+        )
+    assert (tmp_path / "digits-64-tuned" / "descriptor.onnx").is_file()
+
+
+@pytest.mark.parametrize(
+    ("quoted", "printed"),
+    [
+        ("top-5  91.50 %", "top-5  61.50 %"),
+        ("88.6 %  standard protocol", "77.0 %  standard protocol"),
+        ("wrote model", "saved model"),
+    ],
+)
+def test_a_page_that_quotes_something_else_is_found_out(quoted, printed):
+    check_quoted([quoted], ["another line", quoted], TOLERANCE)
+    with pytest.raises(AssertionError):
+        check_quoted([quoted], [printed], TOLERANCE)

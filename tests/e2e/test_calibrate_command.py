@@ -103,6 +103,14 @@ def test_search_by_precision_is_search_by_its_radius(root, calibrated):
     assert f"radius {radius} bits for a precision of {WANTED}" in told
 
 
+def test_a_search_that_finds_nothing_near_enough_says_so(root, calibrated, tmp_path):
+    noise = np.random.default_rng(7).integers(0, 256, (48, 48, 3)).astype(np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    done = run("search", tmp_path / "noise.png", "-c", root / "late", "--radius", 0)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{tmp_path / 'noise.png'}: nothing is near enough\n"
+
+
 def test_duplicates_by_precision_are_those_of_its_radius(root, calibrated):
     radius = calibrated["radii"][1]["radius"]
     by_precision = run_json("duplicates", "-c", root / "late", "--precision", WANTED)

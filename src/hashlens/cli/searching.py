@@ -115,6 +115,9 @@ def _print_paths(found: list[str]) -> None:
 
 
 def _print_table(image: Path, hits: list[Hit], bits: int) -> None:
+    if not hits:
+        typer.echo(f"{image}: nothing is near enough")
+        return
     typer.echo(f"{image}: {len(hits)} of the nearest, distance in bits of {bits}")
     for rank, hit in enumerate(hits, start=1):
         euclidean = "" if hit.euclidean is None else f"  {hit.euclidean:7.4f}"

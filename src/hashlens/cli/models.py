@@ -64,7 +64,11 @@ def train(
     method: Annotated[str, typer.Option(help="The hashing method.")] = "autoencoder",
     preset: Annotated[
         str | None,
-        typer.Option(help="The autoencoder's configuration: default or paper.", show_default=False),
+        typer.Option(
+            help="The autoencoder's configuration: default; general, for images of classes that "
+            "are not in DATA too; or paper.",
+            show_default=False,
+        ),
     ] = None,
     out: Annotated[
         Path | None,

@@ -175,7 +175,11 @@ def top_eigenvector(matrix: Doubles) -> Doubles:
             raise MissingExtraError("SPLH in more than 256 dimensions", "scipy", "bench") from error
         # Products with a large matrix wait for memory: float32 halves the time.
         single = matrix.astype(np.float32)
-        start = np.random.default_rng(0).standard_normal(len(matrix), dtype=np.float32)
-        vector = eigsh(single, k=1, which="LA", v0=start, tol=1e-5, ncv=40)[1][:, 0]
+        if not single.any():  # ARPACK can't begin, and any direction will do.
+            return np.eye(1, len(matrix))[0]
+        # Where few eigenvalues differ, ARPACK begins again with vectors that it draws from `rng`.
+        rng = np.random.default_rng(0)
+        start = rng.standard_normal(len(matrix), dtype=np.float32)
+        vector = eigsh(single, k=1, which="LA", v0=start, tol=1e-5, ncv=40, rng=rng)[1][:, 0]
         vector = vector.astype(np.float64) / np.linalg.norm(vector.astype(np.float64))
     return np.asarray(vector * np.sign(vector[np.abs(vector).argmax()]))

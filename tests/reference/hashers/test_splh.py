@@ -85,3 +85,19 @@ def test_the_large_solver_agrees_with_the_small_one():
     found = top_eigenvector(directions * values @ directions.T)
     assert abs(found @ directions[:, 1]) == pytest.approx(1, abs=1e-4)
     assert found[np.abs(found).argmax()] > 0
+
+
+def test_the_large_solver_draws_the_same_vectors_again_where_few_eigenvalues_differ():
+    pytest.importorskip("scipy")
+    X, y = np.eye(300, dtype=np.float32)[:5].repeat(4, axis=0), np.arange(20) % 3
+    fits = [SPLH(bits=16).fit(X, y).weights_ for _ in range(3)]
+    np.testing.assert_array_equal(fits[1], fits[0])
+    np.testing.assert_array_equal(fits[2], fits[0])
+
+
+@pytest.mark.parametrize("dimensions", [200, 300])
+def test_vectors_that_are_all_the_same_have_directions_too(dimensions):
+    pytest.importorskip("scipy")
+    hasher = SPLH(bits=8).fit(np.ones((10, dimensions)), np.arange(10) % 2)
+    np.testing.assert_allclose(np.linalg.norm(hasher.weights_, axis=0), 1, atol=1e-6)
+    assert not hasher.transform(np.ones((1, dimensions))).any()

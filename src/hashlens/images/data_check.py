@@ -111,10 +111,12 @@ class DataCheck:
     def lines(self) -> list[str]:
         """Return the findings for people, a line each."""
         least, median, most = self.spread
+        a_class = f"{least:,} a class"
+        if least < most:
+            a_class = f"{least:,} to {most:,} a class, median {median:,g}"
         lines = [
             f"{sum(self.images):,} images of {len(self.classes):,} classes in {self.source}: "
-            f"{self.images[0]:,} to train on, {self.images[1]:,} to test with; "
-            f"{least:,} to {most:,} a class, median {median:,g}"
+            f"{self.images[0]:,} to train on, {self.images[1]:,} to test with; {a_class}"
         ]
         if self.several:
             lines.append(f"images with several labels: {self.several:,}")

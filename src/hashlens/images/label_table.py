@@ -59,7 +59,13 @@ def read_label_table(table: Path) -> list[LabelledPath]:
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
             rows = list(_rows(table, file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{table} is neither a folder nor a CSV table: its bytes are no text in UTF-8. Expected "
+            "a first line that names the columns path and label. A table in another encoding must "
+            "be saved as UTF-8 first."
+        ) from error
+    except (OSError, csv.Error) as error:
         raise DataError(f"The table {table} can't be read: {error}") from error
     if not rows:
         raise DataError(f"The table {table} lists no images.")

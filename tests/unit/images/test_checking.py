@@ -38,6 +38,7 @@ def test_data_without_faults_are_counted_and_kept_whole(tmp_path):
     assert check.spread == (5, 12.0, 20)
     assert check.rare == {"owl": 4}
     assert check.losses() == []
+    assert check.lines()[0].endswith("30 to train on, 7 to test with; 5 to 20 a class, median 12")
     check.check_limit(0)
     whole = load_dataset(tmp_path)
     np.testing.assert_array_equal(data.train.labels, whole.train.labels)
@@ -45,6 +46,12 @@ def test_data_without_faults_are_counted_and_kept_whole(tmp_path):
     assert [data.test.content_key(i) for i in range(7)] == [
         whole.test.content_key(i) for i in range(7)
     ]
+
+
+def test_of_classes_of_one_size_one_number_is_said(tmp_path):
+    fill(tmp_path, {"cat": 5, "dog": 5})
+    _, check = check_dataset(load_dataset(tmp_path))
+    assert check.lines()[0].endswith("; 5 a class")
 
 
 def test_every_content_is_used_once_in_the_training_part_where_it_is_there(tmp_path):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from hashlens.errors import DataError
 from hashlens.images.datasets import load_dataset
@@ -107,10 +108,12 @@ def test_many_missing_files_are_counted(folder):
 
 
 def test_a_table_in_another_encoding_is_refused(folder):
-    with pytest.raises(DataError, match="can't be read"):
+    with pytest.raises(DataError, match="must be saved as UTF-8 first"):
         load_dataset(write(folder, "path,label\na.png,Käse\n", encoding="latin-1"))
 
 
 def test_an_image_in_place_of_a_table_is_refused(folder):
-    with pytest.raises(DataError, match="columns path and label"):
-        load_dataset(folder / "a.png")
+    picture = folder / "a.jpg"
+    Image.new("RGB", (8, 8)).save(picture)
+    with pytest.raises(DataError, match=r"a\.jpg is neither a folder nor a CSV table"):
+        load_dataset(picture)

@@ -16,14 +16,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+from cifar import described
+
 from hashlens.benchmark.context import commit, machine
 from hashlens.benchmark.files import read_json, write_json
+from hashlens.cli.console import progress_bar
 from hashlens.cli.options import cache_folder
 from hashlens.cli.training import print_epoch
 from hashlens.descriptors import load_descriptor
 from hashlens.hashers import create_hasher
 from hashlens.images.datasets import load_dataset
-from hashlens.training import describe_dataset, evaluate_encoder, train_encoder
+from hashlens.training import evaluate_encoder, train_encoder
 from hashlens.training.finetune import TuningOptions, Workplace, finetune
 
 METHOD = "codebook"
@@ -51,7 +54,7 @@ def measure(row: dict[str, Any], arguments: argparse.Namespace, cache: Path) -> 
     hasher = create_hasher(METHOD, row["bits"], random_state=row["seed"], schedule=schedule)
     began = time.monotonic()
     if row["tune"] == "head":
-        data = describe_dataset(dataset, descriptor, cache)
+        _, data = described(arguments.data, cache, descriptor)
         encoder = train_encoder(data, hasher, row["protocol"], on_epoch=print_epoch)
         wall = time.monotonic() - began
     else:
@@ -59,9 +62,10 @@ def measure(row: dict[str, Any], arguments: argparse.Namespace, cache: Path) -> 
         work = cache / "finetune-benchmark" / name
         options = TuningOptions(protocol=row["protocol"], seed=row["seed"])
         place = Workplace(work, cache)
-        encoder = finetune(dataset, descriptor, hasher, options, place, on_epoch=print_epoch)
+        with progress_bar("images") as move:
+            encoder = finetune(dataset, descriptor, hasher, options, place, move, print_epoch)
         wall = time.monotonic() - began
-        data = describe_dataset(dataset, encoder.load_descriptor(), cache)
+        _, data = described(arguments.data, cache, encoder.load_descriptor())
         shutil.rmtree(work)
     figures = evaluate_encoder(encoder, data, row["protocol"])
     epochs = encoder.training["epochs"]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cifar import described
 from PIL import Image
 
 from hashlens.benchmark.context import commit, machine
@@ -24,11 +25,8 @@ from hashlens.benchmark.files import write_json
 from hashlens.benchmark.invariance import Reference, measure_invariance
 from hashlens.benchmark.methods import choose_presets
 from hashlens.benchmark.selection import make_hasher
-from hashlens.cli.options import cache_folder
 from hashlens.descriptors import load_descriptor
 from hashlens.images import fit_pixels
-from hashlens.images.datasets import load_dataset
-from hashlens.training import describe_dataset
 
 BATCH = 32
 
@@ -44,10 +42,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
 
-    dataset = load_dataset("cifar100", arguments.data)
     descriptor = load_descriptor("default")
-    described = describe_dataset(dataset, descriptor, cache_folder(arguments.cache))
-    features = features_of(described, "cifar100")
+    dataset, data = described(arguments.data, arguments.cache, descriptor)
+    features = features_of(data, "cifar100")
 
     def describe(images: Sequence[Image.Image]) -> np.ndarray:
         fit = descriptor.spec.image_fit

@@ -12,17 +12,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from cifar import described
+
 from hashlens.benchmark import Features
 from hashlens.benchmark.context import commit, machine
 from hashlens.benchmark.data import features_of
 from hashlens.benchmark.files import write_json
 from hashlens.benchmark.methods import MethodPreset, choose_presets
 from hashlens.benchmark.selection import make_hasher
-from hashlens.cli.options import cache_folder
-from hashlens.descriptors import load_descriptor
 from hashlens.evaluation import SearchSide, evaluate_codes, evaluate_reranked, make_split
-from hashlens.images.datasets import load_dataset
-from hashlens.training import describe_dataset
 
 
 def measure(
@@ -77,11 +75,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
 
-    descriptor = load_descriptor("default")
-    described = describe_dataset(
-        load_dataset("cifar100", arguments.data), descriptor, cache_folder(arguments.cache)
-    )
-    features = features_of(described, "cifar100")
+    _, data = described(arguments.data, arguments.cache)
+    features = features_of(data, "cifar100")
     rows: list[dict[str, Any]] = []
     for protocol in arguments.protocols:
         for preset in choose_presets(arguments.methods.split(",")):

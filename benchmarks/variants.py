@@ -11,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from cifar import described
+
 from hashlens.benchmark import (
     Budget,
     Progress,
@@ -21,10 +23,6 @@ from hashlens.benchmark import (
 )
 from hashlens.benchmark.data import features_of
 from hashlens.benchmark.methods import MethodPreset
-from hashlens.cli.options import cache_folder
-from hashlens.descriptors import load_descriptor
-from hashlens.images.datasets import load_dataset
-from hashlens.training import describe_dataset
 
 
 def parse(description: str, bits: Sequence[int], seeds: int) -> argparse.Namespace:
@@ -41,12 +39,8 @@ def parse(description: str, bits: Sequence[int], seeds: int) -> argparse.Namespa
 
 def run(variants: Sequence[MethodPreset], options: argparse.Namespace) -> Results:
     """Fit and measure every variant, and write the tables."""
-    described = describe_dataset(
-        load_dataset("cifar100", options.data),
-        load_descriptor("default"),
-        cache_folder(options.cache),
-    )
-    features = features_of(described, "cifar100")
+    _, data = described(options.data, options.cache)
+    features = features_of(data, "cifar100")
     settings = Settings(
         bits=options.bits,
         protocols=options.protocols,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -30,11 +31,12 @@ DataFolderOption = Annotated[
         help="Where a data set given by name lies on disk, instead of a download.",
     ),
 ]
+CACHE_VARIABLE = "HASHLENS_CACHE"
 CacheOption = Annotated[
     Path | None,
     typer.Option(
         "--cache",
-        envvar="HASHLENS_CACHE",
+        envvar=CACHE_VARIABLE,
         metavar="DIR",
         help="Where descriptors are kept between runs. Default: the user's cache directory.",
         show_default=False,
@@ -52,9 +54,14 @@ def collection_folder(given: Path | None) -> Path:
 
 
 def cache_folder(given: Path | None) -> Path:
-    """Return where descriptors are cached: the folder given, else in the user's cache."""
+    """Return where descriptors are cached: the folder given, else the environment's or the user's.
+
+    Scripts beside the command line have `CACHE_VARIABLE` read here.
+    """
     if given is not None:
         return given
+    if os.environ.get(CACHE_VARIABLE):
+        return Path(os.environ[CACHE_VARIABLE])
     from platformdirs import user_cache_path
 
     return user_cache_path("hashlens", appauthor=False) / "descriptors"

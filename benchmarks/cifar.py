@@ -1,0 +1,22 @@
+"""CIFAR-100 by the bundled descriptor, computed where the cache lacks it, with a progress bar."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hashlens.cli.console import progress_bar
+from hashlens.cli.options import cache_folder
+from hashlens.descriptors import Descriptor, load_descriptor
+from hashlens.images.datasets import Dataset, load_dataset
+from hashlens.training import DescribedDataset, describe_dataset
+
+
+def described(
+    data: Path, cache: Path | None, descriptor: Descriptor | None = None
+) -> tuple[Dataset, DescribedDataset]:
+    """Return CIFAR-100 from its parquet files, and its descriptors."""
+    dataset = load_dataset("cifar100", data)
+    with progress_bar("images") as move:
+        return dataset, describe_dataset(
+            dataset, descriptor or load_descriptor("default"), cache_folder(cache), move
+        )

@@ -170,6 +170,7 @@ def test_a_precision_that_no_radius_reaches_is_refused_with_the_best_there_is(ro
         (["search", "query.png", "--radius", "3", "--precision", "0.9"], "one of --radius and"),
         (["duplicates"], "--radius BITS, or --precision"),
         (["calibrate", "default", "data"], "add --out DIR"),
+        (["calibrate", "default", "data", "--out", "."], ". exists and is not a model directory"),
         (["calibrate", "model", "data", "--precision", "95"], "above 0 and at most 1"),
         (["calibrate", "model", "data", "--bits", "many"], "such as 32,64"),
     ],

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hashlens.encoder import Encoder
+
 HASHLENS = Path(sys.executable).with_name("hashlens")
 
 
@@ -118,3 +120,50 @@ def test_a_place_that_is_taken_is_refused_before_the_work(folder, tmp_path):
     assert done.returncode == 2
     assert "is not a model directory" in done.stderr
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_protocol_that_the_data_does_not_bear_is_refused_before_the_work(folder, tmp_path):
+    cache = tmp_path / "cache"
+    for protocol, message in (
+        ("sealed", "must be one of standard, heldout, unseen"),
+        ("unseen", "Expected at least 4 classes"),
+        ("heldout", "leaves 4 images"),
+    ):
+        done = run("train", folder, "--protocol", protocol, "--out", tmp_path / "m",
+                   "--cache", cache)  # fmt: skip
+        assert done.returncode in (1, 2)
+        assert message in done.stderr
+        done = run("evaluate", "default", folder, "--protocol", protocol, "--cache", cache)
+        assert done.returncode in (1, 2)
+        assert message in done.stderr
+    assert not cache.exists()
+
+
+def test_a_model_that_can_not_be_measured_is_saved(tmp_path):
+    data, model = tmp_path / "data", tmp_path / "m"
+    for part, count in (("train", 4), ("test", 2)):
+        for number in range(count):
+            draw(data / part / "red" / f"{number}.png", 0)
+            draw(data / part / "blue" / f"{number}.png", 2)
+    # Only when they are described do these turn out to be no images: four are left, k is five.
+    for number in range(2):
+        for label in ("red", "blue"):
+            (data / "train" / label / f"{number}.png").write_bytes(f"{label} {number}".encode())
+    done = run("train", data, "--method", "lsh", "--bits", 16, "--max-unusable", 0.5,
+               "--out", model, "--cache", tmp_path / "cache")  # fmt: skip
+    assert done.returncode != 0
+    assert f"saved {model}; measuring it" in done.stderr
+    assert "the 4 items of the database" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert Encoder.load(model).training["images"] == 4
+
+
+def test_many_unreadable_images_are_counted_and_the_command_that_names_them_named(folder, tmp_path):
+    for number in range(25):
+        (folder / "red" / f"bad-{number}.png").write_bytes(f"no picture {number}".encode())
+    done = run("train", folder, "--method", "lsh", "--bits", 16, "--max-unusable", 0.9,
+               "--out", tmp_path / "m", "--cache", tmp_path / "cache")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "skipped 6 more; `hashlens train DATA --check --json` names all" in done.stderr
+    check = run("train", folder, "--check", "--json", "--max-unusable", 0.9)
+    assert len(json.loads(check.stdout)["unreadable"]) == 26

@@ -119,6 +119,7 @@ def _features(
 ) -> Features:
     """Return the descriptors of a data set, computing those that the cache lacks."""
     from hashlens.benchmark.data import features_of
+    from hashlens.cli.datasets import NAME_ALL
     from hashlens.descriptors import load_descriptor
     from hashlens.images.datasets import load_dataset
     from hashlens.training import describe_dataset
@@ -126,7 +127,7 @@ def _features(
     network = load_descriptor(descriptor, weights)
     with progress_bar("images") as move:
         described = describe_dataset(load_dataset(data, folder), network, cache_folder(cache), move)
-    report_failures([*described.train.failed, *described.test.failed])
+    report_failures([*described.train.failed, *described.test.failed], NAME_ALL)
     return features_of(described, Path(data).name or "data")
 
 

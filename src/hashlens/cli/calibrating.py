@@ -12,7 +12,7 @@ from hashlens.calibration_file import ModelCalibration
 from hashlens.cli.console import note, print_json
 from hashlens.cli.options import CacheOption, DataFolderOption, JsonOption
 from hashlens.collection import MODEL_FOLDER, Collection, is_collection
-from hashlens.encoder import DEFAULT_MODEL, Encoder, load_encoder
+from hashlens.encoder import DEFAULT_MODEL, Encoder, check_model_folder, load_encoder
 from hashlens.errors import ParameterError
 from hashlens.evaluation.bootstrap import Resampling
 
@@ -90,6 +90,8 @@ def calibrate(
     wanted, lengths = _shares(precision), _lengths(bits)
     resampling = Resampling(confidence, resamples, seed)
     folder = _model_folder(model, out)
+    if out is not None:
+        check_model_folder(out)
     encoder = load_encoder(folder)
     encoder.calibration = _measure(encoder, data, data_folder, cache, lengths, resampling)
     if out is None:

@@ -231,6 +231,6 @@ def _run(
         )
         if done:
             note(f"{seconds:.1f} s, {done / seconds:,.0f} images/s")
-        report_failures(report.failed)
+        report_failures(report.failed, "hashlens info --failures")
     if strict and report.failed:
         raise typer.Exit(1)

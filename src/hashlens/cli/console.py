@@ -24,12 +24,20 @@ def note(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def report_failures(failed: Sequence[tuple[str, str]]) -> None:
-    """Name the images that could not be read, on stderr."""
+def report_failures(failed: Sequence[tuple[str, str]], command: str | None = None) -> None:
+    """Name the images that could not be read, on stderr.
+
+    Parameters
+    ----------
+    failed : sequence of (name, reason)
+    command : str, optional
+        What names all of them, where these are many.
+    """
     for path, reason in failed[:_NAMED]:
         note(f"skipped {path}: {reason}")
     if len(failed) > _NAMED:
-        note(f"skipped {len(failed) - _NAMED} more; `hashlens info --failures` names all")
+        hint = "" if command is None else f"; `{command}` names all"
+        note(f"skipped {len(failed) - _NAMED:,} more{hint}")
 
 
 @contextmanager

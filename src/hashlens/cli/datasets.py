@@ -11,6 +11,8 @@ import typer
 from hashlens.cli.console import note, progress_bar, report_failures
 from hashlens.cli.options import cache_folder
 from hashlens.descriptors import Descriptor
+from hashlens.errors import DataError
+from hashlens.evaluation import make_split
 from hashlens.images.checking import check_dataset
 from hashlens.images.data_check import MAX_UNUSABLE, DataCheck
 from hashlens.images.datasets import Dataset, load_dataset
@@ -39,6 +41,10 @@ MaxUnusableOption = Annotated[
         "labels.",
     ),
 ]
+NAME_ALL = "hashlens train DATA --check --json"
+"""The command that names every image which can't be used."""
+_FEWEST = 5
+"""Images that a search needs: precision is measured of its first five answers."""
 
 
 def opened(data: str, folder: Path | None, decode: bool = False) -> tuple[Dataset, DataCheck]:
@@ -56,6 +62,21 @@ def opened(data: str, folder: Path | None, decode: bool = False) -> tuple[Datase
     with progress_bar("images") as move:
         return check_dataset(
             load_dataset(data, folder), decode, lambda part, *done: move(f"check {part}", *done)
+        )
+
+
+def check_protocol(dataset: Dataset, protocol: str, split_seed: int) -> None:
+    """Refuse a protocol that does not exist, or by which the data can't be measured.
+
+    Raises
+    ------
+    ParameterError, DataError
+    """
+    split = make_split(protocol, dataset.train.labels, dataset.test.labels, split_seed)
+    if len(split.database) < _FEWEST:
+        raise DataError(
+            f"The protocol {protocol!r} leaves {len(split.database)} images of {dataset.source} to "
+            f"be searched. Expected at least {_FEWEST}, of which precision is measured: add images."
         )
 
 
@@ -80,7 +101,7 @@ def described(
     with progress_bar("images") as move:
         data = describe_dataset(dataset, network, cache_folder(cache), move)
     failed = [*data.train.failed, *data.test.failed]
-    report_failures(failed)
+    report_failures(failed, NAME_ALL)
     check = check.with_unreadable(failed)
     if most is not None:
         check.check_limit(most)

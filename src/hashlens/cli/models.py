@@ -8,11 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from hashlens.cli.console import print_json
+from hashlens.cli.console import note, print_json
 from hashlens.cli.datasets import (
     CheckOption,
     DataArgument,
     MaxUnusableOption,
+    check_protocol,
     described,
     opened,
     say,
@@ -40,7 +41,13 @@ from hashlens.errors import ParameterError
 from hashlens.hashers import create_hasher, hasher_class
 from hashlens.hashers.base import check_labels
 from hashlens.images.data_check import MAX_UNUSABLE
-from hashlens.training import DescribedDataset, evaluate_encoder, train_encoder
+from hashlens.training import (
+    DescribedDataset,
+    evaluate_encoder,
+    evaluate_search,
+    protocol_search,
+    train_encoder,
+)
 
 ProtocolOption = Annotated[
     str,
@@ -130,12 +137,14 @@ def train(
     found.check_limit(max_unusable)
     if check:
         return
+    check_protocol(dataset, protocol, split_seed)
     if hasher.supervised and not hasher.several_labels:
         check_labels(dataset.train.labels, len(dataset.train), f"The method {method!r}")
     network = load_descriptor(descriptor, weights)
     if tune != "head":
         options = tuning_options(tune, tune_blocks, protocol, split_seed, seed, device)
         encoder = finetuned(dataset, network, hasher, options, target, cache_folder(cache))
+        _save(encoder, target)
         data_of = described(dataset, found, encoder.load_descriptor(), cache, max_unusable)
         _finish(encoder, data_of, target, report, json)
         discard_work(target)
@@ -148,20 +157,28 @@ def train(
         network_file = _network_file(network, Path(scratch))
         data_of = described(dataset, found, network, cache, max_unusable)
         encoder = train_encoder(data_of, hasher, protocol, split_seed, network_file, **extra)
+        _save(encoder, target)
         _finish(encoder, data_of, target, report, json)
+
+
+def _save(encoder: Encoder, target: Path) -> None:
+    """Save a trained model before it is measured: nothing that fails then costs the training."""
+    encoder.save(target)
+    note(f"saved {target}; measuring it")
 
 
 def _finish(
     encoder: Encoder, data: DescribedDataset, target: Path, report: bool, json: bool
 ) -> None:
-    """Measure a trained model by the protocol that it was trained for, save it, and say so."""
+    """Measure a saved model by the protocol that it was trained for, and add what was found."""
     training = encoder.training
-    encoder.metrics = evaluate_encoder(encoder, data, training["protocol"], training["split_seed"])
+    search = protocol_search(encoder, data, training["protocol"], training["split_seed"])
+    encoder.metrics = evaluate_search(encoder, data.source, search)
     encoder.save(target)
     if not json:
         _print_figures(encoder.metrics)
         typer.echo(f"model       {target}  ({encoder.training['seconds']:.0f} s of training)")
-    page = reported(encoder, data, target) if report else None
+    page = reported(encoder, data, search, target) if report else None
     if json:
         where = {"model": str(target), "report": None if page is None else str(page)}
         print_json({**where, "training": encoder.training, **encoder.metrics})
@@ -192,6 +209,7 @@ def evaluate(
     network = encoder.load_descriptor()
     dataset, found = opened(data, data_folder)
     say(found.losses())
+    check_protocol(dataset, protocol, split_seed)
     measured = described(dataset, found, network, cache, None)
     figures = evaluate_encoder(encoder, measured, protocol, split_seed)
     if json:

@@ -1,4 +1,4 @@
-"""Options of `train` for fine-tuning, where its work is kept, and what an epoch prints."""
+"""Options of `train`, where a fine-tuning is kept, what an epoch prints, and the report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hashlens.hashers import Hasher
 from hashlens.images.datasets import Dataset
 
 if TYPE_CHECKING:
-    from hashlens.training import DescribedDataset
+    from hashlens.training import DescribedDataset, Search
     from hashlens.training.finetune import TuningOptions
 
 TuneOption = Annotated[
@@ -119,13 +119,16 @@ def print_epoch(epoch: Any) -> None:
     )
 
 
-def reported(encoder: Encoder, described: DescribedDataset, target: Path) -> Path | None:
+def reported(
+    encoder: Encoder, described: DescribedDataset, search: Search, target: Path
+) -> Path | None:
     """Write the report into the directory of a saved model; a failure costs the report alone."""
     from hashlens.report import write_report
 
     command = shlex.join(["hashlens", *sys.argv[1:]])
+    note("writing the report")
     try:
-        return write_report(encoder, described, target, command)
+        return write_report(encoder, described, search, target, command)
     except (HashlensError, OSError) as error:
         note(f"the model is saved, but its report could not be written: {error}")
         return None

@@ -15,21 +15,23 @@ from hashlens.labels import has_sets, images_a_class, occurring
 from hashlens.machine import machine
 from hashlens.report.examples import example_figures
 from hashlens.report.retrieval import (
-    Search,
     class_figures,
     code_figures,
     confusion_figures,
-    protocol_search,
     search_figures,
 )
 from hashlens.report.size_and_speed import size_figures, speed_figures
-from hashlens.training import DescribedDataset
+from hashlens.training import DescribedDataset, Search
 
 FORMAT_VERSION = 1
 
 
 def report_document(
-    encoder: Encoder, data: DescribedDataset, model: Path, command: str | None = None
+    encoder: Encoder,
+    data: DescribedDataset,
+    search: Search,
+    model: Path,
+    command: str | None = None,
 ) -> dict[str, Any]:
     """Return the figures of a model that was just trained; shares are in [0, 1].
 
@@ -39,6 +41,8 @@ def report_document(
         With ``training`` as the trainers fill it in.
     data : DescribedDataset
         What it was trained on, described by its descriptor.
+    search : Search
+        Of the protocol that it was trained by.
     model : Path
         Its directory, for the sizes of its files.
     command : str, optional
@@ -51,10 +55,8 @@ def report_document(
     """
     for images in (data.train, data.test):
         _check_names(images, data.classes)
-    search = protocol_search(encoder, data)
     pairs, pair_count = confusion_figures(search, data.classes)
     classes = class_figures(search, data.classes)
-    seed = int(encoder.training["split_seed"])
     found = {
         "format_version": FORMAT_VERSION,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -67,7 +69,7 @@ def report_document(
         "classes_without_queries": len(data.classes) - len(classes),
         "confusions": pairs,
         "confused_pairs": pair_count,
-        "examples": example_figures(search, data, seed),
+        "examples": example_figures(search, data, search.split.seed),
         "codes": code_figures(search, encoder.bits, data.train.vectors[search.split.database]),
         "size": size_figures(encoder, model),
         "speed": speed_figures(encoder, data),

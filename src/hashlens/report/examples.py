@@ -17,8 +17,8 @@ from hashlens.images import Fit, decode_image, map_ordered
 from hashlens.images.datasets import Dataset, LabelledImages
 from hashlens.labels import Labels, label_set, rarest_label
 from hashlens.native import scan
-from hashlens.report.retrieval import K, Search
-from hashlens.training import DescribedDataset
+from hashlens.report.retrieval import K
+from hashlens.training import DescribedDataset, Search
 
 COUNTS = {"worst": 8, "best": 4, "random": 6}
 """How many queries of each kind are shown: failures teach the most."""

@@ -11,13 +11,17 @@ from hashlens.model_card import REPORT_PAGE, write_model_card
 from hashlens.report.document import report_document
 from hashlens.report.examples import Place, thumbnails
 from hashlens.report.page import render
-from hashlens.training import DescribedDataset
+from hashlens.training import DescribedDataset, Search
 
 DATA_FILE = "report.json"
 
 
 def write_report(
-    encoder: Encoder, data: DescribedDataset, model: Path, command: str | None = None
+    encoder: Encoder,
+    data: DescribedDataset,
+    search: Search,
+    model: Path,
+    command: str | None = None,
 ) -> Path:
     """Write ``report.json`` and ``report.html`` into a model directory; return the page's path.
 
@@ -29,6 +33,8 @@ def write_report(
         Trained, and saved in ``model``.
     data : DescribedDataset
         What it was trained on, described by its descriptor.
+    search : Search
+        Of the protocol that it was trained by.
     model : Path
     command : str, optional
         What it was made by.
@@ -39,7 +45,7 @@ def write_report(
         If the data is too small to be searched, or a file can't be written. Whatever was written
         is whole, and the model is untouched.
     """
-    document = report_document(encoder, data, model, command)
+    document = report_document(encoder, data, search, model, command)
     with replacing(model / DATA_FILE) as partial:
         partial.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", "utf-8")
     shown: list[Place] = [

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.codes import Codes
-from hashlens.encoder import Encoder
 from hashlens.evaluation import (
     DistanceHistograms,
-    Split,
     code_statistics,
     evaluate_histograms,
     hamming_histograms,
     linear_reconstruction_error,
-    make_split,
     precision_at_k,
     quantisation_error,
 )
@@ -26,58 +22,12 @@ from hashlens.evaluation.by_class import class_results
 from hashlens.evaluation.calibration import without_self
 from hashlens.evaluation.code_statistics import bit_shares
 from hashlens.evaluation.confusions import confusions
-from hashlens.labels import AnyLabels
-from hashlens.training import DescribedDataset
+from hashlens.training import Search
 
 K = 5
 """The first answers, which a person looks at."""
 MAX_CONFUSIONS = 1000
 """Pairs of classes that are listed: 10,000 classes could have millions."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Search:
-    """Queries of the test part and what they search: a part of the training images.
-
-    Attributes
-    ----------
-    split : Split
-        ``query`` and ``database`` are the rows, in the described test and training part.
-    query_codes, database_codes : uint8 arrays of shape (n, bytes)
-    query_labels, database_labels : int arrays of shape (n,), or tables (n, classes)
-    histograms : DistanceHistograms
-    """
-
-    split: Split
-    query_codes: Codes
-    query_labels: AnyLabels
-    database_codes: Codes
-    database_labels: AnyLabels
-    histograms: DistanceHistograms
-
-    @property
-    def seen(self) -> bool:
-        """Whether the model was trained on what is searched."""
-        return bool(np.isin(self.split.database, self.split.fit).any())
-
-
-def protocol_search(encoder: Encoder, data: DescribedDataset) -> Search:
-    """Return the search of the protocol that a model was trained by, on the data of its training.
-
-    Raises
-    ------
-    DataError
-        If the labels can't be divided so.
-    """
-    training = encoder.training
-    split = make_split(
-        training["protocol"], data.train.labels, data.test.labels, training["split_seed"]
-    )
-    query = encoder.hasher.transform(data.test.vectors[split.query])
-    database = encoder.hasher.transform(data.train.vectors[split.database])
-    labels = data.test.labels[split.query], data.train.labels[split.database]
-    histograms = hamming_histograms(query, labels[0], database, labels[1], encoder.bits)
-    return Search(split, query, labels[0], database, labels[1], histograms)
 
 
 def search_figures(search: Search, bits: int) -> list[dict[str, Any]]:

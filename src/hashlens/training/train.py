@@ -1,4 +1,4 @@
-"""Train a hasher on a labelled data set, and evaluate a model on one."""
+"""Describe a labelled data set, and train a hasher on it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from hashlens.descriptors import Descriptor
 from hashlens.descriptors.cache import DescriptorCache
 from hashlens.descriptors.features import DescribedImages, describe_images
 from hashlens.encoder import Encoder
-from hashlens.errors import DataError
-from hashlens.evaluation import code_statistics, evaluate_codes, make_split
+from hashlens.evaluation import make_split
 from hashlens.hashers import Hasher
 from hashlens.images.data_check import DataCheck
 from hashlens.images.datasets import Dataset
@@ -117,67 +116,3 @@ def train_encoder(
     return Encoder(
         hasher, data.descriptor.spec, data.descriptor, network=network, training=training
     )
-
-
-def evaluate_encoder(
-    encoder: Encoder, data: DescribedDataset, protocol: str = "standard", seed: int = 0, k: int = 5
-) -> dict[str, Any]:
-    """Evaluate a model on a data set by a protocol.
-
-    Parameters
-    ----------
-    encoder : Encoder
-    data : DescribedDataset
-        Described by the encoder's descriptor.
-    protocol : {"standard", "heldout", "unseen"}
-    seed : int
-        Of the protocol's split.
-    k : int
-
-    Returns
-    -------
-    dict
-        ``protocol``, ``bits``, ``top5``, ``top5_low``, ``top5_high``, ``map``, ... and the figures
-        of `code_statistics`; shares in [0, 1].
-
-    Raises
-    ------
-    DataError
-        If the model saw, in training, what the protocol keeps from it.
-    """
-    _check_fairness(encoder, data, protocol, seed)
-    split = make_split(protocol, data.train.labels, data.test.labels, seed)
-    database = encoder.hasher.transform(data.train.vectors[split.database])
-    queries = encoder.hasher.transform(data.test.vectors[split.query])
-    evaluation = evaluate_codes(
-        queries,
-        data.test.labels[split.query],
-        database,
-        data.train.labels[split.database],
-        encoder.bits,
-        k,
-    )
-    return {
-        "protocol": protocol,
-        "split": split.describe(),
-        "bits": encoder.bits,
-        "method": encoder.hasher.name,
-        "descriptor": encoder.spec.name,
-        "data": data.source,
-        **evaluation.to_dict(),
-        "codes": asdict(code_statistics(database, encoder.bits)),
-    }
-
-
-def _check_fairness(encoder: Encoder, data: DescribedDataset, protocol: str, seed: int) -> None:
-    """Refuse to call images unseen that the model was trained on."""
-    training = encoder.training
-    if protocol == "standard" or training.get("data_digest") != data.train.digest:
-        return
-    if (training.get("protocol"), training.get("split_seed")) != (protocol, seed):
-        raise DataError(
-            f"The model was trained on this data under the protocol "
-            f"{training.get('protocol')!r}, split seed {training.get('split_seed')}. Evaluating it "
-            f"by {protocol!r}, seed {seed}, would call images unseen that it has seen. Train one "
-            f"with: hashlens train ... --protocol {protocol}"
-        )

@@ -17,7 +17,7 @@ from hashlens.errors import DataError
 from hashlens.hashers import create_hasher
 from hashlens.images.datasets import Dataset, LabelledImages
 from hashlens.report import report_document
-from hashlens.training import DescribedDataset, train_encoder
+from hashlens.training import DescribedDataset, Search, protocol_search, train_encoder
 
 NAMES = ("cats & dogs", "<script>alert(1)</script>", 'a "quoted" name', "plain", "last one")
 DIMENSION = 32
@@ -81,6 +81,15 @@ def fit(data: DescribedDataset, protocol: str = "standard", method: str = "itq",
     return train_encoder(data, create_hasher(method, 16, **parameters), protocol, seed=3)
 
 
+def search_of(encoder, data: DescribedDataset) -> Search:
+    training = encoder.training
+    return protocol_search(encoder, data, training["protocol"], training["split_seed"])
+
+
+def document_of(encoder, data: DescribedDataset, folder: Path, *command: str) -> dict:
+    return report_document(encoder, data, search_of(encoder, data), folder, *command)
+
+
 @pytest.fixture(scope="session")
 def data() -> DescribedDataset:
     return make_data()
@@ -101,4 +110,4 @@ def model(encoder, tmp_path) -> Path:
 def document(data, encoder, tmp_path_factory) -> dict:
     folder = tmp_path_factory.mktemp("models") / "model"
     encoder.save(folder)
-    return report_document(encoder, data, folder, "hashlens train it")
+    return document_of(encoder, data, folder, "hashlens train it")

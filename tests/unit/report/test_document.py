@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from hashlens.errors import DataError
-from hashlens.evaluation import evaluate_codes, make_split, quantisation_error
-from hashlens.report import report_document
+from hashlens.evaluation import make_split, quantisation_error
 from hashlens.report.document import learning
+from hashlens.training import evaluate_encoder
 
-from .conftest import fit, make_data
+from .conftest import document_of, fit, make_data
 
 
 def naive_search(encoder, data):
@@ -73,15 +73,10 @@ def test_confusions_are_those_of_plain_loops(document, data, encoder):
 
 
 def test_the_protocols_search_has_the_figures_of_an_evaluation(document, data, encoder):
-    evaluation = evaluate_codes(
-        encoder.hasher.transform(data.test.vectors),
-        data.test.labels,
-        encoder.hasher.transform(data.train.vectors),
-        data.train.labels,
-        16,
-    )
+    figures = evaluate_encoder(encoder, data, "standard", 3)
+    about = {"protocol", "split", "bits", "method", "descriptor", "data", "codes"}
     search = document["searches"][0]
-    assert search | evaluation.to_dict() == search
+    assert search | {name: figures[name] for name in figures.keys() - about} == search
     assert search["database_seen_in_training"] is True
     assert search["top5_reachable"] == 1.0
 
@@ -104,7 +99,7 @@ def test_after_the_standard_protocol_test_images_search_each_other(document, dat
 def test_a_protocol_that_keeps_images_apart_searches_those(protocol, data, tmp_path):
     encoder = fit(data, protocol)
     encoder.save(tmp_path / "model")
-    document = report_document(encoder, data, tmp_path / "model")
+    document = document_of(encoder, data, tmp_path / "model")
     assert [one["search"] for one in document["searches"]] == [f"{protocol} protocol"]
     assert document["searches"][0]["database_seen_in_training"] is False
     left_out = {"heldout": 0, "unseen": 3}[protocol]
@@ -189,7 +184,7 @@ def test_several_labels_an_image(tmp_path):
     # `itq` learns without labels, so any labels will do.
     encoder = fit(make_data())
     encoder.save(tmp_path / "model")
-    document = report_document(encoder, data, tmp_path / "model")
+    document = document_of(encoder, data, tmp_path / "model")
     assert document["data"]["several_labels_an_image"] is True
     carried = data.test.labels.sum(axis=0)
     assert {one["label"]: one["queries"] for one in document["classes"]} == dict(
@@ -208,12 +203,12 @@ def test_a_label_without_a_name_is_an_error_not_a_crash(label, encoder, tmp_path
     data.test.labels[7] = label
     encoder.save(tmp_path / "model")
     with pytest.raises(DataError, match=f"from 0 to 4.* {label}"):
-        report_document(encoder, data, tmp_path / "model")
+        document_of(encoder, data, tmp_path / "model")
 
 
 def test_too_few_test_images_to_search_each_other(tmp_path):
     data = make_data(test=5)
     encoder = fit(data)
     encoder.save(tmp_path / "model")
-    document = report_document(encoder, data, tmp_path / "model")
+    document = document_of(encoder, data, tmp_path / "model")
     assert [one["search"] for one in document["searches"]] == ["standard protocol"]

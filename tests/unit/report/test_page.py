@@ -13,9 +13,9 @@ from PIL import Image
 
 from hashlens.errors import HashlensError
 from hashlens.model_card import CARD_FILE
-from hashlens.report import files, render, report_document, write_report
+from hashlens.report import files, render, write_report
 
-from .conftest import NAMES, fit, make_data
+from .conftest import NAMES, document_of, fit, make_data, search_of
 
 VOID = {"br", "img", "meta"}
 
@@ -56,7 +56,7 @@ def reported(encoder, data, tmp_path_factory) -> Path:
     """The directory of a model with its report."""
     model = tmp_path_factory.mktemp("models") / "model"
     encoder.save(model)
-    write_report(encoder, data, model, "hashlens train it")
+    write_report(encoder, data, search_of(encoder, data), model, "hashlens train it")
     return model
 
 
@@ -138,7 +138,7 @@ def test_without_images_they_are_named(gone, encoder, model):
     data = make_data(unreadable=range(200)) if gone == "all" else make_data()
     if gone == "dataset":
         data = type(data)(data.train, data.test, data.classes, data.source, data.descriptor)
-    page = Page(write_report(encoder, data, model).read_text("utf-8"))
+    page = Page(write_report(encoder, data, search_of(encoder, data), model).read_text("utf-8"))
     assert not page.all("img")
     missing = [a for a in page.all("div") if a.get("class") == "missing"]
     assert len(missing) >= 6 * 6
@@ -152,7 +152,7 @@ def test_many_classes_are_folded(tmp_path):
     data = make_data(train=1500, test=1500, classes=1200)
     encoder = fit(data, method="lsh")
     encoder.save(tmp_path / "model")
-    document = report_document(encoder, data, tmp_path / "model")
+    document = document_of(encoder, data, tmp_path / "model")
     assert len(document["classes"]) == 1200
     assert len(document["confusions"]) == 1000 < document["confused_pairs"]
     text = render(document, {})
@@ -215,7 +215,7 @@ def test_a_page_that_cannot_be_written_leaves_the_model(
     before = {path.name: path.read_bytes() for path in model.iterdir()}
     (model / "report.html").mkdir()
     with pytest.raises(HashlensError, match="not a file"):
-        write_report(encoder, data, model)
+        write_report(encoder, data, search_of(encoder, data), model)
     after = {path.name: path.read_bytes() for path in model.iterdir() if path.is_file()}
     assert before.items() <= after.items()
 
@@ -224,6 +224,6 @@ def test_a_file_name_that_is_no_utf8_is_written(document, encoder, data, model, 
     document = copy.deepcopy(document)
     document["examples"]["worst"][0]["query"]["name"] = "caf\udce9.png"
     monkeypatch.setattr(files, "report_document", lambda *_: document)
-    text = write_report(encoder, data, model).read_text("utf-8")
+    text = write_report(encoder, data, search_of(encoder, data), model).read_text("utf-8")
     assert re.search(r"caf\?\.png", text)
     assert json.loads((model / "report.json").read_text()) == document

@@ -10,39 +10,15 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import timm
 import torch
+from small_network import SmallNetwork
 
 from hashlens.descriptors import cache, features
-from hashlens.descriptors.base import Descriptor
-from hashlens.descriptors.default import default_spec
-from hashlens.descriptors.spec import DescriptorSpec
 from hashlens.encoder import Encoder
 from hashlens.hashers import create_hasher
 from hashlens.images.datasets import load_dataset
 from hashlens.training import describe_dataset, train_encoder
 from hashlens.training.finetune import TuningOptions, Workplace, finetune
-
-SIZE = 32
-
-
-class SmallNetwork(Descriptor):
-    """A residual network of timm with few channels and random weights."""
-
-    output = "pooled"
-
-    def __init__(self):
-        torch.manual_seed(0)
-        self.network = timm.models.resnet.ResNet(
-            timm.models.resnet.BasicBlock, (1, 1, 1, 1), num_classes=0, channels=(8, 8, 16, 16)
-        ).eval()
-        values = default_spec().to_dict()
-        changes = {"name": "small", "input_size": SIZE, "dimension": 16, "weights_sha256": "0" * 64}
-        self.spec = DescriptorSpec.from_dict(values | changes)
-
-    def run(self, inputs):
-        with torch.inference_mode():
-            return self.network(torch.from_numpy(inputs)).numpy()
 
 
 def kill_at(owner, name, number, after=False):

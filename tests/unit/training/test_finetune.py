@@ -2,6 +2,8 @@
 
 import io
 import shutil
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +12,12 @@ from PIL import Image
 torch = pytest.importorskip("torch")
 timm = pytest.importorskip("timm")
 pytest.importorskip("onnxscript")
+sys.path.insert(0, str(Path(__file__).parents[2] / "support"))
 
-from hashlens.descriptors.base import Descriptor, standardise  # noqa: E402
-from hashlens.descriptors.default import NETWORK, default_descriptor, default_spec  # noqa: E402
+from small_network import SIZE, SmallNetwork  # noqa: E402
+
+from hashlens.descriptors.base import standardise  # noqa: E402
+from hashlens.descriptors.default import NETWORK, default_descriptor  # noqa: E402
 from hashlens.descriptors.spec import DescriptorSpec  # noqa: E402
 from hashlens.encoder import Encoder  # noqa: E402
 from hashlens.errors import DataError, HashlensError, ParameterError  # noqa: E402
@@ -23,27 +28,7 @@ from hashlens.training.activations import FrozenPart, cache_activations  # noqa:
 from hashlens.training.backbone import load_backbone, revive_batch_norms  # noqa: E402
 from hashlens.training.finetune import TuningOptions, Workplace, finetune  # noqa: E402
 
-SIZE, CLASSES = 32, 3
-
-
-class SmallNetwork(Descriptor):
-    """A residual network of timm with few channels and random weights."""
-
-    output = "pooled"
-
-    def __init__(self):
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            self.network = timm.models.resnet.ResNet(
-                timm.models.resnet.BasicBlock, (1, 1, 1, 1), num_classes=0, channels=(8, 8, 16, 16)
-            ).eval()
-        values = default_spec().to_dict()
-        changes = {"name": "small", "input_size": SIZE, "dimension": 16, "weights_sha256": "0" * 64}
-        self.spec = DescriptorSpec.from_dict(values | changes)
-
-    def run(self, inputs):
-        with torch.inference_mode():
-            return self.network(torch.from_numpy(inputs)).numpy()
+CLASSES = 3
 
 
 class Tiles(LabelledImages):

@@ -61,9 +61,9 @@ def read_label_table(table: Path) -> list[LabelledPath]:
             rows = list(_rows(table, file))
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{table} is neither a folder nor a CSV table: its bytes are no text in UTF-8. Expected "
-            "a first line that names the columns path and label. A table in another encoding must "
-            "be saved as UTF-8 first."
+            f"{table} is neither a folder nor a CSV table: it holds no text in UTF-8. Expected a "
+            "first line that names the columns path and label. A table in another encoding must be "
+            "saved as UTF-8 first."
         ) from error
     except (OSError, csv.Error) as error:
         raise DataError(f"The table {table} can't be read: {error}") from error

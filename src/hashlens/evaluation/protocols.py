@@ -53,11 +53,10 @@ class Split:
 
     def describe(self) -> str:
         """Return one sentence that says who trained, who is searched and who asks."""
-        overlap = (
-            "also trained on" if np.isin(self.database, self.fit).all() else "never trained on"
-        )
+        # Of roles alone: a model of other data was trained on none of these images.
+        overlap = "of these" if np.isin(self.database, self.fit).all() else "none of these"
         return (
-            f"{self.protocol}: trained on {len(self.fit):,}, database {len(self.database):,} "
+            f"{self.protocol}: {len(self.fit):,} to train on, database {len(self.database):,} "
             f"({overlap}), {len(self.query):,} queries of the {self.query_from} set, "
             f"split seed {self.seed}"
         )

@@ -72,7 +72,7 @@ def report_document(
         "examples": example_figures(search, data, search.split.seed),
         "codes": code_figures(search, encoder.bits, data.train.vectors[search.split.database]),
         "size": size_figures(encoder, model),
-        "speed": speed_figures(encoder, data),
+        "speed": speed_figures(encoder, data, model),
         "machine": machine(),
     }
     plain: dict[str, Any] = _plain(found)
@@ -127,6 +127,7 @@ def _data(data: DescribedDataset, search: Search) -> dict[str, Any]:
         "classes": len(data.classes),
         "several_labels_an_image": has_sets(data.train.labels),
         "trained_on": len(search.split.fit),
+        "trained_classes": len(occurring(data.train.labels[search.split.fit])),
         "parts": {
             "train": _part(data.train, data.classes),
             "test": _part(data.test, data.classes),

@@ -106,7 +106,8 @@ def _key_figures(document: dict[str, Any]) -> Markup:
         (
             "training",
             numbers.seconds(document["speed"]["training_seconds"]),
-            f"{numbers.count(data['trained_on'])} images, {numbers.count(data['classes'])} classes",
+            f"{numbers.count(data['trained_on'])} images, "
+            f"{numbers.count(data['trained_classes'])} classes",
         ),
     ]
     return element(

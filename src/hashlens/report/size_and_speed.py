@@ -39,15 +39,16 @@ def size_figures(encoder: Encoder, model: Path) -> dict[str, Any]:
     }
 
 
-def speed_figures(encoder: Encoder, data: DescribedDataset) -> dict[str, Any]:
+def speed_figures(encoder: Encoder, data: DescribedDataset, model: Path) -> dict[str, Any]:
     """Return the seconds that an image takes, measured now.
 
-    ``describe_seconds_an_image`` is of decoding the file and running the network; None where no
-    image is at hand. ``encode_seconds_an_image`` is of the hash alone, from the descriptor.
+    ``describe_seconds_an_image`` is of decoding the file and running the network as the model
+    directory has it; None where no image is at hand. ``encode_seconds_an_image`` is of the hash
+    alone, from the descriptor.
     """
     vectors = data.test.vectors[:_VECTORS]
     encode = _fastest(lambda: encoder.hasher.transform(vectors), 3) / len(vectors)
-    describe, images = _describing(encoder, data)
+    describe, images = _describing(encoder, data, model)
     return {
         "encode_seconds_an_image": encode,
         "encoded_at_a_time": len(vectors),
@@ -57,11 +58,14 @@ def speed_figures(encoder: Encoder, data: DescribedDataset) -> dict[str, Any]:
     }
 
 
-def _describing(encoder: Encoder, data: DescribedDataset) -> tuple[float | None, int]:
+def _describing(encoder: Encoder, data: DescribedDataset, model: Path) -> tuple[float | None, int]:
     """Return seconds an image, and of how many, for decoding and describing some test images."""
     if data.dataset is None:
         return None, 0
     images, network = data.dataset.test, data.descriptor
+    if encoder.network is not None:
+        # Training may have described images with PyTorch; the model's users have ONNX Runtime.
+        network = Encoder.load(model).load_descriptor()
     count = min(_IMAGES, len(data.test.labels))
     rows = np.linspace(0, len(data.test.labels) - 1, count).astype(np.int64)
     indices = rows if data.test.indices is None else data.test.indices[rows]

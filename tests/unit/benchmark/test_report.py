@@ -33,8 +33,8 @@ def test_context_states_what_a_table_must(found):
                  "selection", "baselines", "command", "commit", "machine"):  # fmt: skip
         assert fact in context
     assert context["descriptor"] == {"backbone": "random", "normalisation": "unit L2 length"}
-    assert "also trained on" in context["splits"]["standard"]
-    assert "never trained on" in context["splits"]["heldout"]
+    assert "(of these)" in context["splits"]["standard"]
+    assert "(none of these)" in context["splits"]["heldout"]
     assert context["machine"]["cores"] >= 1
 
 

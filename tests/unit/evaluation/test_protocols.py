@@ -29,7 +29,7 @@ def test_standard_trains_on_what_it_searches():
     np.testing.assert_array_equal(split.fit, np.arange(600))
     np.testing.assert_array_equal(split.database, split.fit)
     np.testing.assert_array_equal(split.query, np.arange(200))
-    assert "also trained on" in split.describe()
+    assert "(of these)" in split.describe()
 
 
 def test_heldout_searches_a_fifth_of_every_class_that_was_not_trained_on():
@@ -37,7 +37,7 @@ def test_heldout_searches_a_fifth_of_every_class_that_was_not_trained_on():
     assert len(np.intersect1d(split.fit, split.database)) == 0
     np.testing.assert_array_equal(np.union1d(split.fit, split.database), np.arange(600))
     np.testing.assert_array_equal(np.bincount(TRAIN[split.database]), np.full(20, 6))
-    assert "never trained on" in split.describe()
+    assert "(none of these)" in split.describe()
 
 
 def test_unseen_shares_no_class_between_training_and_search():

@@ -1,16 +1,18 @@
 """The report's figures against plain loops over images and distances."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from hashlens.errors import DataError
 from hashlens.evaluation import make_split, quantisation_error
+from hashlens.report import size_and_speed
 from hashlens.report.document import learning
 from hashlens.training import evaluate_encoder
 
-from .conftest import document_of, fit, make_data
+from .conftest import NoNetwork, document_of, fit, make_data
 
 
 def naive_search(encoder, data):
@@ -102,8 +104,9 @@ def test_a_protocol_that_keeps_images_apart_searches_those(protocol, data, tmp_p
     document = document_of(encoder, data, tmp_path / "model")
     assert [one["search"] for one in document["searches"]] == [f"{protocol} protocol"]
     assert document["searches"][0]["database_seen_in_training"] is False
-    left_out = {"heldout": 0, "unseen": 3}[protocol]
-    assert document["classes_without_queries"] == left_out
+    trained = {"heldout": 5, "unseen": 3}[protocol]
+    assert document["data"]["trained_classes"] == trained
+    assert document["classes_without_queries"] == {"heldout": 0, "unseen": 3}[protocol]
     rows = [query for _, distances, _ in naive_search(encoder, data) for query in distances]
     asked = document["searches"][0]
     assert asked["queries"] * asked["database"] == len(rows)
@@ -132,6 +135,21 @@ def test_codes_size_and_settings(document, data, encoder):
     assert (document["data"]["check"], document["data"]["findings"]) == (None, [])
     assert document["data"]["trained_on"] == 90
     assert document["machine"]["packages"]["numpy"] == np.__version__
+
+
+def test_the_network_that_is_timed_is_the_model_directorys(data, encoder, tmp_path, monkeypatch):
+    described = []
+
+    class Exported(NoNetwork):
+        def run(self, inputs):
+            described.append(len(inputs))
+            return super().run(inputs)
+
+    exported = replace(encoder, descriptor=Exported())
+    monkeypatch.setattr(size_and_speed.Encoder, "load", lambda _: exported)
+    trained = replace(encoder, network=tmp_path / "descriptor.onnx")
+    figures = size_and_speed.speed_figures(trained, data, tmp_path)
+    assert sum(described) == 2 * figures["described_images"] == 64
 
 
 def test_the_document_is_plain_json(document):

@@ -85,10 +85,8 @@ def bootstrap_weights(count: int, resamples: int, rng: np.random.Generator) -> I
         yield weights.reshape(some, count).astype(np.float64)
 
 
-def mean_interval(
-    scores: npt.ArrayLike, resampling: Resampling | None = None
-) -> tuple[float, float] | None:
-    """Return the bootstrapped interval of a mean over queries; None where all scores are equal.
+def mean_interval(scores: npt.ArrayLike) -> tuple[float, float] | None:
+    """Return the bootstrapped 95 % interval of a mean over queries; None where all are equal.
 
     Scores without any spread, of which there may be just one, say nothing about how far others
     would be from them.
@@ -102,7 +100,7 @@ def mean_interval(
     values = np.asarray(scores, dtype=np.float64)
     if np.ptp(values) == 0:
         return None
-    how = resampling or Resampling()
+    how = Resampling()
     drawn = bootstrap_weights(len(values), how.resamples, np.random.default_rng(how.seed))
     means = np.concatenate([weights @ values for weights in drawn]) / len(values)
     low, high = np.quantile(means, how.ends)

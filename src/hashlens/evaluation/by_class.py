@@ -50,8 +50,8 @@ def class_results(
     ----------
     histograms : DistanceHistograms
         A row a query.
-    query_labels, database_labels : int arrays of shape (queries,) and (items,)
-        From 0; or tables of which labels each has, (queries, C) and (items, C).
+    query_labels, database_labels
+        As `confusions` takes them.
     k : int
 
     Raises

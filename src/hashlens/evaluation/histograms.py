@@ -18,6 +18,7 @@ from hashlens.labels import AnyLabels, check_any_labels, label_set
 from hashlens.native import label_histograms
 
 Counts = npt.NDArray[np.int64]
+_Side = tuple[Codes, AnyLabels]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,49 +161,38 @@ def hamming_histograms(
             f"columns. Got the shapes {queries[1].shape} and {database[1].shape}."
         )
     count = _count_sets if queries[1].ndim == 2 else _count
-    total, relevant = count(*queries, *database, bits, threads)
+    total, relevant = count(queries, database, bits, threads)
     return DistanceHistograms(total, relevant)
 
 
 def _count(
-    queries: Codes,
-    query_labels: AnyLabels,
-    database: Codes,
-    database_labels: AnyLabels,
-    bits: int,
-    threads: int | None,
+    queries: _Side, database: _Side, bits: int, threads: int | None
 ) -> tuple[Counts, Counts]:
     # The kernel counts whole bytes; the zero tail bits of a shorter length never differ.
     total, relevant = label_histograms(
-        queries, database, query_labels, database_labels, 8 * bytes_per_code(bits), threads
+        queries[0], database[0], queries[1], database[1], 8 * bytes_per_code(bits), threads
     )
     return total[:, : bits + 1].astype(np.int64), relevant[:, : bits + 1].astype(np.int64)
 
 
 def _count_sets(
-    queries: Codes,
-    query_labels: AnyLabels,
-    database: Codes,
-    database_labels: AnyLabels,
-    bits: int,
-    threads: int | None,
+    queries: _Side, database: _Side, bits: int, threads: int | None
 ) -> tuple[Counts, Counts]:
     """Count for the queries of every set of labels in turn, to which an item is relevant or not."""
-    total, relevant = np.empty((2, len(queries), bits + 1), np.int64)
-    packed = np.packbits(query_labels, axis=1)
+    codes, labels = queries
+    total, relevant = np.empty((2, len(codes), bits + 1), np.int64)
+    packed = np.packbits(labels, axis=1)
     _, firsts, of_query = np.unique(packed, axis=0, return_index=True, return_inverse=True)
     of_query = of_query.ravel()
     for number, first in enumerate(firsts):
         rows = np.flatnonzero(of_query == number)
-        hits = np.asarray(database_labels[:, label_set(query_labels, first)].any(axis=1))
-        ones = np.ones(len(rows), np.int64)
-        total[rows], relevant[rows] = _count(queries[rows], ones, database, hits, bits, threads)
+        hits = np.asarray(database[1][:, label_set(labels, first)].any(axis=1))
+        asked = codes[rows], np.ones(len(rows), np.int64)
+        total[rows], relevant[rows] = _count(asked, (database[0], hits), bits, threads)
     return total, relevant
 
 
-def _check_side(
-    codes: Codes, labels: npt.ArrayLike, bits: int, side: str
-) -> tuple[Codes, AnyLabels]:
+def _check_side(codes: Codes, labels: npt.ArrayLike, bits: int, side: str) -> _Side:
     """Return codes and labels of one side, or say how they fail to fit."""
     packed = check_codes(codes, bits, f"The {side} side")
     array = np.asarray(labels)

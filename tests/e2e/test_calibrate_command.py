@@ -173,6 +173,7 @@ def test_a_precision_that_no_radius_reaches_is_refused_with_the_best_there_is(ro
         (["calibrate", "default", "data", "--out", "."], ". exists and is not a model directory"),
         (["calibrate", "model", "data", "--precision", "95"], "above 0 and at most 1"),
         (["calibrate", "model", "data", "--bits", "many"], "such as 32,64"),
+        (["calibrate", "model", "data", "--bits", "33"], "a multiple of 8"),
     ],
 )
 def test_wrong_usage_says_what_is_wrong(root, arguments, message):

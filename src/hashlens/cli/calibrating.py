@@ -11,6 +11,7 @@ import typer
 from hashlens.calibration_file import ModelCalibration
 from hashlens.cli.console import note, print_json
 from hashlens.cli.options import CacheOption, DataFolderOption, JsonOption
+from hashlens.codes import check_bits
 from hashlens.collection import MODEL_FOLDER, Collection, is_collection
 from hashlens.encoder import DEFAULT_MODEL, Encoder, check_model_folder, load_encoder
 from hashlens.errors import ParameterError
@@ -171,9 +172,11 @@ def _measure(
 
     dataset, found = opened(data, data_folder)
     say(found.losses())
+    measured = described(dataset, found, encoder.load_descriptor(), cache, None)
+    note(f"measuring pairs of images, {resampling.resamples:,} resamples")
     return calibrate_encoder(
         encoder,
-        described(dataset, found, encoder.load_descriptor(), cache, None),
+        measured,
         lengths=lengths,
         resampling=resampling,
         on_length=lambda bits: note(f"fitting {encoder.hasher.name} at {bits} bits"),
@@ -204,6 +207,8 @@ def _lengths(text: str | None) -> tuple[int, ...]:
         raise ParameterError(
             f"--bits must be code lengths by commas, such as 32,64. Got {text!r} instead."
         )
+    for length in lengths:
+        check_bits(length, "calibrate --bits")
     return lengths
 
 

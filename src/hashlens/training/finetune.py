@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -26,7 +25,7 @@ from hashlens.hashers import Hasher
 from hashlens.hashers.deep.loop import OnEpoch
 from hashlens.hashers.deep.tuning import TunableHead, tunable_head
 from hashlens.images import Fit, decode_image
-from hashlens.images.datasets import Dataset
+from hashlens.images.datasets import Dataset, LabelledImages
 from hashlens.labels import training_targets
 from hashlens.training.activations import (
     DecodedImages,
@@ -35,6 +34,7 @@ from hashlens.training.activations import (
     cache_activations,
 )
 from hashlens.training.backbone import load_backbone, normalised, revive_batch_norms
+from hashlens.training.train import OnImages
 from hashlens.training.tuned_network import export_tuned, verify_network
 from hashlens.training.tuning import TunedNetwork, Tuning
 
@@ -93,7 +93,7 @@ def finetune(
     hasher: Hasher,
     options: TuningOptions,
     place: Workplace,
-    on_images: Callable[[str, int, int], None] | None = None,
+    on_images: OnImages | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> Encoder:
     """Fine-tune a network under a hasher's loss, and export both as an encoder.
@@ -123,29 +123,20 @@ def finetune(
     device = choose_device(options.device)
     backbone = load_backbone(descriptor)
     prefix, suffix = backbone.cut(options.blocks if options.tune == "last" else None)
-    report = on_images and partial(on_images, "activations")
-    inputs: Inputs
-    if options.tune == "last":
-        frozen = FrozenPart(prefix, backbone.spec, device)
-        inputs, held = cache_activations(dataset.train, frozen, len(prefix), place.cache, report)
-    else:
-        inputs, held = _images(dataset, descriptor, place.cache, report)
+    inputs, held = (
+        _activations(dataset.train, prefix, backbone.spec, device, place.cache, on_images)
+        if len(prefix)
+        else _images(dataset.train, descriptor, place.cache, on_images)
+    )
     labels = dataset.train.labels[held.indices]
     fit = make_split(options.protocol, labels, dataset.test.labels, options.split_seed).fit
     targets, classes = training_targets(labels[fit])
     network, head = _network(suffix, hasher, backbone.spec, classes)
     part = _Part(inputs, fit)
     _revive(suffix, part, len(fit))
+    checkpoint, facts = place.folder / "checkpoint.pt", _facts(held, descriptor, hasher, options)
     history = Tuning(
-        network,
-        head,
-        part,
-        targets,
-        options.seed,
-        device,
-        place.folder / "checkpoint.pt",
-        _facts(held, descriptor, hasher, options),
-        on_epoch,
+        network, head, part, targets, options.seed, device, checkpoint, facts, on_epoch
     ).run()
     head.finish()
     whole = nn.Sequential(*prefix.cpu(), *suffix).eval()
@@ -195,16 +186,27 @@ class _Part:
         return self.inputs.gather(self.rows[rows], flips)
 
 
-def _images(
-    dataset: Dataset,
-    descriptor: Descriptor,
+def _activations(
+    images: LabelledImages,
+    prefix: nn.Sequential,
+    spec: DescriptorSpec,
+    device: torch.device,
     cache: Path,
-    report: Callable[[int, int], None] | None,
-) -> tuple[DecodedImages, CachedImages]:
+    on_images: OnImages | None,
+) -> tuple[Inputs, CachedImages]:
+    """Return what the frozen part gives of images."""
+    frozen = FrozenPart(prefix, spec, device)
+    report = on_images and partial(on_images, "activations")
+    return cache_activations(images, frozen, len(prefix), cache, report)
+
+
+def _images(
+    images: LabelledImages, descriptor: Descriptor, cache: Path, on_images: OnImages | None
+) -> tuple[Inputs, CachedImages]:
     """Find the images that can be read, by describing them: the cache knows them next time."""
     with DescriptorCache(cache, descriptor.spec) as kept:
-        held = fill_cache(dataset.train, descriptor, kept, report)
-    return DecodedImages(dataset.train, held.indices, descriptor.spec), held
+        held = fill_cache(images, descriptor, kept, on_images and partial(on_images, "train"))
+    return DecodedImages(images, held.indices, descriptor.spec), held
 
 
 def _network(

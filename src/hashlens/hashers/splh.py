@@ -176,7 +176,7 @@ def top_eigenvector(matrix: Doubles) -> Doubles:
         # Products with a large matrix wait for memory: float32 halves the time.
         single = matrix.astype(np.float32)
         if not single.any():  # ARPACK can't begin, and any direction will do.
-            return np.eye(1, len(matrix))[0]
+            return np.eye(1, len(matrix)).ravel()
         # Where few eigenvalues differ, ARPACK begins again with vectors that it draws from `rng`.
         rng = np.random.default_rng(0)
         start = rng.standard_normal(len(matrix), dtype=np.float32)

@@ -154,7 +154,7 @@ def _describe(
     fit = descriptor.spec.image_fit
 
     def load(index: int) -> Pixels:
-        return decode_image(_read(images, index), fit)
+        return decode_image(images.read(index), fit)
 
     done: list[int] = []
     vectors: list[Vectors] = []
@@ -168,13 +168,6 @@ def _describe(
             done, vectors = [], []
     if done:
         yield done, np.concatenate(vectors)
-
-
-def _read(images: LabelledImages, index: int) -> bytes:
-    try:
-        return images.read(index)
-    except OSError as error:
-        raise ImageError(f"can't be read: {error.strerror or error}") from error
 
 
 def _first(failed: dict[int, str]) -> str:

@@ -12,10 +12,10 @@ from hashlens.errors import DataError, ImageError
 from hashlens.images.data_check import Conflict, DataCheck
 from hashlens.images.datasets import Dataset, LabelledImages
 from hashlens.images.decode import Fit, decode_image
+from hashlens.images.label_table import PARTS
 from hashlens.images.pipeline import map_ordered
 from hashlens.labels import images_a_class, label_set, occurring
 
-PARTS = ("train", "test")
 OnProgress = Callable[[str, int, int], None]
 """Called with the part ("train" or "test") and how many of how many images are looked at."""
 

@@ -32,7 +32,13 @@ class LabelledImages(ABC):
 
     @abstractmethod
     def read(self, index: int) -> bytes:
-        """Return the bytes of one image file."""
+        """Return the bytes of one image file.
+
+        Raises
+        ------
+        ImageError
+            If it can't be read.
+        """
 
     @abstractmethod
     def name(self, index: int) -> str:
@@ -46,10 +52,7 @@ class LabelledImages(ABC):
         ImageError
             If it can't be read.
         """
-        try:
-            return hashlib.sha256(self.read(index)).digest()
-        except OSError as error:
-            raise ImageError(f"can't be read: {error.strerror or error}") from error
+        return hashlib.sha256(self.read(index)).digest()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -86,7 +89,10 @@ class ImageFiles(LabelledImages):
 
     def read(self, index: int) -> bytes:
         """Return the file's bytes."""
-        return self.paths[index].read_bytes()
+        try:
+            return self.paths[index].read_bytes()
+        except OSError as error:
+            raise ImageError(f"can't be read: {error.strerror or error}") from error
 
     def name(self, index: int) -> str:
         """Return the file's path."""
@@ -125,7 +131,7 @@ class ParquetImages(LabelledImages):
         """Return the image's bytes."""
         data: bytes | None = self._images[index]["bytes"].as_py()
         if data is None:
-            raise DataError(f"{self.name(index)} holds no bytes: it points to a file elsewhere.")
+            raise ImageError("holds no bytes: it points to a file elsewhere")
         return data
 
     def name(self, index: int) -> str:

@@ -151,7 +151,10 @@ class DecodedImages:
         pixels = []
         for index, found in map_ordered(load, self.indices[rows].tolist()):
             if isinstance(found, Exception):
-                raise DataError(f"{self.images.name(index)} can't be read any more: {found}")
+                raise DataError(
+                    f"{self.images.name(index)} was read before, and is needed again: {found}. Put "
+                    "it back, then run the same command again."
+                )
             pixels.append(found)
         inputs = standardise(np.stack(pixels), self.spec)
         inputs[flips] = inputs[flips][..., ::-1]

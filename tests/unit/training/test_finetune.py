@@ -22,9 +22,9 @@ from hashlens.descriptors.spec import DescriptorSpec  # noqa: E402
 from hashlens.encoder import Encoder  # noqa: E402
 from hashlens.errors import DataError, HashlensError, ParameterError  # noqa: E402
 from hashlens.hashers import create_hasher  # noqa: E402
-from hashlens.images.datasets import Dataset, LabelledImages  # noqa: E402
+from hashlens.images.datasets import Dataset, LabelledImages, load_dataset  # noqa: E402
 from hashlens.training import backbone as backbones  # noqa: E402
-from hashlens.training.activations import FrozenPart, cache_activations  # noqa: E402
+from hashlens.training.activations import DecodedImages, FrozenPart, cache_activations  # noqa: E402
 from hashlens.training.backbone import load_backbone, revive_batch_norms  # noqa: E402
 from hashlens.training.finetune import TuningOptions, Workplace, finetune  # noqa: E402
 
@@ -155,6 +155,18 @@ def test_cached_activations_are_those_of_images_and_of_mirror_images(tiles, tmp_
         torch.testing.assert_close(found, expected, rtol=2e-3, atol=1e-3)
         plain = torch.from_numpy(SmallNetwork().run(standardise(shown, network.spec)))
         torch.testing.assert_close(whole, plain, rtol=1e-4, atol=1e-5)
+
+
+def test_an_image_that_vanishes_while_a_whole_network_is_tuned_is_named(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for number in range(3):
+            Image.new("RGB", (SIZE, SIZE), (number, 0, 0)).save(tmp_path / name / f"{number}.png")
+    images = load_dataset(tmp_path).train
+    inputs = DecodedImages(images, np.arange(len(images)), SmallNetwork().spec)
+    Path(images.name(0)).unlink()
+    with pytest.raises(DataError, match=r"\.png was read before, .*: can't be read: No such"):
+        inputs.gather(np.arange(2), np.zeros(2, bool))
 
 
 def test_no_room_for_activations_is_said_before_the_work(tiles, tmp_path, monkeypatch):

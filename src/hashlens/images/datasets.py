@@ -118,7 +118,13 @@ class ParquetImages(LabelledImages):
             label = _column(schema.names, ("fine_label", "label"), files[0])
             table = pa.concat_tables(pq.read_table(file, columns=[image, label]) for file in files)
             self._images = table.column(image).combine_chunks()
-            labels = table.column(label).to_numpy().astype(np.int64)
+            numbers = table.column(label)
+            if numbers.null_count or not pa.types.is_integer(numbers.type):
+                raise DataError(
+                    f"The parquet files in {files[0].parent} need a whole number for every image "
+                    f"in the column {label}. Got {numbers.type}, {numbers.null_count:,} missing."
+                )
+            labels = numbers.to_numpy().astype(np.int64)
         except pa.ArrowException as error:
             raise DataError(
                 f"{files[0].parent} holds a parquet file that is damaged: {error}"

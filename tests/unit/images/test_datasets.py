@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from hashlens.errors import DataError
+from hashlens.images.checking import check_dataset
 from hashlens.images.datasets import load_dataset, stratified_split
 
 
@@ -74,6 +75,28 @@ def test_parquet_without_images_names_its_columns(tmp_path):
         write_parquet(tmp_path / f"{part}.parquet", [0], image="picture")
     with pytest.raises(DataError, match="needs a column named img or image. It has: picture"):
         load_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("labels", "got"), [(["cat", "dog"], "string, 0 missing"), ([0, None], "int64, 1 missing")]
+)
+def test_parquet_labels_that_are_no_numbers_are_refused(tmp_path, labels, got):
+    for part in ("train", "test"):
+        write_parquet(tmp_path / f"{part}.parquet", labels)
+    with pytest.raises(DataError, match=f"in the column fine_label. Got {got}"):
+        load_dataset(tmp_path)
+
+
+def test_a_parquet_row_without_bytes_is_skipped_by_name(tmp_path):
+    for part in ("train", "test"):
+        images = [{"bytes": f"{part}{row}".encode() if row else None} for row in range(5)]
+        table = pa.table({"img": images, "fine_label": [0, 0, 1, 1, 1]})
+        pq.write_table(table, tmp_path / f"{part}.parquet")
+    data, check = check_dataset(load_dataset(tmp_path))
+    assert (len(data.train), len(data.test)) == (4, 4)
+    name, reason = check.unreadable[0]
+    assert name.endswith("row 0")
+    assert reason == "holds no bytes: it points to a file elsewhere"
 
 
 def test_a_damaged_parquet_file_is_named(tmp_path):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import uuid
 import zipfile
@@ -28,6 +27,7 @@ from hashlens.descriptors import Descriptor, DescriptorSpec, Pixels, Vectors
 from hashlens.descriptors.default import FOLDER, default_descriptor, default_spec
 from hashlens.descriptors.onnx import OnnxDescriptor
 from hashlens.descriptors.spec import file_sha256
+from hashlens.durable import sync_folder, sync_tree
 from hashlens.errors import FormatError, HashlensError, ParameterError
 from hashlens.hashers import Hasher, hasher_class
 from hashlens.images import Fit
@@ -152,6 +152,7 @@ class Encoder:
         try:
             partial.mkdir(parents=True)
             self._write(partial)
+            sync_tree(partial)
             if folder.exists():
                 # Set aside first: a kill in between leaves the old model under a hidden name.
                 retired = partial.with_name(partial.name + ".old")
@@ -160,6 +161,7 @@ class Encoder:
                 shutil.rmtree(retired, ignore_errors=True)
             else:
                 partial.rename(folder)
+            sync_folder(folder.parent)
         except OSError as error:
             raise HashlensError(
                 f"The model can't be written to {folder}: {error.strerror or error}."
@@ -171,8 +173,6 @@ class Encoder:
         arrays = self.hasher.state()
         with (folder / _ARRAYS).open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
         if self.network is not None:
             shutil.copyfile(self.network, folder / _NETWORK)
         manifest = {

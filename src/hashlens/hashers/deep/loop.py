@@ -196,8 +196,8 @@ def validation_split(
     count = min(round(share * len(y)), most)
     if count < 1 or len(y) - count < 5:
         raise DataError(
-            f"{len(y)} labelled vectors are too few to hold out a share of {share} for validation "
-            "and to train on the rest."
+            f"{len(y)} labelled vectors are too few to hold out a share of {share} for validation, "
+            "one at least, and to train on the rest, 5 at least. Add images."
         )
     return torch.from_numpy(order[:count]), torch.from_numpy(order[count:])
 

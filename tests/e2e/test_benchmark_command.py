@@ -47,7 +47,7 @@ def run(images, tmp_path_factory):
 def test_tables_on_the_terminal(run):
     done, _, _ = run
     assert done.returncode == 0, done.stderr
-    for text in ("standard: trained on", "heldout: trained on", "unseen: trained on", "itq", "±"):
+    for text in ("standard: 55 to train on", "heldout: ", "unseen: ", "itq", "±"):
         assert text in done.stdout
     assert "wrote" in done.stderr
 

@@ -168,9 +168,11 @@ def part_planner(args):
     ]
     rows = []
     for kind, codes, queries in cases:
-        index = AutoIndex.from_codes(np.ascontiguousarray(codes), background=False)
-        index.build()
-        multi = MultiIndex.from_codes(codes)
+        # Both map one file, so that they read the same memory.
+        path = Path(args.work) / "planner.index"
+        MultiIndex.from_codes(codes).save(path)
+        index, multi = AutoIndex.open(path, np.ascontiguousarray(codes)), MultiIndex.load(path)
+        path.unlink()
         for size in (1, 32, 256):
             asked = np.ascontiguousarray(queries[:size] if size > 1 else queries[7:8])
             rows += [note({"codes": kind, **_planned(index, multi, asked, k)}) for k in (10, 1000)]

@@ -23,11 +23,15 @@ def batch_time(search, queries, k=K, runs=5, limit=20.0):
     return float(np.median(times))
 
 
-def alternate_times(searches, queries, k=K, rounds=200, limit=6.0):
+def alternate_times(searches, queries, k=K, rounds=200, limit=6.0, turn=0.005):
     """Return the median seconds of each search by name; they take turns, at least five times.
 
-    So what disturbs the machine for a while disturbs all alike, and their ratios stay true.
+    So what disturbs the machine for a while disturbs all alike, and their ratios stay true. A turn
+    goes on for ``turn`` seconds, or one call: searches that read other copies of the codes would
+    find the caches cold at every call if they alternated faster. Their order is drawn anew each
+    time, since a search is slower after some than after others.
     """
+    rng = np.random.default_rng(0)
     for search in searches.values():
         search(queries, k)
     times = {name: [] for name in searches}
@@ -35,10 +39,16 @@ def alternate_times(searches, queries, k=K, rounds=200, limit=6.0):
     for done in range(rounds):
         if done >= 5 and time.perf_counter() - begin > limit:
             break
-        for name, search in searches.items():
-            start = time.perf_counter()
-            search(queries, k)
-            times[name].append(time.perf_counter() - start)
+        for name in rng.permutation(list(searches)):
+            search = searches[name]
+            turn_ends = time.perf_counter() + turn
+            while True:
+                start = time.perf_counter()
+                search(queries, k)
+                end = time.perf_counter()
+                times[name].append(end - start)
+                if end > turn_ends:
+                    break
     return {name: float(np.median(seconds)) for name, seconds in times.items()}
 
 

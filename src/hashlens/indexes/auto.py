@@ -233,29 +233,22 @@ class AutoIndex(Index):
         self._last_method = method = small.choose()
         budget = 0.0 if method == "scan" else None
         result, finished = engine.search_checked(queries, k, radius, allow, deny, budget)
-        small.learn(method, count, finished)
+        if finished < count or not small.certain:
+            small.learn(method, count, finished)
         return result
 
     def _search_batch(
         self, engine: MultiIndex, batches: Batches, queries: Codes, request: _Request
     ) -> SearchResult:
         """Answer a batch; where it is to be tried first, a few of its queries before the rest."""
-
-        def answer(some: Codes, method: Method, trial: bool) -> SearchResult:
-            start = time.perf_counter()
-            result, _ = engine.search_checked(some, *request, 0.0 if method == "scan" else None)
-            batches.learn(method, trial, (time.perf_counter() - start) / len(some))
-            return result
-
         method, trial = batches.choose()
-        results = []
         if trial:
-            results.append(answer(queries[:TRIAL], method, trial))
+            first = _timed(engine, batches, queries[:TRIAL], request, method, trial)
             queries = queries[TRIAL:]
             method, _ = batches.choose()
-        results.append(answer(queries, method, False))
         self._last_method = method
-        return concatenate(results)
+        rest = _timed(engine, batches, queries, request, method)
+        return concatenate([first, rest]) if trial else rest
 
     def _consider_building(self, engine: LinearIndex, queries: Codes, found: SearchResult) -> None:
         """Build in the background where the distances of ``found`` promise that it pays."""
@@ -306,6 +299,21 @@ class AutoIndex(Index):
             with self._lock:
                 self._changes = None
                 self._builder = None
+
+
+def _timed(
+    engine: MultiIndex,
+    batches: Batches,
+    queries: Codes,
+    request: _Request,
+    method: Method,
+    trial: bool = False,
+) -> SearchResult:
+    """Answer queries one way, and let the planner know what they took."""
+    start = time.perf_counter()
+    result, _ = engine.search_checked(queries, *request, 0.0 if method == "scan" else None)
+    batches.learn(method, trial, (time.perf_counter() - start) / len(queries))
+    return result
 
 
 def _bring_up_to_date(multi: MultiIndex, codes: Codes, denied: npt.ArrayLike | None) -> bool:

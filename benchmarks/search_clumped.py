@@ -89,16 +89,20 @@ def _trained_row(clumped, n, count, save_to=None):
     exact, scanned = index.search(queries, K), linear.search(queries[:few], K)
     np.testing.assert_array_equal(scanned.ids, exact.ids[:few])
     np.testing.assert_array_equal(flat(queries[:few], K)[0], exact.distances[:few])
-    seconds = single_times(index.search, queries)
-    row["hashlens"] = quantiles(seconds)
+    times = single_times(
+        {
+            "hashlens": (index.search, queries),
+            "hashlens scan": (linear.search, queries[:few]),
+            "faiss flat": (flat, queries[: few // 2]),
+        }
+    )
+    row |= {name: quantiles(seconds) for name, seconds in times.items()}
     row["kth"] = quantiles(exact.distances[:, -1] / 1e6)
-    row["hashlens scan"] = quantiles(single_times(linear.search, queries[:few]))
-    slowest = queries[np.argsort(seconds)[-5:]]
+    slowest = queries[np.argsort(times["hashlens"])[-5:]]
+    again = {"hashlens": (index.search, slowest), "hashlens scan": (linear.search, slowest)}
     row["slowest"] = {
-        "hashlens": quantiles(single_times(index.search, slowest)),
-        "hashlens scan": quantiles(single_times(linear.search, slowest)),
+        name: quantiles(seconds) for name, seconds in single_times(again, runs=15).items()
     }
-    row["faiss flat"] = quantiles(single_times(flat, queries[: few // 2]))
     row["ratio"] = row["faiss flat"]["median"] / row["hashlens"]["median"]
     if save_to:
         index.save(save_to)
@@ -149,12 +153,12 @@ def part_peers(args):
         "faiss multi-hash, 4 × 16 bits, 1 flip": peers.multi_hash(codes, 4, 16, 1),
         "faiss HNSW, 16 links, effort 64": peers.hnsw(codes),
     }
+    times = single_times({name: (search, queries) for name, search in searches.items()})
     rows = []
     for name, search in searches.items():
-        times = quantiles(single_times(search, queries[:40] if "flat" in name else queries))
         found = np.concatenate([search(queries[q : q + 1], K)[0] for q in range(len(queries))])
         recall = peers.recall_by_distance(found, exact)
-        rows.append(note({"tool": name, **times, "recall": recall}))
+        rows.append(note({"tool": name, **quantiles(times[name]), "recall": recall}))
     return {"unit": "µs a query", "about": clumped.about(), "n": len(codes), "rows": rows}
 
 

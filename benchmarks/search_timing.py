@@ -52,17 +52,30 @@ def alternate_times(searches, queries, k=K, rounds=200, limit=6.0, turn=0.005):
     return {name: float(np.median(seconds)) for name, seconds in times.items()}
 
 
-def single_times(search, queries, k=K, runs=5):
-    """Return the seconds of each query, asked alone: the median of five runs over all queries."""
-    for q in range(min(3, len(queries))):
-        search(queries[q : q + 1], k)
-    times = np.empty((runs, len(queries)))
-    for run in times:
-        for q in range(len(queries)):
-            start = time.perf_counter()
-            search(queries[q : q + 1], k)
-            run[q] = time.perf_counter() - start
-    return np.median(times, axis=0)
+def single_times(searches, k=K, runs=7):
+    """Return the seconds of each query, asked alone, by the name of the search.
+
+    Parameters
+    ----------
+    searches : dict of name to (search, queries)
+
+    Returns
+    -------
+    dict of name to array
+        Medians of so many passes over the queries, for which the searches take turns.
+    """
+    rng = np.random.default_rng(0)
+    times = {name: np.empty((runs, len(queries))) for name, (_, queries) in searches.items()}
+    for search, queries in searches.values():
+        search(queries[:1], k)
+    for run in range(runs):
+        for name in rng.permutation(list(searches)):
+            search, queries = searches[name]
+            for q in range(len(queries)):
+                start = time.perf_counter()
+                search(queries[q : q + 1], k)
+                times[name][run, q] = time.perf_counter() - start
+    return {name: np.median(seconds, axis=0) for name, seconds in times.items()}
 
 
 def quantiles(seconds):

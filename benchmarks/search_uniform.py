@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import faiss
 import numpy as np
 import search_data as data
 import search_peers as peers
-from search_timing import THREADS, K, batch_time, note, quantiles, single_times
+from search_timing import THREADS, alternate_times, batch_time, note, quantiles, single_times
 
 from hashlens.indexes import AutoIndex, LinearIndex, pairs_within
 
@@ -22,8 +24,8 @@ def _batch_row(n, bits):
     codes, queries = data.uniform(n, bits), data.uniform(256, bits, seed=1)
     searches = {"hashlens": LinearIndex.from_codes(codes).search, "faiss flat": peers.flat(codes)}
     row = {"n": n, "bits": bits, "queries": len(queries)}
-    for name, search in searches.items():
-        row[name] = batch_time(search, queries, runs=9) * 1e3
+    times = alternate_times(searches, queries, rounds=15, limit=20.0)
+    row |= {name: seconds * 1e3 for name, seconds in times.items()}
     if (n, bits) == (1_000_000, 128):  # takes seconds, so it is asked less
         few = batch_time(peers.usearch_exact(codes, THREADS), queries[:16])
         row["usearch exact"] = few * 1e3 * len(queries) / 16
@@ -39,11 +41,14 @@ def part_single(_):
 
 def _single_row(n, bits):
     codes, queries = data.uniform(n, bits), data.uniform(20, bits, seed=1)
-    row = {"n": n, "bits": bits}
-    row["hashlens"] = quantiles(single_times(LinearIndex.from_codes(codes).search, queries))
-    row["faiss flat"] = quantiles(single_times(peers.flat(codes), queries))
+    searches = {
+        "hashlens": (LinearIndex.from_codes(codes).search, queries),
+        "faiss flat": (peers.flat(codes), queries),
+    }
     if n == 1_000_000:
-        row["numpy"] = quantiles(single_times(peers.plain_numpy(codes), queries[:3]))
+        searches["numpy"] = (peers.plain_numpy(codes), queries[:3])
+    times = {name: quantiles(seconds) for name, seconds in single_times(searches, runs=15).items()}
+    row = {"n": n, "bits": bits, **times}
     row["ratio"] = row["faiss flat"]["median"] / row["hashlens"]["median"]
     return note(row)
 
@@ -67,35 +72,40 @@ def part_paper(args):
     else:
         codes, _, queries = data.surrogate(128)
         kinds["surrogate"] = (codes, queries[:256])
+    searches = {"faiss IndexFlatL2": (floats.search, asked), "BLAS": (blas, asked)}
+    for kind, (codes, queries) in kinds.items():
+        for name, search in _hamming_searches(codes).items():
+            searches[f"{kind} {name}"] = (search, queries)
     rows = []
     for size in (1, 256):
-        row = {
-            "queries": size,
-            "faiss IndexFlatL2": batch_time(floats.search, asked[:size]) / size * 1e6,
-            "BLAS": batch_time(blas, asked[:size]) / size * 1e6,
-        }
-        for kind, (codes, queries) in kinds.items():
-            for name, seconds in _hamming_times(codes, queries, size).items():
-                row[f"{kind} {name}"] = seconds * 1e6
-                row[f"{kind} {name} ratio"] = row["faiss IndexFlatL2"] / (seconds * 1e6)
-        rows.append(note(row))
+        turns = {name: _next_of(queries, size, f) for name, (f, queries) in searches.items()}
+        times = alternate_times(turns, None, limit=20.0, turn=0.05)
+        times = {name: seconds / size * 1e6 for name, seconds in times.items()}
+        for name in list(times)[2:]:
+            times[f"{name} ratio"] = times["faiss IndexFlatL2"] / times[name]
+        rows.append(note({"queries": size, **times}))
     encoding = _encoding_time()
     about = {} if encoding is None else {"encoding_us": encoding * 1e6}
     return {"unit": "µs a query", "rows": rows, **about}
 
 
-def _hamming_times(codes, queries, size):
-    """Return the seconds a query of each search over 128-bit codes."""
+def _hamming_searches(codes):
+    """Return the searches over 128-bit codes by name."""
     auto = AutoIndex.from_codes(codes, background=False)
     auto.build()
-    searches = {
-        "scan": LinearIndex.from_codes(codes).search,
-        "auto": auto.search,
-        "faiss flat": peers.flat(codes),
-    }
-    if size == 1:
-        return {n: float(np.median(single_times(s, queries, K))) for n, s in searches.items()}
-    return {n: batch_time(s, queries, runs=30) / size for n, s in searches.items()}
+    scan = LinearIndex.from_codes(codes)
+    return {"scan": scan.search, "auto": auto.search, "faiss flat": peers.flat(codes)}
+
+
+def _next_of(queries, size, search):
+    """Return a search that asks the next ``size`` queries at each call."""
+    starts = itertools.cycle(range(0, len(queries), size))
+
+    def ask(_, k):
+        start = next(starts)
+        return search(queries[start : start + size], k)
+
+    return ask
 
 
 def _encoding_time():

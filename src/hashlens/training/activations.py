@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Protocol
 
 import numpy as np
@@ -14,7 +17,9 @@ from torch import Tensor, nn
 from hashlens.descriptors.base import Descriptor, Pixels, Vectors, standardise
 from hashlens.descriptors.cache import RowCache
 from hashlens.descriptors.features import CachedImages, OnProgress, fill_cache
-from hashlens.descriptors.spec import DescriptorSpec
+from hashlens.descriptors.onnx import OnnxDescriptor
+from hashlens.descriptors.spec import DescriptorSpec, file_sha256
+from hashlens.descriptors.torch_export import export_network
 from hashlens.errors import DataError
 from hashlens.images import decode_image, map_ordered
 from hashlens.images.datasets import LabelledImages
@@ -35,6 +40,8 @@ class Inputs(Protocol):
 class FrozenPart(Descriptor):
     """The frozen part as a descriptor of two maps an image: of itself and of its mirror image.
 
+    On the CPU it runs in ONNX Runtime, which takes about half of PyTorch's time.
+
     Parameters
     ----------
     prefix : nn.Module
@@ -46,25 +53,49 @@ class FrozenPart(Descriptor):
     def __init__(self, prefix: nn.Module, spec: DescriptorSpec, device: torch.device) -> None:
         self.spec = spec
         self.device = device
-        self.prefix = prefix.eval().to(device, memory_format=torch.channels_last)
+        self.prefix = prefix.eval()
         size = spec.input_size
         self.shape = tuple(self.run(np.zeros((1, 3, size, size), np.float32)).shape[1:])
 
     @torch.inference_mode()  # type: ignore[untyped-decorator]
     def run(self, inputs: Vectors) -> Vectors:
         """Return maps (n, C, H, W) of standardised pixels (n, 3, size, size)."""
+        prefix = self.prefix.to(self.device, memory_format=torch.channels_last)
         maps = []
         for chunk in torch.from_numpy(inputs).split(_CHUNK):
             pixels = chunk.to(self.device, memory_format=torch.channels_last)
-            maps.append(self.prefix(pixels).float().cpu().contiguous())
+            maps.append(prefix(pixels).float().cpu().contiguous())
         return np.ascontiguousarray(torch.cat(maps).numpy())
 
     def describe(self, pixels: Pixels) -> Vectors:
-        """Return both maps of decoded images in a row, (n, 2 · C · H · W)."""
-        inputs = standardise(pixels, self.spec)
-        mirrored = np.ascontiguousarray(inputs[..., ::-1])
-        both = np.stack([self.run(inputs), self.run(mirrored)], axis=1)
-        return both.reshape(len(pixels), -1)
+        """Return both maps of decoded images in a row, (n, 2 · C · H · W).
+
+        Raises
+        ------
+        MissingExtraError, DataError
+            If the part can't be exported, see `hashlens.descriptors.torch_export.export_network`.
+        """
+        mirrored = np.ascontiguousarray(pixels[:, :, ::-1])
+        return np.concatenate([self._maps(pixels), self._maps(mirrored)], axis=1)
+
+    def _maps(self, pixels: Pixels) -> Vectors:
+        if self.device.type == "cpu":
+            return self._in_onnx.describe(pixels)
+        maps: Vectors = self.run(standardise(pixels, self.spec))
+        return maps.reshape(len(pixels), -1)
+
+    @cached_property
+    def _in_onnx(self) -> OnnxDescriptor:
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "frozen.onnx"
+            prefix = nn.Sequential(self.prefix.cpu(), nn.Flatten()).eval()
+            export_network(prefix, self.spec.input_size, path)
+            dimension = int(np.prod(self.shape))
+            digest = file_sha256(path)
+            spec = replace(
+                self.spec, dimension=dimension, normalisation="none", weights_sha256=digest
+            )
+            return OnnxDescriptor(path, spec)
 
 
 class ActivationCache(RowCache):

@@ -11,7 +11,7 @@ from hashlens.codes import Codes, bytes_per_code, check_codes
 from hashlens.errors import DataError
 from hashlens.indexes.base import Index, SearchResult, check_k, check_radius
 from hashlens.indexes.filters import allowed_rows, blocked_rows
-from hashlens.indexes.row_ids import RowIds, check_ids
+from hashlens.indexes.row_ids import RowIds, check_ids, with_room
 from hashlens.native import MAX_K, scan
 
 _COMPACT_SHARE = 0.5
@@ -91,12 +91,7 @@ class LinearIndex(Index):
         new = check_codes(codes, self.bits, "LinearIndex.add")
         new_ids = self._ids.check_new(ids, len(new), "LinearIndex.add")
         rows = self._ids.rows
-        if rows + len(new) > len(self._buffer) or not self._buffer.flags.writeable:
-            # Grown by half, so that adding one by one copies each code only a few times.
-            capacity = max(rows + len(new), rows + rows // 2)
-            grown = np.empty((capacity, new.shape[1]), dtype=np.uint8)
-            grown[:rows] = self._buffer[:rows]
-            self._buffer = grown
+        self._buffer = with_room(self._buffer, rows, len(new))
         self._buffer[rows : rows + len(new)] = new
         self._ids.extend(new_ids)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +31,7 @@ class RowIds:
         """The id that the next row gets by default."""
         self.ascending = True
         """Whether ids ascend with the rows."""
-        self._ids: Ids | None = None
+        self._ids: Ids | None = None  # with room for more rows
         self._removed: Mask | None = None
         self._removed_count = 0
         self._order: Rows | None = None
@@ -70,15 +70,15 @@ class RowIds:
     @property
     def array(self) -> Ids | None:
         """Ids of all rows, or None where they are the row numbers."""
-        return self._ids
+        return None if self._ids is None else self._ids[: self.rows]
 
     @property
     def blocked(self) -> Bits | None:
         """A bit a row, least significant first, 1 = removed; None where no row is."""
-        if self._removed is None or not self._removed_count:
+        if not self._removed_count:
             return None
         if self._blocked is None:
-            self._blocked = np.packbits(self._removed, bitorder="little")
+            self._blocked = np.packbits(self.removed, bitorder="little")
         return self._blocked
 
     @property
@@ -86,25 +86,29 @@ class RowIds:
         """Whether each row was removed."""
         if self._removed is None:
             return np.zeros(self.rows, dtype=np.bool_)
-        return self._removed
+        return self._removed[: self.rows]
 
     def copy(self) -> RowIds:
         """Return ids that change independently of these."""
         other = copy(self)
+        if self._ids is not None:
+            # Ids never change, only the room behind them does: it is left to this object.
+            other._ids = self._ids[: self.rows]
+            other._ids.flags.writeable = False
         if self._removed is not None:
-            other._removed = self._removed.copy()
+            other._removed = self.removed.copy()
         return other
 
     def live_ids(self) -> Ids:
         """Return the ids of all rows that are not removed, in the order of the rows."""
-        ids = np.arange(self.rows, dtype=np.int64) if self._ids is None else self._ids
-        return ids if self._removed is None else ids[~self._removed]
+        ids = np.arange(self.rows, dtype=np.int64) if self.array is None else self.array
+        return ids if self._removed is None else ids[~self.removed]
 
     def live_rows(self) -> Rows:
         """Return the numbers of all rows that are not removed."""
         if self._removed is None:
             return np.arange(self.rows, dtype=np.int64)
-        return np.flatnonzero(~self._removed)
+        return np.flatnonzero(~self.removed)
 
     def check_new(self, ids: npt.ArrayLike | None, count: int, caller: str) -> Ids:
         """Return the ids that ``count`` new rows are to have.
@@ -134,7 +138,9 @@ class RowIds:
             )
         if not _ascends(array) and len(np.unique(array)) < count:
             raise DataError(f"{caller} expects unique ids. Some of those given occur twice.")
-        present = array[self.find(array) >= 0] if count else array
+        if not count or array.min() >= self.next_id:
+            return array
+        present = array[self.find(array) >= 0]
         if len(present):
             raise DataError(
                 f"{caller} got {len(present)} ids that the index already holds, the first is "
@@ -151,9 +157,11 @@ class RowIds:
         numbered = int(ids[0]) == self.rows and int(ids[-1]) == self.rows + count - 1 and follows
         if self._ids is not None or not numbered:
             old = np.arange(self.rows, dtype=np.int64) if self._ids is None else self._ids
-            self._ids = np.concatenate([old, ids])
+            self._ids = with_room(old, self.rows, count)
+            self._ids[self.rows : self.rows + count] = ids
         if self._removed is not None:
-            self._removed = np.concatenate([self._removed, np.zeros(count, dtype=np.bool_)])
+            self._removed = with_room(self._removed, self.rows, count)
+            self._removed[self.rows : self.rows + count] = False
         self.ascending = self.ascending and follows
         self.rows += count
         self.next_id = max(self.next_id, int(ids.max()) + 1)
@@ -206,6 +214,19 @@ class RowIds:
         if not len(sorted_ids):
             return np.full(len(ids), -1, dtype=np.int64)
         return np.where(sorted_ids[at] == ids, self._order[at], -1)
+
+
+def with_room(buffer: npt.NDArray[Any], rows: int, count: int) -> npt.NDArray[Any]:
+    """Return an array of the first ``rows`` rows of ``buffer`` and room for ``count`` more.
+
+    That is ``buffer`` itself where it suffices and may be written to. Else room grows by half, so
+    that adding one by one copies each row only a few times.
+    """
+    if rows + count <= len(buffer) and buffer.flags.writeable:
+        return buffer
+    larger = np.empty((max(rows + count, rows + rows // 2), *buffer.shape[1:]), buffer.dtype)
+    larger[:rows] = buffer[:rows]
+    return larger
 
 
 def check_ids(ids: npt.ArrayLike, caller: str) -> Ids:

@@ -7,11 +7,15 @@ tuned once, under a code of 64 bits; for the other lengths a head is trained on 
 Heads on the network as it comes stand beside them. Rows are measured in the order of their worth
 until the minutes are over. Stopped at any moment, the same command goes on: rows that are there are
 kept, and a training that was interrupted is resumed from its last epoch.
+
+``train_minutes`` is the time of all epochs that a row rests on, the network's among them. Vectors and
+activations are computed before, once for all rows.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -24,7 +28,7 @@ from hashlens.cli.console import progress_bar
 from hashlens.cli.options import cache_folder
 from hashlens.cli.training import print_epoch
 from hashlens.descriptors import load_descriptor
-from hashlens.encoder import load_encoder
+from hashlens.encoder import Encoder, load_encoder
 from hashlens.hashers import create_hasher
 from hashlens.images.datasets import load_dataset
 from hashlens.training import evaluate_encoder, train_encoder
@@ -47,48 +51,55 @@ def planned(seed: int) -> list[dict[str, Any]]:
     ]
 
 
-def measure(row: dict[str, Any], arguments: argparse.Namespace, cache: Path) -> dict[str, Any]:
-    """Train and evaluate one row."""
-    hasher = create_hasher(METHOD, row["bits"], random_state=row["seed"])
-    model = cache / "finetune-benchmark" / f"{row['protocol']}-{row['seed']}"
-    began = time.monotonic()
-    if row["tune"] == "last" and row["bits"] == TUNED_BITS:
+def tuned(protocol: str, arguments: argparse.Namespace, cache: Path) -> Encoder:
+    """Return the model with the network that is tuned under a protocol, trained where there is none.
+
+    It is kept, for describing the images with it takes a while and may be interrupted, too.
+    """
+    model = cache / "finetune-benchmark" / f"{protocol}-{arguments.seed}-{arguments.epochs}"
+    if not model.exists():
+        hasher = create_hasher(METHOD, TUNED_BITS, random_state=arguments.seed)
         hasher.set_params(schedule={"epochs": arguments.epochs})
         work = model.with_name(f"{model.name}-work")
-        options = TuningOptions(protocol=row["protocol"], seed=row["seed"])
         with progress_bar("images") as move:
             encoder = finetune(
                 load_dataset("cifar100", arguments.data),
                 load_descriptor("default"),
                 hasher,
-                options,
+                TuningOptions(protocol=protocol, seed=arguments.seed),
                 Workplace(work, cache),
                 move,
                 print_epoch,
             )
         encoder.save(model)
-        wall = time.monotonic() - began
-        _, data = described(arguments.data, cache, encoder.load_descriptor())
+        shutil.rmtree(work)
+    return load_encoder(model)
+
+
+def measure(row: dict[str, Any], arguments: argparse.Namespace, cache: Path) -> dict[str, Any]:
+    """Train and evaluate one row."""
+    network = tuned(row["protocol"], arguments, cache) if row["tune"] == "last" else None
+    descriptor = network.load_descriptor() if network else load_descriptor("default")
+    _, data = described(arguments.data, cache, descriptor)
+    if network and row["bits"] == TUNED_BITS:
+        encoder, before = network, 0.0
     else:
-        tuned = row["tune"] == "last"
-        descriptor = load_encoder(model if tuned else "default").load_descriptor()
-        _, data = described(arguments.data, cache, descriptor)
-        began = time.monotonic()
+        hasher = create_hasher(METHOD, row["bits"], random_state=row["seed"])
         encoder = train_encoder(data, hasher, row["protocol"], on_epoch=print_epoch)
-        wall = time.monotonic() - began
+        before = network.training["seconds"] if network else 0.0
     figures = evaluate_encoder(encoder, data, row["protocol"])
-    epochs = encoder.training["epochs"]
     return {
         **row,
         "method": METHOD,
-        "network": "tuned under 64 bits" if row["tune"] == "last" else "as it comes",
+        "network": f"tuned under {TUNED_BITS} bits" if network else "as it comes",
         "top5": figures["top5"],
         "top5_low": figures["top5_low"],
         "top5_high": figures["top5_high"],
         "map": figures["map"],
-        "train_minutes": wall / 60,
+        "train_minutes": (before + encoder.training["seconds"]) / 60,
         "curve": [
-            {"minutes": epoch["seconds"] / 60, "validation_top5": epoch["top5"]} for epoch in epochs
+            {"minutes": (before + epoch["seconds"]) / 60, "validation_top5": epoch["top5"]}
+            for epoch in encoder.training["epochs"]
         ],
     }
 

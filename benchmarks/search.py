@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import platform
-import subprocess
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +25,8 @@ import search_clumped as clumped
 import search_uniform as uniform
 from search_report import write_report
 from search_timing import THREADS
+
+from hashlens.benchmark.context import commit
 
 OUT = Path(__file__).parent / "results" / "search"
 PARTS = {
@@ -42,16 +43,13 @@ PARTS = {
 
 def provenance():
     """Return what a reader needs to judge and repeat the figures."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
     model = ""
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         model = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), "")
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "commit": commit,
+        "commit": commit(),
         "cpu": model,
         "cores": os.cpu_count(),
         "threads": THREADS,

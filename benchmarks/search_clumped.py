@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import search_data as data
 import search_peers as peers
-from search_timing import K, alternate_times, note, quantiles, single_times
+from search_timing import K, alternate_times, next_of, note, quantiles, single_times
 
 from hashlens.indexes import AutoIndex, LinearIndex, MultiIndex
 
@@ -100,9 +100,9 @@ def _trained_row(clumped, n, count, save_to=None):
     row["kth"] = quantiles(exact.distances[:, -1] / 1e6)
     slowest = queries[np.argsort(times["hashlens"])[-5:]]
     again = {"hashlens": (index.search, slowest), "hashlens scan": (linear.search, slowest)}
-    row["slowest"] = {
-        name: quantiles(seconds) for name, seconds in single_times(again, runs=15).items()
-    }
+    times = single_times(again, runs=15)
+    row["slowest"] = {name: quantiles(seconds) for name, seconds in times.items()}
+    row["slowest"]["share"] = float((times["hashlens"] / times["hashlens scan"]).max())
     row["ratio"] = row["faiss flat"]["median"] / row["hashlens"]["median"]
     if save_to:
         index.save(save_to)
@@ -175,28 +175,36 @@ def part_planner(args):
         # Both map one file, so that they read the same memory.
         path = Path(args.work) / "planner.index"
         MultiIndex.from_codes(codes).save(path)
-        index, multi = AutoIndex.open(path, np.ascontiguousarray(codes)), MultiIndex.load(path)
+        index = AutoIndex.open(path, np.ascontiguousarray(codes), background=False)
+        multi = MultiIndex.load(path)
+        assert index.is_built
         path.unlink()
         for size in (1, 32, 256):
-            asked = np.ascontiguousarray(queries[:size] if size > 1 else queries[7:8])
-            rows += [note({"codes": kind, **_planned(index, multi, asked, k)}) for k in (10, 1000)]
+            rows += [
+                note({"codes": kind, **_planned(index, multi, queries, size, k)})
+                for k in (10, 1000)
+            ]
     return {"unit": "ms a call", "about": clumped.about(), "rows": rows}
 
 
-def _planned(index, multi, asked, k):
-    def scan(queries, count):
-        return multi.search_checked(queries, count, multi.bits, budget=0.0)[0]
+def _planned(index, multi, queries, size, k):
+    def scan(asked, count):
+        return multi.search_checked(asked, count, multi.bits, budget=0.0)[0]
 
-    def planned(queries, count):
-        index.search(queries, count)
-        methods.append(index.last_method)
-
-    row = {"bits": multi.bits, "n": len(multi), "queries": len(asked), "k": k}
-    for _ in range(8):  # so that it has measured both ways
-        index.search(asked, k)
+    row = {"bits": multi.bits, "n": len(multi), "queries": size, "k": k}
+    planned = next_of(index.search, queries, size, k)
+    for _ in range(16):  # so that it has measured both ways
+        planned()
+    asks = {
+        "scan": next_of(scan, queries, size, k),
+        "shells": next_of(multi.search, queries, size, k),
+        "planned": planned,
+    }
+    row |= {name: 1e3 * seconds for name, seconds in alternate_times(asks).items()}
     methods = []
-    searches = {"scan": scan, "shells": multi.search, "planned": planned}
-    row |= {name: 1e3 * seconds for name, seconds in alternate_times(searches, asked, k).items()}
+    for _ in range(32):
+        planned()
+        methods.append(index.last_method)
     row["method"] = statistics.mode(methods)
     row["share"] = min(row["scan"], row["shells"]) / row["planned"]
     return row

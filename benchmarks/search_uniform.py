@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
-
 import faiss
 import numpy as np
 import search_data as data
 import search_peers as peers
-from search_timing import THREADS, alternate_times, batch_time, note, quantiles, single_times
+from search_timing import (
+    THREADS,
+    alternate_times,
+    batch_time,
+    next_of,
+    note,
+    quantiles,
+    single_times,
+)
 
 from hashlens.indexes import AutoIndex, LinearIndex, pairs_within
 
@@ -23,8 +29,9 @@ def part_batch(_):
 def _batch_row(n, bits):
     codes, queries = data.uniform(n, bits), data.uniform(256, bits, seed=1)
     searches = {"hashlens": LinearIndex.from_codes(codes).search, "faiss flat": peers.flat(codes)}
+    asks = {name: next_of(search, queries, len(queries)) for name, search in searches.items()}
     row = {"n": n, "bits": bits, "queries": len(queries)}
-    times = alternate_times(searches, queries, rounds=15, limit=20.0)
+    times = alternate_times(asks, rounds=15, limit=20.0)
     row |= {name: seconds * 1e3 for name, seconds in times.items()}
     if (n, bits) == (1_000_000, 128):  # takes seconds, so it is asked less
         few = batch_time(peers.usearch_exact(codes, THREADS), queries[:16])
@@ -72,17 +79,17 @@ def part_paper(args):
     else:
         codes, _, queries = data.surrogate(128)
         kinds["surrogate"] = (codes, queries[:256])
-    searches = {"faiss IndexFlatL2": (floats.search, asked), "BLAS": (blas, asked)}
+    exact = {"faiss IndexFlatL2": (floats.search, asked), "BLAS": (blas, asked)}
+    searches = {}
     for kind, (codes, queries) in kinds.items():
         for name, search in _hamming_searches(codes).items():
             searches[f"{kind} {name}"] = (search, queries)
     rows = []
     for size in (1, 256):
-        turns = {name: _next_of(queries, size, f) for name, (f, queries) in searches.items()}
-        times = alternate_times(turns, None, limit=20.0, turn=0.05)
+        asks = {name: next_of(*pair, size) for name, pair in (exact | searches).items()}
+        times = alternate_times(asks, limit=20.0, turn=0.05)
         times = {name: seconds / size * 1e6 for name, seconds in times.items()}
-        for name in list(times)[2:]:
-            times[f"{name} ratio"] = times["faiss IndexFlatL2"] / times[name]
+        times |= {f"{n} ratio": times["faiss IndexFlatL2"] / times[n] for n in ("BLAS", *searches)}
         rows.append(note({"queries": size, **times}))
     encoding = _encoding_time()
     about = {} if encoding is None else {"encoding_us": encoding * 1e6}
@@ -95,17 +102,6 @@ def _hamming_searches(codes):
     auto.build()
     scan = LinearIndex.from_codes(codes)
     return {"scan": scan.search, "auto": auto.search, "faiss flat": peers.flat(codes)}
-
-
-def _next_of(queries, size, search):
-    """Return a search that asks the next ``size`` queries at each call."""
-    starts = itertools.cycle(range(0, len(queries), size))
-
-    def ask(_, k):
-        start = next(starts)
-        return search(queries[start : start + size], k)
-
-    return ask
 
 
 def _encoding_time():

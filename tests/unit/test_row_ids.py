@@ -11,18 +11,21 @@ def added(ids, new):
 
 def test_a_copy_and_its_original_grow_apart():
     ids = RowIds()
-    for new in ([5], [7], [9], [11]):
-        added(ids, new)
+    for new in (5, 7, 9, 11, 13):
+        added(ids, [new])
     ids.remove([7], "remove")
     other = ids.copy()
+    held = ids.array
     added(ids, [20])
-    added(other, [30, 2])
+    assert np.shares_memory(held, ids.array)  # there was room for it
+    added(other, [30])
+    added(other, [2])
     added(ids, [21])
     other.remove([9], "remove")
-    assert ids.live_ids().tolist() == [5, 9, 11, 20, 21]
-    assert other.live_ids().tolist() == [5, 11, 30, 2]
-    assert ids.find(np.array([9, 30, 21])).tolist() == [2, -1, 5]
-    assert other.find(np.array([9, 20, 2])).tolist() == [-1, -1, 5]
+    assert ids.live_ids().tolist() == [5, 9, 11, 13, 20, 21]
+    assert other.live_ids().tolist() == [5, 11, 13, 30, 2]
+    assert ids.find(np.array([9, 30, 21])).tolist() == [2, -1, 6]
+    assert other.find(np.array([9, 20, 2])).tolist() == [-1, -1, 6]
 
 
 def test_ids_added_one_by_one_move_only_now_and_then():

@@ -19,12 +19,18 @@ TIES = (
 )
 
 
+_SOURCES = (":/", ":(exclude,top)benchmarks/results")
+
+
 def commit(folder: Path | None = None) -> str | None:
-    """Return the commit of the source tree that runs, marked if files differ; None without one."""
+    """Return the commit of the repository that runs, marked if files differ; None without one.
+
+    Results may differ: they are what is being made.
+    """
     where = folder or Path(__file__).parent
     try:
         name = _git(where, "rev-parse", "--short=12", "HEAD")
-        changed = _git(where, "status", "--porcelain", "--untracked-files=no", "--", ".")
+        changed = _git(where, "status", "--porcelain", "--untracked-files=no", "--", *_SOURCES)
     except (OSError, subprocess.CalledProcessError):
         return None
     return f"{name} with local changes" if changed else name

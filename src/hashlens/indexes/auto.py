@@ -233,8 +233,7 @@ class AutoIndex(Index):
         self._last_method = method = small.choose()
         budget = 0.0 if method == "scan" else None
         result, finished = engine.search_checked(queries, k, radius, allow, deny, budget)
-        if finished < count or not small.certain:
-            small.learn(method, count, finished)
+        small.learn(method, count, finished)
         return result
 
     def _search_batch(
@@ -242,13 +241,19 @@ class AutoIndex(Index):
     ) -> SearchResult:
         """Answer a batch; where it is to be tried first, a few of its queries before the rest."""
         method, trial = batches.choose()
+        results = []
         if trial:
-            first = _timed(engine, batches, queries[:TRIAL], request, method, trial)
+            result, seconds = _timed(engine, queries[:TRIAL], request, method)
+            batches.learn(method, trial, seconds)
+            results.append(result)
             queries = queries[TRIAL:]
             method, _ = batches.choose()
         self._last_method = method
-        rest = _timed(engine, batches, queries, request, method)
-        return concatenate([first, rest]) if trial else rest
+        result, seconds = _timed(engine, queries, request, method)
+        if len(queries) >= BATCH:  # fewer are scanned by another kernel
+            batches.learn(method, False, seconds)
+        results.append(result)
+        return concatenate(results)
 
     def _consider_building(self, engine: LinearIndex, queries: Codes, found: SearchResult) -> None:
         """Build in the background where the distances of ``found`` promise that it pays."""
@@ -302,18 +307,12 @@ class AutoIndex(Index):
 
 
 def _timed(
-    engine: MultiIndex,
-    batches: Batches,
-    queries: Codes,
-    request: _Request,
-    method: Method,
-    trial: bool = False,
-) -> SearchResult:
-    """Answer queries one way, and let the planner know what they took."""
+    engine: MultiIndex, queries: Codes, request: _Request, method: Method
+) -> tuple[SearchResult, float]:
+    """Answer queries one way; return also the seconds that a query took."""
     start = time.perf_counter()
     result, _ = engine.search_checked(queries, *request, 0.0 if method == "scan" else None)
-    batches.learn(method, trial, (time.perf_counter() - start) / len(queries))
-    return result
+    return result, (time.perf_counter() - start) / len(queries)
 
 
 def _bring_up_to_date(multi: MultiIndex, codes: Codes, denied: npt.ArrayLike | None) -> bool:

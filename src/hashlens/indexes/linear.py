@@ -90,6 +90,8 @@ class LinearIndex(Index):
         """Add codes (n, bits / 8); ids default to the numbers that follow the largest so far."""
         new = check_codes(codes, self.bits, "LinearIndex.add")
         new_ids = self._ids.check_new(ids, len(new), "LinearIndex.add")
+        if not len(new):  # which would still copy a memory map
+            return
         rows = self._ids.rows
         self._buffer = with_room(self._buffer, rows, len(new))
         self._buffer[rows : rows + len(new)] = new

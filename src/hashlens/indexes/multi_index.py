@@ -107,7 +107,7 @@ class MultiIndex(Index):
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the index takes in memory or in its mapped file."""
+        """Bytes that its codes, tables and ids take in memory or in its mapped file."""
         ids = self._ids.array
         held = sum(segment.nbytes for segment in self._segments) + self._recent.nbytes
         return held + (0 if ids is None else ids.nbytes)

@@ -95,11 +95,6 @@ class SmallCalls:
         self._finished = 1.0
         self._calls = 0
 
-    @property
-    def certain(self) -> bool:
-        """Whether all queries so far ended within their shells: one more tells nothing new."""
-        return self._finished == 1.0
-
     def choose(self) -> Method:
         """Return how to answer a call."""
         if self._finished >= _HOPELESS or _is_retry(self._calls):

@@ -8,8 +8,8 @@ Heads on the network as it comes stand beside them. Rows are measured in the ord
 until the minutes are over. Stopped at any moment, the same command goes on: rows that are there are
 kept, and a training that was interrupted is resumed from its last epoch.
 
-``train_minutes`` is the time of all epochs that a row rests on, the network's among them. Vectors and
-activations are computed before, once for all rows.
+``train_minutes`` is the time of all epochs that a row rests on, the network's among them. Vectors
+and activations are computed before, once for all rows.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def planned(seed: int) -> list[dict[str, Any]]:
 
 
 def tuned(protocol: str, arguments: argparse.Namespace, cache: Path) -> Encoder:
-    """Return the model with the network that is tuned under a protocol, trained where there is none.
+    """Return the model whose network is tuned under a protocol, trained where there is none yet.
 
     It is kept, for describing the images with it takes a while and may be interrupted, too.
     """

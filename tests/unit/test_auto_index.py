@@ -132,7 +132,7 @@ def test_single_queries_are_scanned_once_shells_have_proved_hopeless():
     planner = Planner()
     small = planner.small_calls(10, 64, False)
     assert small.choose() == "shells"
-    for _ in range(30):
+    for _ in range(60):
         small.learn("shells", 1, 0)
     assert small.choose() == "scan"
     assert planner.small_calls(10, 64, False) is small
@@ -141,7 +141,7 @@ def test_single_queries_are_scanned_once_shells_have_proved_hopeless():
 
 def test_single_queries_return_to_shells_that_finish_again():
     small = Planner().small_calls(10, 64, False)
-    for _ in range(30):
+    for _ in range(60):
         small.learn("shells", 1, 0)
     methods = []
     for _ in range(200):

@@ -21,6 +21,9 @@ TRIAL = 8
 """So many queries of a batch are tried on shells where nothing is known of them yet."""
 _LATEST = 0.3
 """Weight of the latest measurement in a running mean."""
+_LATEST_CALL = 0.05
+"""Weight of the latest call in the share that ends within its shells: of queries of which half do, a
+dozen in a row may not."""
 _FIRST_RETRY, _RETRY = 4, 64
 """The method that lost is tried again after 4, 8, 16, 32 calls, for its first measurement may have
 been disturbed, and then every 64 calls, for queries may have changed."""
@@ -105,7 +108,7 @@ class SmallCalls:
         """Note how many queries of a call ended within their shells."""
         self._calls += 1
         if method == "shells" and queries:
-            self._finished += _LATEST * (finished / queries - self._finished)
+            self._finished += _LATEST_CALL * (finished / queries - self._finished)
 
     def plan(self) -> Plan:
         """Return what `choose` says together with what it says so for."""

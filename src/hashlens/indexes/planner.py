@@ -22,8 +22,8 @@ TRIAL = 8
 _LATEST = 0.3
 """Weight of the latest measurement in a running mean."""
 _LATEST_CALL = 0.05
-"""Weight of the latest call in the share that ends within its shells: even where half of all queries
-do, some ten in a row may not."""
+"""Weight of the latest call in the share that ends within its shells: even where half of all
+queries do, some ten in a row may not."""
 _FIRST_RETRY, _RETRY = 4, 64
 """The method that lost is tried again after 4, 8, 16, 32 calls, for its first measurement may have
 been disturbed, and then every 64 calls, for queries may have changed."""

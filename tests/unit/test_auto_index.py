@@ -128,6 +128,17 @@ def test_a_whole_batch_never_goes_on_hopeless_shells():
     assert trials == 8, "after 4, 8, 16, 32, 64, 128, 192 and 256 calls"
 
 
+def test_the_few_that_a_trial_leaves_over_say_nothing_of_a_batch(rng):
+    codes = clumped(rng, 30_000)
+    index = AutoIndex.from_codes(codes, background=False)
+    index.build()
+    index.search(codes[:BATCH], 10)
+    assert np.isnan(index.explain(BATCH, 10).scan_us)
+    index.search(codes[:BATCH], 10)
+    assert index.last_method == "scan"
+    assert index.explain(BATCH, 10).scan_us > 0
+
+
 def test_single_queries_are_scanned_once_shells_have_proved_hopeless():
     planner = Planner()
     small = planner.small_calls(10, 64, False)

@@ -20,6 +20,8 @@ def test_a_memory_map_is_served_without_a_copy(tmp_path):
     index = LinearIndex.from_codes(mapped, denied=[3, 4])
     assert np.shares_memory(index.codes, mapped)
     assert len(index) == 998
+    index.add(codes[:0])
+    assert np.shares_memory(index.codes, mapped), "nothing was added"
     assert index.search(codes[3:4], 1).ids[0, 0] != 3
     assert index.search(codes[5:6], 1).ids[0, 0] == 5
     index.remove([5])

@@ -17,9 +17,8 @@ TIES = (
     "items at one distance are in random order and the figure is its exact expectation; _low and "
     "_high are the worst and the best order (average precision after He et al. 2018)"
 )
-
-
 _SOURCES = (":/", ":(exclude,top)benchmarks/results")
+"""What of a repository decides a result, as git's path specifications."""
 
 
 def commit(folder: Path | None = None) -> str | None:

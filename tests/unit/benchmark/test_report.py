@@ -1,5 +1,6 @@
 import json
 import re
+import subprocess
 
 import pytest
 
@@ -164,6 +165,26 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
 
 def test_commit_outside_of_a_source_tree(tmp_path):
     assert commit(tmp_path) is None
+
+
+def test_commit_is_marked_by_changes_of_anything_but_results(tmp_path):
+    def git(*arguments):
+        identity = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+        subprocess.run(["git", "-C", tmp_path, *identity, *arguments], check=True)
+
+    source, result = tmp_path / "src" / "a.py", tmp_path / "benchmarks" / "results" / "a.json"
+    for path in (source, result):
+        path.parent.mkdir(parents=True)
+        path.write_text("1")
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "one")
+    name = commit(source.parent)
+    assert re.fullmatch("[0-9a-f]{12}", name)
+    result.write_text("2")
+    assert commit(source.parent) == name
+    source.write_text("2")
+    assert commit(result.parent) == f"{name} with local changes"
 
 
 def test_machine_is_named():

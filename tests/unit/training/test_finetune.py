@@ -138,7 +138,11 @@ def test_a_full_disk_keeps_the_checkpoint_before(tiles, tmp_path, monkeypatch):
     assert numbers == [1, 2, 3]
 
 
-def test_cached_activations_are_those_of_images_and_of_mirror_images(tiles, tmp_path):
+@pytest.mark.parametrize("runtime", ["onnx", "torch"])
+def test_cached_activations_are_those_of_images_and_of_mirror_images(
+    tiles, tmp_path, monkeypatch, runtime
+):
+    monkeypatch.setattr(FrozenPart, "runtime", runtime)
     network = load_backbone(SmallNetwork())
     prefix, suffix = network.cut(2)
     frozen = FrozenPart(prefix, network.spec, torch.device("cpu"))

@@ -92,9 +92,10 @@ class Pass {
 
   void scan(const CodeView& view, std::size_t begin, std::size_t end) {
     view_ = &view;
-    const std::size_t step = queries_.filter_block ? kBlockRows : kRowsPerFilter;
-    for (std::size_t first = begin; first < end; first += step) {
-      const std::size_t count = std::min(step, end - first);
+    std::size_t count = 0;
+    for (std::size_t first = begin; first < end; first += count) {
+      count = std::min(rows_at_once_, end - first);
+      rows_at_once_ = queries_.filter_block ? kBlockRows : kRowsPerFilter;
       if (queries_.filter_block) {
         scan_block(first, count);
       } else {
@@ -141,6 +142,9 @@ class Pass {
   void filter(FilterRows filter_rows, std::size_t q, std::size_t first, std::size_t count) {
     const std::size_t near = filter_rows(code(first), count, queries_.code(q), view_->bytes,
                                          found_[q].bound(), near_);
+    if (view_->groups.refs) {
+      for (std::size_t i = 0; i < near; ++i) prefetch(view_->groups.refs + first + near_[i].row);
+    }
     for (std::size_t i = 0; i < near; ++i) offer(q, first + near_[i].row, near_[i].distance);
   }
 
@@ -165,6 +169,7 @@ class Pass {
   const FilterRows filter_first_;
   const std::size_t k_;
   const CodeView* view_ = nullptr;
+  std::size_t rows_at_once_ = kBlockRows;  // at first few, as all of them are taken
   std::vector<Neighbours> found_;
   std::vector<std::uint8_t> limits_;
   std::vector<std::uint8_t> scratch_;

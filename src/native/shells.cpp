@@ -9,27 +9,20 @@ namespace {
 
 // Costs in nanoseconds, as measured on a server of 2021. Only their ratios matter, and only for
 // when a query gives up its shells: results do not depend on them.
-constexpr double kProbeCost = 3;   // look up the bounds of a bucket
-constexpr double kRangeCost = 22;  // go to the codes of a bucket that is not empty
-constexpr double kRowCostPerByte = 0.04;
+constexpr double kProbeCost = 10;  // look up the bounds of a bucket
+constexpr double kRangeCost = 24;  // go to the codes of a bucket that is not empty
+constexpr double kRowCostPerByte = 0.09;
+constexpr double kScanCostPerByte = 0.04;  // a scan reads the codes in their order
 constexpr double kLookUpCost = 150;  // find one code in the sorted codes of a large bucket
 // Shells cheaper than this share of the allowance are searched even if later ones look hopeless:
 // they may bring the k-th distance down.
-constexpr double kCheapShare = 0.05;
+constexpr double kCheapShare = 0.02;
 
 constexpr std::size_t kProbesAhead = 64;  // hide the latency of memory behind so many look-ups
 constexpr std::size_t kRangesAhead = 16;
 constexpr std::size_t kBytesAhead = 256;  // of a bucket; the processor itself goes on from there
 constexpr std::size_t kCacheLine = 64;
 constexpr std::size_t kRowsPerFilter = 512;
-
-HASHLENS_INLINE void prefetch(const void* at) {
-#if defined(__GNUC__) || defined(__clang__)
-  __builtin_prefetch(at);
-#else
-  static_cast<void>(at);
-#endif
-}
 
 // Returns the number of ways to choose `k` of `n`.
 double choose(int n, int k) {
@@ -51,7 +44,8 @@ ShellSearch::ShellSearch(const RowView& rows, SearchLimits limits, Level level, 
     : rows_(rows),
       limits_(limits),
       kernels_(kernels_for(level, bytes)),
-      row_cost_(kRowCostPerByte * bytes) {}
+      row_cost_(kRowCostPerByte * bytes),
+      scan_cost_(kScanCostPerByte * bytes) {}
 
 // After shell `radius` of tables 0..t, a code that was not seen is at least radius + 1 bits away
 // in t + 1 substrings and radius bits in the others: at least m · radius + t + 1 in all. So all
@@ -206,6 +200,7 @@ void ShellSearch::compare(std::size_t table_number, int radius, Neighbours& foun
       const std::size_t count = std::min<std::size_t>(kRowsPerFilter, ranges_[i].end - at);
       const std::size_t hits = kernels_.filter_rows(table.codes + at * stride, count, query_,
                                                     segment_->bytes, found.bound(), near);
+      for (std::size_t h = 0; h < hits; ++h) prefetch(table.refs + at + near[h].row);
       for (std::size_t h = 0; h < hits; ++h) {
         const std::size_t row = at + near[h].row;
         if (near[h].distance <= seen_within_ || near[h].distance >= found.bound()) continue;

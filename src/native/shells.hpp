@@ -20,7 +20,7 @@ class ShellSearch {
               Neighbours& found);
 
   // The cost of comparing a query with so many codes, in the unit of `allowance`.
-  double scan_cost(std::size_t codes) const { return static_cast<double>(codes) * row_cost_; }
+  double scan_cost(std::size_t codes) const { return static_cast<double>(codes) * scan_cost_; }
 
  private:
   struct Range {
@@ -43,7 +43,8 @@ class ShellSearch {
   const RowView& rows_;
   SearchLimits limits_;
   Kernels kernels_;
-  double row_cost_;
+  double row_cost_;   // of a code in a bucket
+  double scan_cost_;  // of a code in a scan
 
   const Segment* segment_ = nullptr;
   const std::uint8_t* query_ = nullptr;

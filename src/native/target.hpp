@@ -17,3 +17,16 @@
 #define HASHLENS_INLINE inline
 #define HASHLENS_UNLIKELY(condition) (condition)
 #endif
+
+namespace hashlens {
+
+// Begins to bring memory into the cache, where the compiler can say so.
+HASHLENS_INLINE void prefetch(const void* at) {
+#if defined(__GNUC__) || defined(__clang__)
+  __builtin_prefetch(at);
+#else
+  static_cast<void>(at);
+#endif
+}
+
+}  // namespace hashlens

@@ -70,7 +70,7 @@ class MultiIndex(Index):
 
     recent_limit: ClassVar[int] = 4096
     """Added codes wait in a plain list, which every search scans, until there are this many."""
-    budget: ClassVar[float] = 0.35
+    budget: ClassVar[float] = 0.7
     """A query is scanned where its shells are bound to cost more than this share of a scan."""
 
     def __init__(self, bits: int, *, tables: int | None = None) -> None:

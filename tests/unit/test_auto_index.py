@@ -194,6 +194,12 @@ def test_the_forecast_tells_near_from_far_neighbours(rng):
     assert not forecast_shells(codes, queries, np.array([20, 21, 22, 23], np.int32), 64).worthwhile
 
 
+def test_the_forecast_leaves_uniform_codes_to_the_scan(rng):
+    codes = rng.integers(0, 256, (1_000_000, 8), dtype=np.uint8)
+    kth = LinearIndex.from_codes(codes).search(codes[:4] ^ 85, 10).distances[:, -1]
+    assert not forecast_shells(codes, codes[:4] ^ 85, kth, 64).worthwhile
+
+
 def test_threads_may_search_while_the_index_is_built(rng):
     codes = clumped(rng, 40_000)
     expected = LinearIndex.from_codes(codes).search(codes[:64], 10)

@@ -31,8 +31,8 @@ _PROMISING = 2.5
 """A whole batch goes on shells once a few of its queries took less than so many times a scan."""
 _HOPELESS = 0.1
 """A small call is scanned at once where a smaller share than this ends within its shells."""
-_PROBE_NS = 5.0
-_ROW_NS_PER_BYTE = 0.03
+_BUCKET_NS, _ROW_NS_PER_BYTE, _SCAN_NS_PER_BYTE = 30.0, 0.09, 0.04
+"""To look up a bucket, for a code in it, and for a code of a scan: about as in shells.cpp."""
 _WORTH_BUILDING = 0.5
 """An index is built where shells are expected to take less than this share of a scan."""
 _SAMPLE = 2000
@@ -225,7 +225,7 @@ def forecast_shells(
     tables, key_bits = table_layout(bits, rows)
     sample = codes[:: max(rows // _SAMPLE, 1)]
     starts = [t * bits // tables for t in range(tables)]
-    scan = rows * _ROW_NS_PER_BYTE * (bits // 8) / thread_count()
+    scan = rows * _SCAN_NS_PER_BYTE * (bits // 8) / thread_count()
     expected = []
     for query, reach in zip(queries, kth_distances, strict=True):
         probes = sum(math.comb(key_bits, at // tables) for at in range(int(reach) + 1))
@@ -235,7 +235,7 @@ def forecast_shells(
             near = apart[:, start : start + key_bits].sum(axis=1, dtype=np.int64)
             met += tables * near + t <= reach
         compared = float(met.mean()) * rows * _ROW_NS_PER_BYTE * (bits // 8)
-        expected.append(probes * _PROBE_NS + compared)
+        expected.append(probes * _BUCKET_NS + compared)
     shells = float(np.median(expected))
     middle = float(np.median(hamming_distance(queries[:, None], sample[None])))
     reason = (

@@ -48,7 +48,7 @@ def model_card(encoder: Encoder, report: bool = False) -> str:
     report : bool
         Whether the report of its training lies beside the card, so that it is linked to.
     """
-    supervised = type(encoder.hasher).supervised
+    supervised = encoder.hasher.learns_from_labels
     sections = [
         f"# A hashlens model: {encoder.hasher.name}, {encoder.bits} bits\n\n"
         f"It turns an image into a binary code of {encoder.bits} bits. Images whose codes differ "

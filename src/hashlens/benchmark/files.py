@@ -11,7 +11,7 @@ from hashlens.durable import replacing
 from hashlens.errors import FormatError
 
 
-def write_json(path: Path, document: Any) -> None:
+def write_json(path: Path, document: Any, indent: int | None = 1) -> None:
     """Write ``document`` so that a kill at any moment leaves the old file or the new one.
 
     Parameters
@@ -20,6 +20,8 @@ def write_json(path: Path, document: Any) -> None:
         Its folder is made where it does not exist.
     document : anything that JSON holds
         Floats are written as they are; NaN is refused.
+    indent : int or None
+        Spaces a level; None puts all on one line.
 
     Raises
     ------
@@ -27,7 +29,7 @@ def write_json(path: Path, document: Any) -> None:
         If it can't be written, for instance because the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    text = json.dumps(document, indent=indent, allow_nan=False, ensure_ascii=False) + "\n"
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")
 

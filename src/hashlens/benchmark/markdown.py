@@ -19,6 +19,7 @@ DETAILS: tuple[tuple[str, str, float, int], ...] = (
     ("linear_reconstruction_error", "not reconstructed %", 100, 1),
     ("unique_codes_per_thousand", "unique per 1,000", 1, 0),
     ("fit_seconds", "fit s", 1, 1),
+    ("fit_peak_gib", "fit GiB", 1, 1),
     ("encode_microseconds", "encode µs", 1, 1),
 )
 """Figure of a row, its heading, the factor it is shown with, and decimals."""
@@ -97,7 +98,7 @@ def _percent(cell: Cell | None) -> str:
 def _quote(cell: Cell, lengths: Sequence[int]) -> str:
     """Return the paper's figures at the lengths of the table, or a dash."""
     row = printed_row(cell.method)
-    if row is None or cell.preset not in ("default", "paper"):
+    if row is None or cell.preset not in ("default", "paper", "supervised"):
         return "–"
     shares = [printed_top5(cell.method, bits) for bits in lengths]
     return f"{row[0]}: " + " / ".join("–" if s is None else f"{100 * s:.2f}" for s in shares)
@@ -186,7 +187,12 @@ def _beside(context: dict[str, Any]) -> str:
         ("Parameters", context["selection"]),
         ("Quoted figures", AMBIGUITIES),
         ("Command", f"`{context['command']}`"),
-        ("Commit", context["commit"] or "not a source tree"),
+        ("Commit", context["commit"]),
+        (
+            "Effort",
+            f"{context['minutes']} minutes for all baselines, choices, fits and searches, "
+            f"{context['fit_peak_gib']} GiB at most during a fit, descriptors included",
+        ),
         (
             "Machine",
             f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from hashlens.benchmark.context import commit
 from hashlens.benchmark.features import Features
 from hashlens.benchmark.methods import MethodPreset
 from hashlens.benchmark.selection import make_hasher
@@ -19,6 +20,8 @@ from hashlens.evaluation import (
     linear_reconstruction_error,
     quantisation_error,
 )
+from hashlens.machine import peak_memory_gib, reset_peak_memory
+from hashlens.native import thread_count
 
 OWN_DISTANCE = "own-distance"
 """The preset's name in rows that are ranked by the method's own distance, not by Hamming's."""
@@ -59,17 +62,25 @@ def measure(unit: Unit, features: Features, split: Split, params: dict[str, Any]
         Parameters that selection chose.
     """
     hasher = make_hasher(unit.method, unit.bits, params, unit.seed)
+    vectors, labels = features.train_vectors[split.fit], features.train_labels[split.fit]
+    reset_peak_memory()
     start = time.perf_counter()
-    hasher.fit(features.train_vectors[split.fit], features.train_labels[split.fit])
+    hasher.fit(vectors, labels)
     fitted = time.perf_counter()
+    peak = peak_memory_gib()
     database = hasher.transform(features.train_vectors[split.database])
     queries = hasher.transform(features.test_vectors[split.query])
     encoded = time.perf_counter()
     shared = {
         "fit_seconds": round(fitted - start, 3),
+        "fit_peak_gib": peak,
+        "threads": thread_count(),
         "encode_microseconds": round(1e6 * (encoded - fitted) / (len(database) + len(queries)), 3),
-        "parameters": hasher.get_params(),
+        "supervised": hasher.learns_from_labels,
+        "parameters": hasher.configuration(),
         "tuned": params,
+        "min_codeword_distance": getattr(hasher, "min_distance_", None),
+        "commit": commit(),
         **_statistics(database, unit.bits, features, split),
     }
     return [

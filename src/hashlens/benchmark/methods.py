@@ -37,7 +37,8 @@ class MethodPreset:
     protocols : sequence of str
         Where it is run, among those that are asked for.
     seeds : int or None
-        Fits of a cell at most; None for as many as are asked for.
+        Fits of a cell at most; None for as many as are asked for. A method without a seed is fitted
+        once in any case.
     """
 
     method: str
@@ -76,6 +77,8 @@ _SHORT_DEEP_HASHING: tuple[Params, ...] = tuple(
 )
 """Deep hashing's objective goes on rewarding copies of bits, so that less training may be more."""
 
+_BRE = _each(anchors=(50,), sweeps=(20,), pair_share=(0.2,))
+
 PRESETS: tuple[MethodPreset, ...] = (
     MethodPreset("lsh", "default", {}),
     MethodPreset("pcah", "default", {}),
@@ -95,7 +98,8 @@ PRESETS: tuple[MethodPreset, ...] = (
     ),
     MethodPreset("kmh", "default", {}, _each(bits_per_subspace=(2, 8), affinity_weight=(1.0,))),
     MethodPreset("splh", "default", {}, _each(label_weight=(0.02, 2.0), labelled=(5000,))),
-    MethodPreset("bre", "default", {}, _each(use_labels=(True,), anchors=(50,), sweeps=(20,))),
+    MethodPreset("bre", "default", {}, _BRE),
+    MethodPreset("bre", "supervised", {"use_labels": True}, _BRE),
     MethodPreset("dh", "default", {}, _SHORT_DEEP_HASHING),
     MethodPreset("sdh", "default", {}, _SHORT_DEEP_HASHING),
     MethodPreset(

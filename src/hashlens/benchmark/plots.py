@@ -11,7 +11,7 @@ import numpy as np
 from hashlens.benchmark.quoted import BITS, PROPOSED, QUOTED_DATASET, printed_top5
 from hashlens.benchmark.summary import Cell
 from hashlens.errors import MissingExtraError
-from hashlens.hashers import METHODS, hasher_class
+from hashlens.hashers import METHODS
 
 STYLE: dict[str, Any] = {
     "figure.dpi": 100,
@@ -90,19 +90,18 @@ def save_plots(
     return written
 
 
-def _look(label: str, method: str) -> dict[str, Any]:
+def _look(cell: Cell) -> dict[str, Any]:
     """Return colour, marker and dash of a method, the same in every figure.
 
     Solid lines learn from labels, dashed ones do not; a preset other than the default is dotted.
     """
-    place = list(METHODS).index(method)
-    supervised = hasher_class(method).supervised
-    dash = ":" if label != method else "-" if supervised else "--"
+    place = list(METHODS).index(cell.method)
+    dash = ":" if cell.label != cell.method else "-" if cell.supervised else "--"
     return {
-        "color": "black" if method == PROPOSED else COLOURS[place % len(COLOURS)],
+        "color": "black" if cell.method == PROPOSED else COLOURS[place % len(COLOURS)],
         "marker": MARKERS[place % len(MARKERS)],
         "linestyle": dash,
-        "label": label,
+        "label": cell.label,
     }
 
 
@@ -118,14 +117,14 @@ def _top5(
 ) -> Any:
     figure, axes = pyplot.subplots(figsize=(6.2, 4.6), layout="constrained")
     lengths = sorted({cell.bits for cell in found})
-    for label, group in _by_label(found).items():
+    for group in _by_label(found).values():
         spreads = [(cell.bits, spread) for cell in group if (spread := cell.spread("top5"))]
         axes.errorbar(
             [bits for bits, _ in spreads],
             [100 * spread.mean for _, spread in spreads],
             [100 * (spread.deviation or 0) for _, spread in spreads],
             capsize=2,
-            **_look(label, group[0].method),
+            **_look(group[0]),
         )
     for row, dash in zip(baselines, ("-", "--", "-."), strict=False):
         value = row.get("top5", row.get("accuracy"))
@@ -168,7 +167,7 @@ def _curves(
         for cell in found:
             curves = cell.rows[0].get("curves")
             if cell.bits == bits and curves:
-                look = {**_look(cell.label, cell.method), "marker": None}
+                look = {**_look(cell), "marker": None}
                 draw(axes, curves, look)
         axes.set_title(f"{protocol}, {bits} bits")
     _legend(figure, grid.flat[0])
@@ -192,10 +191,10 @@ def _bit_statistics(pyplot: Any, found: Sequence[Cell], protocol: str) -> Any:
     lengths = sorted({cell.bits for cell in found})
     own = [cell for cell in found if cell.rows[0].get("distance", "hamming") == "hamming"]
     for axes, (figure_name, title) in zip(grid.flat, STATISTICS, strict=True):
-        for label, group in _by_label(own).items():
+        for group in _by_label(own).values():
             spreads = [(c.bits, s.mean) for c in group if (s := c.spread(figure_name))]
             if spreads:
-                axes.plot(*zip(*spreads, strict=True), **_look(label, group[0].method))
+                axes.plot(*zip(*spreads, strict=True), **_look(group[0]))
         axes.set_xscale("log", base=2)
         axes.set_xticks(lengths, [str(bits) for bits in lengths])
         axes.minorticks_off()

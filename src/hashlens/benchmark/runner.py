@@ -1,10 +1,15 @@
-"""The resumable run: everything already measured is read, the rest is measured and written."""
+"""The resumable run: everything already measured is read, the rest is measured and written.
+
+Several runs may share one folder: each takes what no other is at.
+"""
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +20,7 @@ from hashlens.benchmark.features import Features
 from hashlens.benchmark.files import fingerprint, read_json, remembered, write_json
 from hashlens.benchmark.measure import Row, Unit, measure
 from hashlens.benchmark.methods import MethodPreset, choose_presets
-from hashlens.benchmark.selection import choose_parameters
+from hashlens.benchmark.selection import choose_parameters, is_deterministic, make_hasher
 from hashlens.benchmark.settings import Settings
 from hashlens.errors import DataError
 from hashlens.evaluation import Split, make_split
@@ -23,7 +28,7 @@ from hashlens.evaluation import Split, make_split
 CELLS = "cells"
 """The folder, within that of results, where every measured cell has its file."""
 
-FORMAT = 1
+FORMAT = 2
 """Version of what is measured and how it is written; another version is measured anew."""
 
 
@@ -46,13 +51,17 @@ class Progress:
 
 @dataclass
 class Results:
-    """What a run measured; failures are kept beside the rows, never silently dropped."""
+    """What a run measured; failures are kept beside the rows, never silently dropped.
+
+    ``seconds`` is what all of it took to measure, in this run or in earlier ones.
+    """
 
     rows: list[Row] = field(default_factory=list)
     baselines: list[Row] = field(default_factory=list)
     selections: list[dict[str, Any]] = field(default_factory=list)
     splits: dict[str, str] = field(default_factory=dict)
     failures: list[dict[str, str]] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 Listener = Callable[[Progress], None]
@@ -87,20 +96,15 @@ def run_benchmark(
     Raises
     ------
     DataError
-        If ``out`` holds results of other descriptors, or another run is writing to it.
+        If ``out`` holds results of other descriptors.
     """
     cells = out / CELLS
     cells.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(cells / ".lock", timeout=0):
-            _claim(cells, features)
-            run = _Run(features, settings, cells, listen or (lambda _: None))
-            run.presets = choose_presets(settings.methods) if presets is None else tuple(presets)
-            return run.all()
-    except Timeout as error:
-        raise DataError(
-            f"Another benchmark is writing to {out}. Wait for it, or choose another folder."
-        ) from error
+    with FileLock(cells / ".lock"):
+        _claim(cells, features)
+    run = _Run(features, settings, cells, listen or (lambda _: None))
+    run.presets = choose_presets(settings.methods) if presets is None else tuple(presets)
+    return run.all()
 
 
 def _claim(cells: Path, features: Features) -> None:
@@ -131,25 +135,46 @@ class _Run:
         self.presets: tuple[MethodPreset, ...] = ()
         self.splits: dict[str, Split] = {}
         self.chosen: dict[tuple[str, str], dict[str, Any] | None] = {}
+        self.rows: dict[str, list[Row]] = {}
+        self.may_wait = False
         self.results = Results()
 
     def all(self) -> Results:
-        plan = list(self._plan())
+        units = list(self._plan())
         for protocol in self.settings.protocols:
-            self.listen(Progress(0, len(plan), f"{protocol}: baselines"))
-            self._prepare(protocol)
-        for done, unit in enumerate(plan):
-            if not self._is_repeat_too_slow(unit):
-                self.listen(Progress(done, len(plan), str(unit)))
-                self._unit(unit)
-        self.listen(Progress(len(plan), len(plan), "done"))
+            self._split(protocol)
+        steps: list[tuple[str, Callable[[], None]]] = [
+            (f"{protocol}: baselines", partial(self._baselines, protocol))
+            for protocol in self.settings.protocols
+        ]
+        steps += [(str(unit), partial(self._unit, unit)) for unit in units]
+        # What another run is at is left to it at first, and waited for in the end.
+        left = self._go_through(steps, len(units))
+        self.may_wait = True
+        self._go_through(left, len(units))
+        self.listen(Progress(len(units), len(units), "done"))
+        self.results.rows = [row for unit in units for row in self.rows.get(str(unit), [])]
         return self.results
+
+    def _go_through(
+        self, steps: Sequence[tuple[str, Callable[[], None]]], units: int
+    ) -> list[tuple[str, Callable[[], None]]]:
+        """Do what no other run is at; return the steps that are left to others."""
+        left = []
+        for name, step in steps:
+            self.listen(Progress(len(self.rows), units, name))
+            try:
+                step()
+            except Timeout:
+                left.append((name, step))
+        return left
 
     def _plan(self) -> Iterator[Unit]:
         for seed in range(self.settings.seeds):
             for protocol in self.settings.protocols:
                 for preset in self.presets:
                     enough = preset.seeds is not None and seed >= preset.seeds
+                    enough |= seed > 0 and is_deterministic(preset)
                     if protocol in preset.protocols and not enough:
                         for bits in self.settings.bits:
                             yield Unit(preset, bits, protocol, seed)
@@ -157,8 +182,7 @@ class _Run:
     def _key(self, *facts: Any) -> str:
         return fingerprint([FORMAT, self.features.digest, self.settings.split_seed, *facts])
 
-    def _prepare(self, protocol: str) -> None:
-        """Draw the split of a protocol and measure its baselines."""
+    def _split(self, protocol: str) -> None:
         split = make_split(
             protocol,
             self.features.train_labels,
@@ -167,6 +191,9 @@ class _Run:
         )
         self.splits[protocol] = split
         self.results.splits[protocol] = split.describe()
+
+    def _baselines(self, protocol: str) -> None:
+        split = self.splits[protocol]
         parts: list[tuple[str, Callable[[], list[Row]]]] = [
             ("float-knn", lambda: [baselines.float_search(self.features, split)]),
             (
@@ -174,25 +201,47 @@ class _Run:
                 lambda: baselines.linear_classifier(self.features, split, self.settings.tuning),
             ),
         ]
+        found: list[Row] = []
         for name, compute in parts:
             path = self.cells / "baselines" / f"{protocol}-{name}.json"
             key = self._key(protocol, name, asdict(self.settings.tuning))
-            document = self._remember(f"{protocol} {name}", path, key, compute)
-            self.results.baselines += document["rows"] if document else []
+            found += self._remember(f"{protocol} {name}", path, key, compute) or []
+        self.results.baselines += found
 
     def _remember(
         self, step: str, path: Path, key: str, compute: Callable[[], list[Row]]
-    ) -> dict[str, Any] | None:
-        """Return a file's document, computing and writing it where needed; None if that fails."""
+    ) -> list[Row] | None:
+        """Return a file's rows, computing and writing them where needed; None if that fails.
+
+        Raises
+        ------
+        Timeout
+            If another run is computing them and this one is not to wait yet.
+        """
         held: dict[str, Any] | None = remembered(path, key)
-        if held is not None:
-            return held
+        if held is None:
+            lock = self.cells / "locks" / f"{fingerprint([str(path), key])}.lock"
+            lock.parent.mkdir(exist_ok=True)
+            with FileLock(lock, timeout=-1 if self.may_wait else 0):
+                held = remembered(path, key) or self._computed(step, path, key, compute)
+        if held is None:
+            return None
+        self.results.seconds += held["seconds"]
+        rows: list[Row] = held["rows"]
+        return rows
+
+    def _computed(
+        self, step: str, path: Path, key: str, compute: Callable[[], list[Row]]
+    ) -> dict[str, Any] | None:
+        start = time.perf_counter()
         try:
-            held = {"fingerprint": key, "rows": compute()}
+            rows = compute()
         # One method's failure, whatever it is, must not cost the hours of the others.
         except Exception as error:
             self._fail(step, error)
             return None
+        seconds = round(time.perf_counter() - start, 3)
+        held = {"fingerprint": key, "rows": rows, "seconds": seconds}
         write_json(path, held)
         return held
 
@@ -217,44 +266,52 @@ class _Run:
         budget = self.settings.tuning
         path = self.cells / "selection" / protocol / f"{preset.label}.json"
         facts = [dict(candidate) for candidate in preset.candidates]
-        key = self._key(protocol, preset.label, dict(preset.fixed), facts, asdict(budget))
+        default = make_hasher(preset, budget.bits, {}, budget.seed).configuration()
+        key = self._key(protocol, preset.label, default, facts, asdict(budget))
 
         def compute() -> list[Row]:
             # Only training arrays go in: no choice can see the test set.
             vectors, labels = self.features.train_vectors, self.features.train_labels
             return [choose_parameters(preset, vectors, labels, self.splits[protocol], budget)]
 
-        document = self._remember(f"{protocol} {preset.label} selection", path, key, compute)
-        if document is None:
+        rows = self._remember(f"{protocol} {preset.label} selection", path, key, compute)
+        if rows is None:
             return None
-        selection = document["rows"][0]
-        self.results.selections.append({"protocol": protocol, "method": preset.label, **selection})
-        return dict(selection["params"])
+        self.results.selections.append({"protocol": protocol, "method": preset.label, **rows[0]})
+        return dict(rows[0]["params"])
 
     def _is_repeat_too_slow(self, unit: Unit) -> bool:
-        """Return whether the unit is a repeat beside `standard` of a fit that takes long."""
+        """Return whether the unit is a repeat beside `standard` of a fit that takes long.
+
+        Raises
+        ------
+        Timeout
+            If another run is still at that fit.
+        """
         if unit.protocol == "standard" or unit.seed == 0:
             return False
-        times = [
-            row["fit_seconds"]
-            for row in self.results.rows
-            if row["seed"] == 0
-            and row["protocol"] == unit.protocol
-            and row["bits"] == unit.bits
-            and (row["method"], row["preset"]) == (unit.method.method, unit.method.preset)
-        ]
-        return not times or times[0] >= self.settings.repeat_below_seconds
+        first = str(replace(unit, seed=0))
+        if first not in self.rows and not self.may_wait:
+            raise Timeout(first)
+        return not any(
+            row["fit_seconds"] < self.settings.repeat_below_seconds
+            for row in self.rows.get(first, [])
+        )
 
     def _unit(self, unit: Unit) -> None:
+        if self._is_repeat_too_slow(unit):
+            return
         params = self._parameters(unit.method, unit.protocol)
         if params is None:
             return
-        key = self._key(str(unit), dict(unit.method.fixed), params, unit.method.distances)
+        hasher = make_hasher(unit.method, unit.bits, params, unit.seed)
+        key = self._key(str(unit), hasher.configuration(), unit.method.distances)
         split = self.splits[unit.protocol]
-        document = self._remember(
+        rows = self._remember(
             str(unit),
             self.cells / unit.path,
             key,
             lambda: measure(unit, self.features, split, params),
         )
-        self.results.rows += document["rows"] if document else []
+        if rows is not None:
+            self.rows[str(unit)] = rows

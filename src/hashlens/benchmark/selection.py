@@ -52,9 +52,14 @@ class Budget:
 def make_hasher(preset: MethodPreset, bits: int, params: dict[str, Any], seed: int) -> Hasher:
     """Return an unfitted hasher; ``seed`` becomes its ``random_state`` where it has one."""
     arguments = {**preset.fixed, **params}
-    if "random_state" in hasher_class(preset.method)().get_params():
+    if not is_deterministic(preset):
         arguments["random_state"] = seed
     return create_hasher(preset.method, bits, **arguments)
+
+
+def is_deterministic(preset: MethodPreset) -> bool:
+    """Return whether a method has no seed, so that one fit of a cell says all."""
+    return "random_state" not in hasher_class(preset.method)().get_params()
 
 
 def choose_parameters(
@@ -87,14 +92,12 @@ def choose_parameters(
         return {"params": {}, "candidates": [], "budget": asdict(budget)}
     inner = selection_split(split, train_labels, budget.seed)
     rng = np.random.default_rng(budget.seed)
-    parts = [
-        (train_vectors[rows], train_labels[rows])
-        for rows in (
-            _capped(inner.fit, budget.fit_rows, rng),
-            _capped(inner.database, budget.database_rows, rng),
-            _capped(inner.query, budget.query_rows, rng),
-        )
-    ]
+    fit = _capped(inner.fit, budget.fit_rows, rng)
+    # Where the protocol searches what was trained on, so does the choice.
+    searches_fit = np.array_equal(inner.database, inner.fit)
+    database = _capped(fit if searches_fit else inner.database, budget.database_rows, rng)
+    query = _capped(inner.query, budget.query_rows, rng)
+    parts = [(train_vectors[rows], train_labels[rows]) for rows in (fit, database, query)]
     tried = [_try(preset, params, parts, budget) for params in options]
     scored = [candidate for candidate in tried if candidate["top5"] is not None]
     if not scored:

@@ -12,7 +12,7 @@ import numpy as np
 from hashlens.benchmark.methods import row_label
 from hashlens.benchmark.quoted import PROPOSED, RIVALS, printed_top5
 from hashlens.evaluation import PROTOCOLS
-from hashlens.hashers import METHODS, hasher_class
+from hashlens.hashers import METHODS
 
 Row = dict[str, Any]
 
@@ -51,6 +51,16 @@ class Cell:
     def label(self) -> str:
         """Return the method's name in tables."""
         return row_label(self.method, self.preset)
+
+    @property
+    def supervised(self) -> bool:
+        """Return whether the method learned from labels."""
+        return bool(self.rows[0]["supervised"])
+
+    @property
+    def deterministic(self) -> bool:
+        """Return whether the method has no seed, so that its single row says all."""
+        return "random_state" not in self.rows[0]["parameters"]
 
     def spread(self, figure: str) -> Spread | None:
         """Return mean and deviation of a figure over seeds; None where no seed has it."""
@@ -95,7 +105,8 @@ class Margin:
         Mean top-5 shares.
     rival_name : str
     deviation : float or None
-        Standard deviation of the difference between a seed of each, √(s₁² + s₂²).
+        Standard deviation of the difference between a seed of each, √(s₁² + s₂²); a rival without
+        a seed has none.
     printed : float or None
         The paper's own figure for its method, quoted.
     """
@@ -130,9 +141,10 @@ def margins(found: Sequence[Cell], protocol: str = "standard") -> list[Margin]:
         own = _top5(proposed[0])
         best = max(rivals, key=lambda cell: _top5(cell).mean)
         other = _top5(best)
+        spread = 0.0 if best.deterministic else other.deviation
         deviation = None
-        if own.deviation is not None and other.deviation is not None:
-            deviation = float(np.hypot(own.deviation, other.deviation))
+        if own.deviation is not None and spread is not None:
+            deviation = float(np.hypot(own.deviation, spread))
         printed = printed_top5(PROPOSED, bits)
         result.append(Margin(bits, own.mean, other.mean, best.label, deviation, printed))
     return result
@@ -168,9 +180,7 @@ def supervised_behind(found: Sequence[Cell], reference: str, protocol: str) -> d
         bits: [
             cell.label
             for cell in here
-            if cell.bits == bits
-            and hasher_class(cell.method).supervised
-            and _top5(cell).mean < floor
+            if cell.bits == bits and cell.supervised and _top5(cell).mean < floor
         ]
         for bits, floor in sorted(floors.items())
     }

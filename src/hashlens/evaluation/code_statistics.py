@@ -49,9 +49,9 @@ class CodeStatistics:
     bit_correlation: float
     unique_codes_per_thousand: float
 
-    def to_dict(self) -> dict[str, float]:
-        """Return the figures by name, for JSON."""
-        return asdict(self)
+    def to_dict(self) -> dict[str, float | None]:
+        """Return the figures by name, for JSON, which has None in the place of NaN."""
+        return {name: None if np.isnan(value) else value for name, value in asdict(self).items()}
 
 
 def code_statistics(codes: Codes, bits: int) -> CodeStatistics:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from hashlens.hashers.base import Floats, Hasher
 from hashlens.hashers.linear import row_blocks
 from hashlens.hashers.parameters import check_int
+from hashlens.hashers.presets import resolve_preset
 
 
 class AutoencoderHasher(Hasher):
@@ -124,7 +126,6 @@ class AutoencoderHasher(Hasher):
             See `Hasher.fit`; or a field that the configuration does not have.
         """
         from hashlens.hashers.deep.autoencoder import train_autoencoder
-        from hashlens.hashers.presets import resolve_preset
 
         preset = resolve_preset(self.preset, self.architecture, self.terms, self.schedule)
         seed = check_int(self.random_state, "random_state", type(self).__name__, 0)
@@ -135,6 +136,11 @@ class AutoencoderHasher(Hasher):
         for name, array in weights.items():
             setattr(self, f"{name}_", array)
         return self
+
+    def configuration(self) -> dict[str, Any]:
+        """Return the parameters, with layers, terms and schedule as the preset resolves to."""
+        preset = resolve_preset(self.preset, self.architecture, self.terms, self.schedule)
+        return {**self.get_params(), **asdict(preset)}
 
     def project(self, X: npt.ArrayLike) -> Floats:
         """Return Θ f + b, positive where h > 0.5: float32 of shape (n, bits).

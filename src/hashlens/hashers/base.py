@@ -73,6 +73,15 @@ class Hasher(ABC):
             setattr(self, name, value)
         return self
 
+    @property
+    def learns_from_labels(self) -> bool:
+        """Whether ``fit`` uses ``y`` with these parameters."""
+        return self.supervised
+
+    def configuration(self) -> dict[str, Any]:
+        """Return all that decides what ``fit`` learns: parameters, with presets spelled out."""
+        return self.get_params()
+
     def state(self) -> dict[str, npt.NDArray[Any]]:
         """Return the learned arrays by name: all that ``from_state`` needs beside parameters."""
         self._check_fitted()

@@ -127,6 +127,11 @@ class BRE(Hasher):
         self.weights_ = np.ascontiguousarray(mixed, dtype=np.float32)
         return self
 
+    @property
+    def learns_from_labels(self) -> bool:
+        """Whether ``use_labels`` is set."""
+        return self.use_labels
+
     def _check_parameters(self) -> int:
         caller = type(self).__name__
         if not isinstance(self.use_labels, bool):

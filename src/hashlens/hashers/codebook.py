@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -197,6 +198,10 @@ class CodebookHasher(Hasher):
         schedule = changed(Schedule(), self.schedule)
         check_schedule(schedule)
         return schedule
+
+    def configuration(self) -> dict[str, Any]:
+        """Return the parameters, with the whole schedule."""
+        return {**self.get_params(), "schedule": asdict(changed(Schedule(), self.schedule))}
 
     def project(self, X: npt.ArrayLike) -> Floats:
         """Return v, of the sign of the bits: float32 of shape (n, bits)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, ClassVar, Self
 
 import numpy.typing as npt
@@ -105,6 +106,10 @@ class DLBHC(Hasher):
         for name, array in weights.items():
             setattr(self, name, array)
         return self
+
+    def configuration(self) -> dict[str, Any]:
+        """Return the parameters, with the whole schedule."""
+        return {**self.get_params(), "schedule": asdict(changed(Schedule(), self.schedule))}
 
     def project(self, X: npt.ArrayLike) -> Floats:
         """Return W x + b, positive where h > 0.5: float32 of shape (n, bits)."""

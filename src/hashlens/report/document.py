@@ -116,7 +116,7 @@ def _model(encoder: Encoder) -> dict[str, Any]:
         "descriptor": encoder.spec.name,
         "dimension": encoder.spec.dimension,
         "input_size": encoder.spec.input_size,
-        "learns_from_labels": type(encoder.hasher).supervised,
+        "learns_from_labels": encoder.hasher.learns_from_labels,
     }
 
 

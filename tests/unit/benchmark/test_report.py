@@ -4,11 +4,13 @@ import subprocess
 
 import pytest
 
-from hashlens.benchmark import Results, document, write_report
+from hashlens.benchmark import Results, Settings, document, run_benchmark, write_report
 from hashlens.benchmark.context import commit, machine
 from hashlens.benchmark.files import read_json, write_json
 from hashlens.benchmark.quoted import printed_top5
 from hashlens.benchmark.summary import Spread, cells, margins, supervised_behind
+
+from .conftest import SMALL_BUDGET
 
 COMMAND = "hashlens benchmark cifar100 --out here"
 
@@ -58,6 +60,25 @@ def test_report_files(run, features, settings, tmp_path):
     }
 
 
+def test_curves_of_the_first_seed_have_a_file(run, features, settings, tmp_path):
+    write_report(run[0], features, settings, tmp_path, COMMAND, plots=False)
+    drawn = read_json(tmp_path / "cifar100-curves.json")
+    assert len(drawn) == len([row for row in run[0].rows if row["seed"] == 0]) == 12
+    assert all(len(row["curves"]["precision"]) == row["bits"] + 1 for row in drawn)
+
+
+def test_context_names_what_was_fitted_once(features, tmp_path):
+    settings = Settings(
+        bits=(8,), methods=("pcah", "lsh"), protocols=("standard",), budget=SMALL_BUDGET
+    )
+    results = run_benchmark(features, settings, tmp_path)
+    assert [(row["method"], row["seed"]) for row in results.rows] == [
+        ("lsh", 0), ("pcah", 0), ("lsh", 1), ("lsh", 2)
+    ]  # fmt: skip
+    context = document(results, features, settings, COMMAND)["context"]
+    assert context["seeds"].endswith("Fitted once, as they have no seed: pcah.")
+
+
 def test_page_shows_every_method_length_and_baseline(run, features, settings, tmp_path):
     write_report(run[0], features, settings, tmp_path, COMMAND, plots=False)
     page = (tmp_path / "cifar100.md").read_text()
@@ -97,9 +118,10 @@ def test_failures_are_on_the_page(run, features, settings, tmp_path):
     assert "standard kmh 32 bits: MemoryError: no" in page
 
 
-def row(method, top5, seed, bits=64):
+def row(method, top5, seed, bits=64, supervised=False):
     return {"method": method, "preset": "default", "bits": bits, "protocol": "standard",
-            "seed": seed, "top5": top5}  # fmt: skip
+            "seed": seed, "top5": top5, "supervised": supervised,
+            "parameters": {} if method == "pcah" else {"random_state": seed}}  # fmt: skip
 
 
 def test_spread_over_seeds():
@@ -126,25 +148,33 @@ def test_margin_is_over_the_best_rival_in_deviations(lead, ahead):
 
 def test_supervised_methods_behind_an_unsupervised_one():
     rows = [
-        {**row(method, top5, 0, bits), "protocol": "unseen"}
-        for method, top5, bits in [
-            ("itq", 0.5, 64),
-            ("dlbhc", 0.4, 64),
-            ("codebook", 0.6, 64),
-            ("lsh", 0.1, 64),
-            ("itq", 0.5, 128),
-            ("codebook", 0.3, 128),
-            ("dlbhc", 0.1, 32),
+        {**row(method, top5, 0, bits, supervised), "protocol": "unseen"}
+        for method, top5, bits, supervised in [
+            ("itq", 0.5, 64, False),
+            ("dlbhc", 0.4, 64, True),
+            ("codebook", 0.6, 64, True),
+            ("lsh", 0.1, 64, False),
+            ("itq", 0.5, 128, False),
+            ("codebook", 0.3, 128, True),
+            ("bre", 0.2, 128, True),
+            ("dlbhc", 0.1, 32, True),
         ]
     ]
     behind = supervised_behind(cells(rows), "itq", "unseen")
-    assert behind == {64: ["dlbhc"], 128: ["codebook"]}
+    assert behind == {64: ["dlbhc"], 128: ["bre", "codebook"]}
 
 
 def test_one_seed_supports_no_claim():
     (margin,) = margins(cells([row("autoencoder", 0.9, 0), row("lsh", 0.1, 0)]))
     assert margin.deviation is None
     assert not margin.is_ahead
+
+
+def test_a_rival_without_a_seed_has_no_deviation():
+    rows = [row("autoencoder", 0.6 + noise, seed) for seed, noise in enumerate((0, 0.01, 0.02))]
+    (margin,) = margins(cells([*rows, row("pcah", 0.5, 0)]))
+    assert margin.deviation == pytest.approx(0.01)
+    assert margin.is_ahead
 
 
 def test_tables_list_methods_in_order():

@@ -1,22 +1,25 @@
 import json
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
+import numpy as np
 import pytest
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from hashlens.benchmark import Budget, Settings, measure, run_benchmark, runner
 from hashlens.benchmark.methods import MethodPreset
 from hashlens.errors import DataError, FormatError, ParameterError
+from hashlens.hashers import ITQ, presets
+from hashlens.hashers.presets import Architecture, Preset
 
 from .conftest import SMALL_BUDGET, small_features
 
 
-def without_times(rows):
+def without_effort(rows):
     return [
-        {
-            name: value
-            for name, value in row.items()
-            if not name.endswith(("seconds", "microseconds"))
-        }
+        {name: value for name, value in row.items() if not name.endswith(("seconds", "_gib"))}
         for row in rows
     ]
 
@@ -114,7 +117,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     assert len(measured) == 7
     results = run_benchmark(features, settings, tmp_path)
     assert len(measured) == len(set(measured)) == len(results.rows) == 24
-    assert without_times(results.rows) == without_times(run[0].rows)
+    assert without_effort(results.rows) == without_effort(run[0].rows)
 
 
 def test_other_parameters_are_measured_anew(features, tmp_path):
@@ -132,9 +135,43 @@ def test_a_folder_of_other_descriptors_is_refused(run, settings):
         run_benchmark(small_features(seed=9), settings, run[1])
 
 
-def test_two_runs_at_once_are_refused(run, features, settings):
-    with FileLock(run[1] / "cells/.lock"), pytest.raises(DataError, match="Another benchmark"):
-        run_benchmark(features, settings, run[1])
+def test_two_runs_share_the_work(run, features, settings, tmp_path, monkeypatch):
+    """Each measures what the other is not at; both end with all rows, in the plan's order."""
+    measured = []
+
+    def slow(unit, *arguments):
+        measured.append(str(unit))
+        time.sleep(0.02)
+        return measure.measure(unit, *arguments)
+
+    monkeypatch.setattr(runner, "measure", slow)
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: run_benchmark(features, settings, tmp_path), range(2)))
+    assert len(measured) == len(set(measured)) == 24
+    for results in both:
+        assert results.failures == []
+        assert without_effort(results.rows) == without_effort(run[0].rows)
+        assert [b["baseline"] for b in results.baselines] == [
+            b["baseline"] for b in run[0].baselines
+        ]
+
+
+def test_a_cell_that_another_run_is_at_comes_last(features, settings, tmp_path, monkeypatch):
+    held = []
+
+    class Held(FileLock):
+        def __init__(self, path, timeout):
+            if timeout == 0 and not held:
+                held.append(path)
+                raise Timeout(str(path))
+            super().__init__(path, timeout=timeout)
+
+    monkeypatch.setattr(runner, "FileLock", lambda path, timeout=-1: Held(path, timeout))
+    heard = []
+    results = run_benchmark(features, settings, tmp_path, heard.append)
+    assert len(results.rows) == 24
+    steps = [progress.step for progress in heard]
+    assert steps[0] == steps[-2] == "standard: baselines"
 
 
 def test_a_damaged_row_is_named(features, tmp_path):
@@ -158,6 +195,53 @@ def test_one_method_that_fails_costs_no_other(features, tmp_path):
     assert len(results.failures) == 1
     assert "pcah 40 bits" in results.failures[0]["step"]
     assert "DataError" in results.failures[0]["error"]
+
+
+def test_a_collapsed_code_has_a_row_and_costs_no_other(features, tmp_path, monkeypatch):
+    """One constant code leaves no two bits that vary, so their correlation is undefined."""
+    monkeypatch.setattr(ITQ, "transform", lambda self, X: np.zeros((len(X), 1), np.uint8))
+    settings = Settings(
+        bits=(8,), methods=("itq", "sh"), protocols=("standard",), seeds=1, budget=SMALL_BUDGET
+    )
+    results = run_benchmark(features, settings, tmp_path)
+    assert results.failures == []
+    collapsed, other = results.rows
+    assert (collapsed["bit_correlation"], collapsed["constant_bits"]) == (None, 8)
+    assert other["method"] == "sh"
+
+
+def test_a_preset_that_changes_is_measured_anew(features, tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    settings = Settings(
+        bits=(8,), methods=("autoencoder",), protocols=("standard",), seeds=1,
+        budget=SMALL_BUDGET,
+    )  # fmt: skip
+    brief = [MethodPreset("autoencoder", "brief", {"schedule": {"epochs": 1}})]
+    for units in (16, 24):
+        preset = Preset(Architecture(descriptor_units=units))
+        monkeypatch.setitem(presets.PRESETS, "default", preset)
+        (row,) = run_benchmark(features, settings, tmp_path, presets=brief).rows
+        assert row["parameters"]["architecture"]["descriptor_units"] == units
+
+
+def test_rows_say_what_a_fit_took_and_by_which_code(run, features):
+    for row in run[0].rows:
+        assert row["supervised"] is False
+        assert isinstance(row["commit"], str | None)
+        if sys.platform == "linux":
+            assert row["fit_peak_gib"] > 0.01
+    assert run[0].seconds > sum(row["fit_seconds"] for row in run[0].rows)
+
+
+def test_bre_that_learns_from_labels_is_a_row_of_its_own(features, tmp_path):
+    settings = Settings(
+        bits=(8,), methods=("bre",), protocols=("standard",), seeds=1,
+        budget=replace(SMALL_BUDGET, candidates=1),
+    )  # fmt: skip
+    rows = run_benchmark(features, settings, tmp_path).rows
+    assert [(row["preset"], row["supervised"]) for row in rows] == [
+        ("default", False), ("supervised", True)
+    ]  # fmt: skip
 
 
 def test_slow_fits_are_repeated_on_standard_only(features, tmp_path):

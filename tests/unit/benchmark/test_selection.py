@@ -108,6 +108,29 @@ def test_the_budget_caps_candidates_and_rows(features, monkeypatch):
     assert fitted == [50, 50]
 
 
+@pytest.mark.parametrize(("protocol", "overlap"), [("standard", 50), ("heldout", 0), ("unseen", 0)])
+def test_a_capped_choice_searches_what_its_protocol_searches(
+    protocol, overlap, features, monkeypatch
+):
+    """On `standard` the whole database was trained on; elsewhere none of it."""
+    seen = {}
+    make_hasher = selection.make_hasher
+
+    def spy(*arguments):
+        hasher = make_hasher(*arguments)
+        fit, transform = hasher.fit, hasher.transform
+        hasher.fit = lambda X, y: (seen.update(fit={x.tobytes() for x in X}), fit(X, y))[1]
+        # The database is hashed last.
+        hasher.transform = lambda X: (seen.update(held={x.tobytes() for x in X}), transform(X))[1]
+        return hasher
+
+    monkeypatch.setattr(selection, "make_hasher", spy)
+    split = make_split(protocol, features.train_labels, features.test_labels)
+    capped = replace(SMALL_BUDGET, candidates=2, fit_rows=50, database_rows=50)
+    choose_parameters(TUNED, features.train_vectors, features.train_labels, split, capped)
+    assert len(seen["fit"] & seen["held"]) == overlap
+
+
 def test_no_method_has_more_candidates_than_the_budget_tries():
     budget = selection.Budget()
     assert all(len(preset.candidates) + 1 <= budget.candidates for preset in PRESETS)

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +26,7 @@ from threadpoolctl import threadpool_limits
 
 from hashlens.benchmark.context import commit, machine
 from hashlens.benchmark.files import write_json
+from hashlens.benchmark.markdown import facts
 from hashlens.indexes import LinearIndex
 
 BATCH = 100
@@ -142,25 +145,25 @@ def main() -> None:
             ratios[f"query, {threads} threads, batches of {size}"] = best_ratio(
                 rows, "query", threads=threads, batch=size
             )
+    context = {
+        "items": arguments.items,
+        "dimension": arguments.dimension,
+        "bits": arguments.bits,
+        "figure": "median over calls; a batch's time is divided by its queries",
+        "command": shlex.join(["python", *sys.argv]),
+        "commit": commit(),
+        "machine": found,
+    }
     write_json(
         arguments.out,
         {
             "rows": rows,
             "ratios_fastest_to_fastest": ratios,
             "quoted_from_the_paper": {"euclidean_ms": 109.767, "hamming_ms": 0.113, "ratio": 971},
-            "context": {
-                "items": arguments.items,
-                "dimension": arguments.dimension,
-                "bits": arguments.bits,
-                "figure": "median over calls; a batch's time is divided by its queries",
-                "command": f"python benchmarks/distance_speed.py --items {arguments.items} "
-                f"--dimension {arguments.dimension} --bits {arguments.bits} --out {arguments.out}",
-                "commit": commit(),
-                "machine": found,
-            },
+            "context": context,
         },
     )
-    page = table(rows, ratios, arguments)
+    page = table(rows, ratios, arguments) + "\n" + facts(context)
     arguments.out.with_suffix(".md").write_text(page, encoding="utf-8")
     print(page)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from hashlens.benchmark.context import commit, machine
 from hashlens.benchmark.data import features_of
 from hashlens.benchmark.files import write_json
 from hashlens.benchmark.invariance import Reference, measure_invariance
+from hashlens.benchmark.markdown import facts
 from hashlens.benchmark.methods import choose_presets
 from hashlens.benchmark.selection import make_hasher
 from hashlens.descriptors import load_descriptor
@@ -70,8 +72,10 @@ def main() -> None:
     rows = measure_invariance(
         images, dataset.test.labels[chosen], describe, references, seed=arguments.seed, listen=say
     )
-    write_json(arguments.out, {"rows": rows, "context": context(arguments, features.descriptor)})
-    arguments.out.with_suffix(".md").write_text(table(rows), encoding="utf-8")
+    beside = context(arguments, features.descriptor)
+    write_json(arguments.out, {"rows": rows, "context": beside})
+    page = table(rows) + "\n" + facts(beside)
+    arguments.out.with_suffix(".md").write_text(page, encoding="utf-8")
 
 
 def context(arguments: argparse.Namespace, descriptor: Any) -> dict[str, Any]:
@@ -79,9 +83,8 @@ def context(arguments: argparse.Namespace, descriptor: Any) -> dict[str, Any]:
         "descriptor": dict(descriptor),
         "queries": f"{arguments.queries} test images, seed {arguments.seed}, changed at 32 pixels",
         "database": "the 50,000 training images, unchanged; methods were trained on them",
-        "command": f"python benchmarks/invariance.py --data DIR --methods {arguments.methods} "
-        f"--bits {arguments.bits} --queries {arguments.queries} --seed {arguments.seed} "
-        f"--out {arguments.out}",
+        "parameters": "the defaults, not tuned; seed 0 of the methods",
+        "command": shlex.join(["python", *sys.argv]),
         "commit": commit(),
         "machine": machine(),
     }

@@ -116,13 +116,16 @@ def _row(
 
 def _distances_between(
     codes: Codes, labels: npt.NDArray[np.int64], bits: int
-) -> tuple[float, float]:
-    """Return the mean share of differing bits between images of one class and of two classes."""
+) -> tuple[float | None, float | None]:
+    """Return the mean share of differing bits between images of one class and of two classes.
+
+    None where there is no such pair.
+    """
     distances = hamming_distance(codes[:, None], codes[None]) / bits
     pairs = np.triu(np.ones(distances.shape, dtype=bool), k=1)
     alike = labels[:, None] == labels
     same, other = distances[pairs & alike], distances[pairs & ~alike]
     return (
-        float(same.mean()) if len(same) else float("nan"),
-        float(other.mean()) if len(other) else float("nan"),
+        float(same.mean()) if len(same) else None,
+        float(other.mean()) if len(other) else None,
     )

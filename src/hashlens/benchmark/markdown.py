@@ -202,6 +202,16 @@ def _beside(context: dict[str, Any]) -> str:
     return "## How this was made\n\n" + "\n".join(f"- **{k}**: {v}" for k, v in facts) + "\n"
 
 
+def facts(context: dict[str, Any]) -> str:
+    """Return a list of all that stands beside the rows of a study, for the end of its page."""
+    lines = []
+    for name, value in context.items():
+        if isinstance(value, dict):
+            value = "; ".join(f"{key}: {inner}" for key, inner in value.items())
+        lines.append(f"- **{name}**: {value}")
+    return "## How this was made\n\n" + "\n".join(lines) + "\n"
+
+
 def _selection_table(context: dict[str, Any]) -> str:
     """Return what was chosen for each method, with the score it had on kept training rows."""
     lines = []

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hashlens.codes import unpack
+from hashlens.errors import DataError
 from hashlens.hashers.bre import BRE
 from hashlens.hashers.bre_descent import Reconstruction, best_step
 
@@ -120,3 +121,22 @@ def test_labels_make_classes_separable(labelled):
         hamming = (bits[i] != bits[j]).mean(axis=1)
         gaps.append(hamming[y[i] != y[j]].mean() - hamming[y[i] == y[j]].mean())
     assert gaps[1] > gaps[0] + 0.1
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (None, r"BRE\(use_labels=True\) is supervised: fit\(X, y\) needs labels"),
+        (np.zeros(40, int), "needs labels of at least 2 classes"),
+        (np.arange(39), "expects 40 labels"),
+    ],
+)
+def test_what_is_wrong_with_the_labels_of_supervised_bre(labels, message):
+    X = np.random.default_rng(0).standard_normal((40, 8))
+    with pytest.raises(DataError, match=message):
+        BRE(bits=8, use_labels=True).fit(X, labels)
+
+
+def test_bre_learns_from_labels_only_where_it_is_told_to():
+    assert not BRE(bits=8).learns_from_labels
+    assert BRE(bits=8, use_labels=True).learns_from_labels

@@ -15,6 +15,7 @@ from hashlens.evaluation import evaluate_codes  # noqa: E402
 from hashlens.hashers import create_hasher  # noqa: E402
 from hashlens.hashers.codebook import CodebookHasher  # noqa: E402
 from hashlens.hashers.codewords import random_codewords  # noqa: E402
+from hashlens.hashers.deep import heads  # noqa: E402
 from hashlens.hashers.deep.folding import fold_batch_norm  # noqa: E402
 from hashlens.hashers.deep.heads import CodewordLoss  # noqa: E402
 
@@ -146,6 +147,41 @@ def top5(hasher, classes) -> float:
 def test_supervised_heads_are_well_ahead_of_itq(classes, name, params):
     head = create_hasher(name, 16, schedule={"epochs": 10, "batch_size": 64}, **params)
     assert top5(head, classes) > top5(create_hasher("itq", 16), classes) + 0.1
+
+
+def test_dlbhc_minimises_the_cross_entropy_of_a_softmax_over_sigmoids(monkeypatch):
+    """The loss of a batch, recomputed from the layers' weights one sample after the other."""
+    seen = []
+
+    class Watched(heads.Training):
+        def run(self, X, y):
+            coder, classifier = self.network.coder, self.network.companion
+            x, labels = torch.from_numpy(X[:6]), torch.from_numpy(y[:6])
+            ((weight, term),) = self.terms(x, labels).values()
+            total = 0.0
+            for sample, label in zip(X[:6], y[:6], strict=True):
+                bits = []
+                for w, b in zip(coder.weight.tolist(), coder.bias.tolist(), strict=True):
+                    z = sum(p * q for p, q in zip(w, sample.tolist(), strict=True)) + b
+                    bits.append(1 / (1 + math.exp(-z)))
+                logits = [
+                    sum(p * q for p, q in zip(w, bits, strict=True)) + b
+                    for w, b in zip(
+                        classifier.weight.tolist(), classifier.bias.tolist(), strict=True
+                    )
+                ]
+                total += math.log(sum(math.exp(z) for z in logits)) - logits[label]
+            seen.append((weight * term.item(), total / 6))
+            return super().run(X, y)
+
+    monkeypatch.setattr(heads, "Training", Watched)
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((60, 5)), np.arange(60) % 3
+    hasher = create_hasher("dlbhc", 8, schedule={"epochs": 1, "batch_size": 8}).fit(X, y)
+    ((ours, naive),) = seen
+    assert ours == pytest.approx(naive, rel=1e-5)
+    h = 1 / (1 + np.exp(-((X - hasher.mean_) @ hasher.weights_ + hasher.bias_)))
+    assert np.array_equal(unpack(hasher.transform(X), 8), h >= 0.5)
 
 
 def test_codes_of_training_vectors_are_mostly_their_codewords(classes):

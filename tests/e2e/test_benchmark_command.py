@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hashlens.native import thread_count
+
 OPTIONS = ("--bits", "8,16", "--methods", "lsh,itq", "--candidates", "1", "--seeds", "2")
 
 
@@ -95,3 +97,17 @@ def test_wrong_usage_exits_with_2(arguments, message, images, tmp_path):
     assert done.returncode == 2
     assert message in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_jobs_share_the_cells_and_the_cores(run, images, tmp_path):
+    """Every cell was measured by one of the two runs, with half of the cores."""
+    _, alone, cache = run
+    done = benchmark(
+        images, *OPTIONS, "--out", tmp_path, "--cache", cache, "--no-plots", "--jobs", "2"
+    )
+    assert done.returncode == 0, done.stderr
+    rows, expected = (
+        json.loads((out / f"{images.name}.json").read_text())["rows"] for out in (tmp_path, alone)
+    )
+    assert [row["top5"] for row in rows] == [row["top5"] for row in expected]
+    assert {row["threads"] for row in rows} == {max(thread_count() // 2, 1)}

@@ -17,6 +17,9 @@ from hashlens.descriptors.base import Vectors
 from hashlens.descriptors.spec import DescriptorSpec
 from hashlens.errors import DataError
 
+PATIENCE = 60.0
+"""Seconds to wait for another process, which may only be reading what is there."""
+
 KEY_BYTES = 32
 """A key is the SHA-256 of an image file's bytes."""
 
@@ -55,7 +58,7 @@ class RowCache:
     def __enter__(self) -> Self:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(self.folder / "lock", timeout=0)
+            self._lock = FileLock(self.folder / "lock", timeout=PATIENCE)
             self._lock.acquire()
         except Timeout:
             raise DataError(

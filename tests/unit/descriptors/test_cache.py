@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hashlens.descriptors import DescriptorSpec
+from hashlens.descriptors import cache as descriptor_cache
 from hashlens.descriptors.cache import DescriptorCache
 from hashlens.descriptors.default import default_spec
 from hashlens.errors import DataError
@@ -54,7 +55,8 @@ def test_a_torn_end_is_forgotten_and_written_over(tmp_path, lost):
         np.testing.assert_array_equal(cache.vectors(keys_of(1, 9)), VECTORS[[0, 2]])
 
 
-def test_two_writers_at_once_are_refused(tmp_path):
+def test_two_writers_at_once_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(descriptor_cache, "PATIENCE", 0.01)
     with (
         DescriptorCache(tmp_path, spec_of()),
         pytest.raises(DataError, match="Another process is writing"),

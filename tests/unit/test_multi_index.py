@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from hashlens.indexes import LinearIndex, MultiIndex
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(5)
+
+
+def of_centres(centres, rng, n, flip):
+    """Codes of 64 bits near some centres, each bit flipped at times."""
+    rows = centres[rng.integers(0, len(centres), n)]
+    return np.packbits(rows ^ (rng.random((n, 64)) < flip), axis=1)
+
+
+@pytest.mark.parametrize("emptied", [False, True], ids=["small", "nearly empty"])
+def test_a_small_segment_sends_no_query_to_a_scan_of_all(rng, emptied):
+    centres = rng.random((50, 64)) < 0.5
+    codes = of_centres(centres, rng, 104_096, 0.06)
+    queries = of_centres(centres, rng, 100, 0.06)
+    index, linear = MultiIndex.from_codes(codes[:100_000]), LinearIndex(64)
+    linear.add(codes)
+    _, alone = index.search_checked(queries, 10, 64)
+    assert alone > 90
+    index.add(codes[100_000:104_095])
+    if emptied:
+        index.remove(np.arange(100_000, 104_095))
+        linear.remove(np.arange(100_000, 104_095))
+    index.add(codes[104_095:])
+    for asked in (queries, queries[:1]):
+        found, finished = index.search_checked(asked, 10, 64)
+        assert finished >= min(alone, len(asked))
+        expected = linear.search(asked, 10)
+        np.testing.assert_array_equal(found.ids, expected.ids)
+        np.testing.assert_array_equal(found.distances, expected.distances)
+
+
+def test_queries_of_far_neighbours_are_said_to_be_scanned(rng):
+    index = MultiIndex.from_codes(rng.integers(0, 256, (50_000, 16), dtype=np.uint8))
+    _, finished = index.search_checked(rng.integers(0, 256, (20, 16), dtype=np.uint8), 10, 128)
+    assert finished == 0

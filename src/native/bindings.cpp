@@ -278,6 +278,7 @@ NB_MODULE(_native, m) {
            nb::arg("group_rows"), nb::arg("tables"));
   m.def("build_tables", &build_tables, nb::arg("codes"), nb::arg("rows").none(), nb::arg("tables"),
         nb::arg("key_bits"), nb::arg("threads"));
+  m.def("stop_builds", &stop_builds);
   m.def("unpack", &unpack, nb::arg("segment"));
   m.def("search_multi", &search_multi, nb::arg("segments"), nb::arg("recent"), nb::arg("rows"),
         nb::arg("queries"), nb::arg("k").none(), nb::arg("radius"), nb::arg("ids").none(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from functools import partial
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from hashlens.codes import Codes, check_codes
 from hashlens.errors import FormatError
+from hashlens.indexes.background import start_build
 from hashlens.indexes.base import Index, SearchResult, check_k, check_radius, concatenate
 from hashlens.indexes.linear import LinearIndex
 from hashlens.indexes.multi_index import MultiIndex
@@ -282,10 +284,7 @@ class AutoIndex(Index):
             return
         codes, ids = self._engine.snapshot()
         self._changes, self._failure = [], None
-        self._builder = threading.Thread(
-            target=self._build_from, args=(codes, ids), name="hashlens-index", daemon=True
-        )
-        self._builder.start()
+        self._builder = start_build(partial(self._build_from, codes, ids))
 
     def _build_from(self, codes: Codes, ids: RowIds) -> None:
         try:

@@ -6,6 +6,7 @@ from hashlens.native.segments import (
     Segment,
     TableArrays,
     search_multi,
+    stop_builds,
 )
 from hashlens.native.threads import thread_count
 
@@ -20,5 +21,6 @@ __all__ = [
     "levels",
     "scan",
     "search_multi",
+    "stop_builds",
     "thread_count",
 ]

@@ -86,7 +86,13 @@ class Segment:
         first_row: int = 0,
         present: npt.NDArray[np.bool_] | None = None,
     ) -> Self:
-        """Return the segment of ``codes`` (n, bytes), less the rows that are not ``present``."""
+        """Return the segment of ``codes`` (n, bytes), less the rows that are not ``present``.
+
+        Raises
+        ------
+        RuntimeError
+            After `stop_builds`.
+        """
         rows = None
         kept = codes
         if present is not None and not present.all():
@@ -111,6 +117,11 @@ class Segment:
         """Bytes of memory, or of mapped file, that the arrays take."""
         groups = self.group_starts.nbytes + self.group_rows.nbytes
         return groups + sum(array.nbytes for table in self.tables for array in table)
+
+
+def stop_builds() -> None:
+    """Let every build of a segment raise soon, now and from now on: the process is to end."""
+    _native.stop_builds()
 
 
 def search_multi(

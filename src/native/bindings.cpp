@@ -19,6 +19,7 @@
 #include "histograms.hpp"
 #include "multi_index.hpp"
 #include "scan.hpp"
+#include "shells.hpp"
 
 namespace nb = nanobind;
 using namespace hashlens;
@@ -266,6 +267,11 @@ NB_MODULE(_native, m) {
   m.doc() = "Compiled kernels of hashlens; use the typed wrappers in hashlens.native.";
   m.attr("MAX_ID") = static_cast<std::int64_t>(kMaxId);
   m.attr("MAX_K") = Neighbours::kMaxK;
+  m.attr("COSTS") =
+      nb::make_tuple(kProbeCost, kRangeCost, kRowCostPerByte, kScanCostPerByte);
+  m.def("threads_of_scan", &threads_of_scan, nb::arg("codes"), nb::arg("queries"),
+        nb::arg("threads"));
+  m.def("threads_of_shells", &threads_of_shells, nb::arg("queries"), nb::arg("threads"));
   m.def("levels", &level_names, "Names of the kernel levels that this CPU runs, slowest first.");
   m.def("positive_setting", &positive_setting, nb::arg("name"));
   m.def("scan", &scan_codes, nb::arg("codes"), nb::arg("queries"), nb::arg("k").none(),

@@ -13,6 +13,10 @@ namespace {
 constexpr std::size_t kQueriesPerTask = 4;
 constexpr std::size_t kRowsPerFilter = 512;
 
+std::size_t tasks_of(std::size_t queries) {
+  return (queries + kQueriesPerTask - 1) / kQueriesPerTask;
+}
+
 // What is known of a query once it was searched for in every segment.
 struct Progress {
   std::vector<Key> found;
@@ -36,7 +40,7 @@ class MultiSearcher {
         progress_(query_count) {}
 
   void search_shells(double budget) {
-    const std::size_t tasks = (progress_.size() + kQueriesPerTask - 1) / kQueriesPerTask;
+    const std::size_t tasks = tasks_of(progress_.size());
     std::vector<std::unique_ptr<ShellSearch>> workers(static_cast<std::size_t>(threads_));
     parallel_for(tasks, threads_, [&](std::size_t task, int worker) {
       auto& shells = workers[static_cast<std::size_t>(worker)];
@@ -81,17 +85,22 @@ class MultiSearcher {
     Progress& progress = progress_[q];
     Neighbours found(limits_.k, limits_.radius, false);
     compare_recent(query(q), found);
-    // A scan has all threads, the shells of a query only one.
-    const int threads_of_query = progress_.size() > 1 ? 1 : threads_;
     for (std::size_t s = 0; s < index_.segments.size(); ++s) {
       const Segment& segment = *index_.segments[s];
       if (!segment.unique) continue;
-      const double allowance = budget * shells.scan_cost(segment.unique) / threads_of_query;
-      if (!shells.search(segment, query(q), allowance, found)) progress.given.push_back(s);
+      const double allowance = share_of_threads(segment) * shells.scan_cost(segment.unique);
+      if (!shells.search(segment, query(q), budget * allowance, found)) progress.given.push_back(s);
     }
     progress.reach = found.bound() - 1;
     found.append_to(progress.found);
     keep_smallest(progress.found, limits_.k);
+  }
+
+  // Few queries keep fewer threads busy with their shells than a scan does.
+  double share_of_threads(const Segment& segment) const {
+    const std::size_t queries = progress_.size();
+    return static_cast<double>(threads_of_shells(queries, threads_)) /
+           threads_of_scan(segment.unique, queries, threads_);
   }
 
   void compare_recent(const std::uint8_t* query, Neighbours& found) const {
@@ -151,6 +160,10 @@ std::vector<CodeView> views_of(const MultiSearch& index) {
 }
 
 }  // namespace
+
+int threads_of_shells(std::size_t queries, int threads) {
+  return static_cast<int>(std::min(static_cast<std::size_t>(threads), tasks_of(queries)));
+}
 
 ShellResults search_shells(const MultiSearch& index, const std::uint8_t* queries,
                            std::size_t query_count, SearchLimits limits, double budget, int threads,

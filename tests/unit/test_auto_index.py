@@ -18,6 +18,12 @@ def rng():
     return np.random.default_rng(11)
 
 
+@pytest.fixture(autouse=True)
+def two_threads(monkeypatch):
+    """What is worth building depends on how many threads share a scan."""
+    monkeypatch.setenv("HASHLENS_THREADS", "2")
+
+
 def wait(index):
     builder = index._builder
     if builder is not None:
@@ -187,17 +193,42 @@ def test_a_batch_is_measured_both_ways_and_answered_once(rng):
     assert np.isfinite([plan.scan_us, plan.shells_us]).all()
 
 
-def test_the_forecast_tells_near_from_far_neighbours(rng):
-    codes = clumped(rng, 50_000)
+def forecast(codes, queries, reaches, batch, threads):
+    reaches = np.asarray(reaches, np.int32)
+    compared = len(codes)
+    return forecast_shells(
+        codes, queries, reaches, batch=batch, compared=compared, threads=threads
+    ).worthwhile
+
+
+@pytest.mark.parametrize("threads", [1, 2, 8, 16, 64])
+@pytest.mark.parametrize("batch", [1, 5, 256])
+def test_the_forecast_tells_near_from_far_neighbours(rng, threads, batch):
+    codes = clumped(rng, 60_000)
     queries = codes[:4]
-    assert forecast_shells(codes, queries, np.array([0, 1, 2, 3], np.int32), 64).worthwhile
-    assert not forecast_shells(codes, queries, np.array([20, 21, 22, 23], np.int32), 64).worthwhile
+    assert forecast(codes, queries, [0, 1, 2, 3], batch, threads)
+    assert not forecast(codes, queries, [22, 23, 24, 25], batch, threads)
 
 
-def test_the_forecast_leaves_uniform_codes_to_the_scan(rng):
+@pytest.mark.parametrize("threads", [2, 8, 16, 64])
+@pytest.mark.parametrize("batch", [1, 5, 256])
+def test_the_forecast_leaves_uniform_codes_to_the_scan(rng, threads, batch):
     codes = rng.integers(0, 256, (1_000_000, 8), dtype=np.uint8)
     kth = LinearIndex.from_codes(codes).search(codes[:4] ^ 85, 10).distances[:, -1]
-    assert not forecast_shells(codes, codes[:4] ^ 85, kth, 64).worthwhile
+    assert not forecast(codes, codes[:4] ^ 85, kth, batch, threads)
+
+
+def test_the_forecast_knows_that_only_a_batch_shares_out_its_shells(rng):
+    codes = rng.integers(0, 256, (100_000, 8), dtype=np.uint8)
+    reason = [
+        forecast_shells(
+            codes, codes[:2], np.full(2, 8), batch=batch, compared=100_000, threads=4
+        ).reason
+        for batch in (1, 4, 16)
+    ]
+    alone, few, many = (float(text.split(" µs by shells")[0].split()[-1]) for text in reason)
+    assert alone == few
+    assert many == pytest.approx(alone / 4, abs=0.1)
 
 
 def test_threads_may_search_while_the_index_is_built(rng):

@@ -9,6 +9,12 @@ def rng():
     return np.random.default_rng(5)
 
 
+@pytest.fixture(autouse=True)
+def two_threads(monkeypatch):
+    """A query that is asked alone leaves its shells the sooner, the more threads share a scan."""
+    monkeypatch.setenv("HASHLENS_THREADS", "2")
+
+
 def of_centres(centres, rng, n, flip):
     """Codes of 64 bits near some centres, each bit flipped at times."""
     rows = centres[rng.integers(0, len(centres), n)]

@@ -19,7 +19,7 @@ from hashlens.indexes.linear import LinearIndex
 from hashlens.indexes.multi_index import MultiIndex
 from hashlens.indexes.planner import BATCH, TRIAL, Batches, Method, Plan, Planner, forecast_shells
 from hashlens.indexes.row_ids import RowIds
-from hashlens.native import MAX_K
+from hashlens.native import MAX_K, thread_count
 
 
 class _Request(NamedTuple):
@@ -270,7 +270,12 @@ class AutoIndex(Index):
             return
         some = slice(0, 16)
         forecast = forecast_shells(
-            engine.codes, queries[some], found.distances[some].max(axis=1), self.bits
+            engine.codes,
+            queries[some],
+            found.distances[some].max(axis=1),
+            batch=len(queries),
+            compared=len(engine),
+            threads=thread_count(),
         )
         self._declined_because = forecast.reason
         self._forecast_at = (len(engine), self._scans)

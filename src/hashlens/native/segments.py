@@ -19,6 +19,26 @@ MAX_KEY_BITS = 24
 """Most bits that the key of a table may have: its offsets take 2**key_bits words."""
 
 
+class Costs(NamedTuple):
+    """What steps of a search take, in nanoseconds; only their ratios matter.
+
+    Attributes
+    ----------
+    probe, bucket : float
+        To look up where a bucket lies, and to go there if it is not empty.
+    row, scanned : float
+        For each byte of a code in a bucket, and of a code in a scan.
+    """
+
+    probe: float
+    bucket: float
+    row: float
+    scanned: float
+
+
+COSTS = Costs(*_native.COSTS)
+
+
 class TableArrays(NamedTuple):
     """One table: the distinct codes of a segment, sorted by the bits of one substring.
 
@@ -117,6 +137,11 @@ class Segment:
         """Bytes of memory, or of mapped file, that the arrays take."""
         groups = self.group_starts.nbytes + self.group_rows.nbytes
         return groups + sum(array.nbytes for table in self.tables for array in table)
+
+
+def threads_of_shells(queries: int, threads: int) -> int:
+    """Return how many of ``threads`` threads look through the shells of so many queries."""
+    return int(_native.threads_of_shells(queries, threads))
 
 
 def stop_builds() -> None:

@@ -13,6 +13,7 @@ from hashlens.collection.indexed import CollectionIndex
 from hashlens.errors import CollectionError, CollectionLockedError, ParameterError
 from hashlens.indexes import AutoIndex
 from hashlens.indexes.index_file import read_index_file, write_index_file
+from hashlens.indexes.planner import Forecast
 from hashlens.store import Change, ImageRow
 
 
@@ -208,7 +209,7 @@ def test_without_a_file_the_second_search_builds_one_in_memory(plain, monkeypatc
     monkeypatch.setattr(AutoIndex, "worth_building", 0)
     monkeypatch.setattr(
         "hashlens.indexes.auto.forecast_shells",
-        lambda *_: type("Forecast", (), {"worthwhile": True, "reason": ""}),
+        lambda *_, **__: Forecast(worthwhile=True, reason=""),
     )
     put(plain, some_codes(500, 1))
     queries = some_codes(1, 5)

@@ -47,3 +47,21 @@ def test_queries_of_far_neighbours_are_said_to_be_scanned(rng):
     index = MultiIndex.from_codes(rng.integers(0, 256, (50_000, 16), dtype=np.uint8))
     _, finished = index.search_checked(rng.integers(0, 256, (20, 16), dtype=np.uint8), 10, 128)
     assert finished == 0
+
+
+def test_codes_that_find_no_memory_leave_the_index_as_it_was(rng, monkeypatch):
+    codes = rng.integers(0, 256, (30, 8), dtype=np.uint8)
+    index = MultiIndex(64)
+    index.add(codes[:10])
+
+    def fail(_):
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hashlens.indexes.multi_index.np.concatenate", fail)
+        with pytest.raises(MemoryError):
+            index.add(codes[10:20])
+    assert len(index) == 10
+    index.add(codes[20:])
+    assert len(index) == 20
+    assert index.search(codes[20:], 1).ids[:, 0].tolist() == list(range(10, 20))

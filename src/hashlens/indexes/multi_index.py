@@ -129,8 +129,11 @@ class MultiIndex(Index):
     def add(self, codes: Codes, ids: npt.ArrayLike | None = None) -> None:
         """Add codes (n, bits / 8); ids default to the numbers that follow the largest so far."""
         new = check_codes(codes, self.bits, "MultiIndex.add")
-        self._ids.extend(self._ids.check_new(ids, len(new), "MultiIndex.add"))
-        self._recent = np.concatenate([self._recent, new]) if len(self._recent) else new.copy()
+        new_ids = self._ids.check_new(ids, len(new), "MultiIndex.add")
+        # First the step that may lack memory, for ids without codes would make answers wrong.
+        recent = np.concatenate([self._recent, new])
+        self._ids.extend(new_ids)
+        self._recent = recent
         if len(self._recent) >= self.recent_limit:
             self._flush()
 

@@ -116,6 +116,24 @@ def test_a_reader_that_stays_open_follows_the_writer(plain, eager):
         check(reader, built=True)
 
 
+@pytest.mark.parametrize("step", ["add", "remove"])
+def test_an_interrupted_search_does_not_spoil_later_ones(plain, eager, monkeypatch, step):
+    paths = put(plain, some_codes(100, 1))
+    plain.build_index()
+    check(plain, built=True)
+    put(plain, some_codes(40, 2), "later")
+    plain._storage.remove(paths[:7])
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AutoIndex, step, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            check(plain, built=True)
+    check(plain, built=True)
+
+
 def test_compaction_makes_it_stale(plain, eager):
     paths = put(plain, some_codes(100, 1))
     plain.build_index()

@@ -5,7 +5,8 @@ import pytest
 
 from hashlens.errors import DataError, ParameterError
 from hashlens.indexes import AutoIndex, LinearIndex, MultiIndex
-from hashlens.indexes.planner import BATCH, Planner, forecast_shells
+from hashlens.indexes.forecast import forecast_shells
+from hashlens.indexes.planner import BATCH, Planner
 
 
 def clumped(rng, n, bits=64):
@@ -85,6 +86,54 @@ def test_a_build_that_fails_is_told_and_searches_go_on(rng, monkeypatch, tmp_pat
     assert index.search(codes[:1], 1).distances.tolist() == [[0]]
     index.save(tmp_path / "index")
     assert (tmp_path / "index").exists()
+
+
+def test_a_thread_that_is_not_granted_is_told_and_forgotten(rng, monkeypatch):
+    codes = clumped(rng, 30_000)
+    index = AutoIndex(64)
+    index.add(codes)
+
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("threading.Thread.start", refuse)
+        assert index.search(codes[:3], 1).distances.tolist() == [[0]] * 3
+        assert not index.is_building
+        assert "can't start new thread" in index.explain(1, 10).reason
+        with pytest.raises(RuntimeError, match="new thread"):
+            index.build()
+    index.add(codes[:5])
+    assert index._changes is None, "nothing waits for a build that never began"
+    index.build()
+    assert index.is_built
+
+
+@pytest.mark.parametrize("filters", [{}, {"allow": np.arange(0, 60_000, 2)}], ids=["all", "half"])
+@pytest.mark.parametrize("within", [None, 3], ids=["k", "radius"])
+def test_every_kind_of_search_can_start_a_build(rng, filters, within):
+    codes = clumped(rng, 60_000)
+    index = AutoIndex.from_codes(codes)
+    if within is None:
+        index.search(codes[:5], 10, **filters)
+    else:
+        index.search_radius(codes[:5], within, **filters)
+    wait(index)
+    assert index.is_built
+
+
+def test_searches_that_shells_do_not_help_say_so(rng):
+    codes = clumped(rng, 60_000)
+    index = AutoIndex.from_codes(codes)
+    for search in (
+        lambda: index.search_radius(codes[:1], 30),
+        lambda: index.search(codes[:1], 10, allow=np.arange(50)),
+        lambda: index.search(codes[:1], 10, allow=np.arange(5)),
+    ):
+        search()
+        assert index._builder is None
+        assert not index.is_built
+        assert "by shells" in index.explain(1, 10).reason
 
 
 def test_changes_during_the_build_are_not_lost(rng, monkeypatch):

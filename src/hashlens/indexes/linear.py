@@ -82,6 +82,12 @@ class LinearIndex(Index):
         """Return the codes of all rows and their ids; later changes of the index leave both be."""
         return self.codes, self._ids.copy()
 
+    def compared(self, allow: npt.ArrayLike | None) -> int:
+        """Return with how many codes a search that allows these ids compares each query."""
+        rows = self._ids.rows
+        allowed = rows if allow is None else np.size(allow)
+        return allowed if _FEW * allowed < rows else rows
+
     def check_new_ids(self, ids: npt.ArrayLike | None, count: int) -> npt.NDArray[np.int64]:
         """Return the ids that `add` would give to ``count`` codes."""
         return self._ids.check_new(ids, count, "LinearIndex.add")
@@ -138,7 +144,7 @@ class LinearIndex(Index):
         deny: npt.ArrayLike | None,
     ) -> SearchResult:
         ids = self._ids
-        if allow is not None and _FEW * np.size(allow) < ids.rows:
+        if allow is not None and self.compared(allow) < ids.rows:
             return self._scan_few(queries, k, radius, allow, deny)
         blocked = blocked_rows(ids, allow, deny, _FILTER)
         found = scan(

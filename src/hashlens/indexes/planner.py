@@ -6,13 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-
-from hashlens.codes import Codes, hamming_distance
-from hashlens.indexes.multi_index import table_layout
-from hashlens.native import COSTS, threads_of_scan, threads_of_shells
-
 Method = Literal["scan", "shells"]
 
 BATCH = 12
@@ -31,15 +24,6 @@ _PROMISING = 2.5
 """A whole batch goes on shells once a few of its queries took less than so many times a scan."""
 _HOPELESS = 0.1
 """A small call is scanned at once where a smaller share than this ends within its shells."""
-_OF_A_BATCH = 0.5
-"""A query of a batch takes about this share of a lone scan."""
-_SHARING_NS = 5000.0
-"""To wake other threads for a scan and to merge what each has found, as measured with two. However
-many threads there are, a scan does not get shorter than this."""
-_WORTH_BUILDING = 0.35
-"""An index is built where shells are expected to take less than this share of a scan. They take up
-to twice as long as expected where codes are uniform."""
-_SAMPLE = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,77 +187,3 @@ class Planner:
         if known is None:
             known = self._batches[key] = Batches()
         return known
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """What shells are expected to take, from a sample of the codes and some answered queries."""
-
-    worthwhile: bool
-    reason: str
-
-
-def forecast_shells(
-    codes: Codes,
-    queries: Codes,
-    reaches: npt.NDArray[np.int32],
-    *,
-    batch: int,
-    compared: int,
-    threads: int,
-) -> Forecast:
-    """Return whether multi-index hashing would pay for queries like these.
-
-    Parameters
-    ----------
-    codes : uint8 array of shape (n, bits / 8)
-    queries : uint8 array of shape (q, bits / 8)
-        Some of those that were asked together.
-    reaches : int32 array of shape (q,)
-        How far their k-th neighbours are, or the radius: shells have to cover that distance.
-    batch : int
-        How many queries were asked together.
-    compared : int
-        With how many codes a scan compares each of them.
-    threads : int
-        How many threads a search may use.
-    """
-    bits = 8 * codes.shape[1]
-    tables = table_layout(bits, len(codes))[0]
-    sample = codes[:: max(len(codes) // _SAMPLE, 1)]
-    expected = [
-        _shells_ns(len(codes), sample, query, int(reach))
-        for query, reach in zip(queries, reaches, strict=True)
-    ]
-    shells = float(np.median(expected)) / threads_of_shells(batch, threads)
-    scan = _scan_ns(compared, bits, batch, threads)
-    middle = float(np.median(hamming_distance(queries[:, None], sample[None])))
-    reason = (
-        f"What {len(queries)} queries wanted lay within {np.median(reaches):.0f} of {bits} bits "
-        f"(the median code at {middle:.0f}): a query is expected to take {shells / 1e3:.1f} µs by "
-        f"shells over {tables} tables, {scan / 1e3:.1f} µs by scan."
-    )
-    return Forecast(shells < _WORTH_BUILDING * scan, reason)
-
-
-def _shells_ns(rows: int, sample: Codes, query: Codes, reach: int) -> float:
-    """Return what the shells of a query take on one thread until they cover a distance."""
-    bits = 8 * sample.shape[1]
-    tables, key_bits = table_layout(bits, rows)
-    probes = sum(math.comb(key_bits, at // tables) for at in range(reach + 1))
-    met = np.zeros(len(sample), dtype=np.int64)
-    apart = np.unpackbits(query[None] ^ sample, axis=1)
-    for t in range(tables):
-        start = t * bits // tables
-        near = apart[:, start : start + key_bits].sum(axis=1, dtype=np.int64)
-        met += tables * near + t <= reach
-    compared = float(met.mean()) * rows
-    probe = COSTS.probe + min(rows / 2**key_bits, 1.0) * COSTS.bucket
-    return probes * probe + compared * COSTS.row * (bits // 8)
-
-
-def _scan_ns(rows: int, bits: int, batch: int, threads: int) -> float:
-    """Return what a scan takes for each of a batch of queries."""
-    alone = rows * COSTS.scanned * (bits // 8) * (_OF_A_BATCH if batch >= BATCH else 1.0)
-    used = threads_of_scan(rows, batch, threads)
-    return alone / used + (_SHARING_NS / batch if used > 1 else 0.0)

@@ -12,8 +12,8 @@ from hashlens.collection import Collection
 from hashlens.collection.indexed import CollectionIndex
 from hashlens.errors import CollectionError, CollectionLockedError, ParameterError
 from hashlens.indexes import AutoIndex
+from hashlens.indexes.forecast import Forecast
 from hashlens.indexes.index_file import read_index_file, write_index_file
-from hashlens.indexes.planner import Forecast
 from hashlens.store import Change, ImageRow
 
 

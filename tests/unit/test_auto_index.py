@@ -188,7 +188,10 @@ def test_the_few_that_a_trial_leaves_over_say_nothing_of_a_batch(rng):
     index = AutoIndex.from_codes(codes, background=False)
     index.build()
     index.search(codes[:BATCH], 10)
-    assert np.isnan(index.explain(BATCH, 10).scan_us)
+    plan = index.explain(BATCH, 10)
+    assert np.isnan(plan.scan_us)
+    assert "now the scan is measured" in plan.reason
+    assert "nan" not in plan.reason
     index.search(codes[:BATCH], 10)
     assert index.last_method == "scan"
     assert index.explain(BATCH, 10).scan_us > 0

@@ -66,6 +66,11 @@ class Plan:
             )
         if self.trial:
             return f"{TRIAL} queries of the batch measure what shells take."
+        if math.isnan(self.scan_us):
+            return (
+                f"{TRIAL} queries of such a batch took {self.shells_us:.1f} µs each by shells; now "
+                "the scan is measured."
+            )
         return (
             f"A query of such a batch takes {self.scan_us:.1f} µs by scan, "
             f"{self.shells_us:.1f} µs by shells."

@@ -202,9 +202,17 @@ def _planner(result):
 
 
 def _pairs(result):
-    rows = [(f"{r['n']:,}", r["radius"], f"{r['seconds']:.2f}") for r in result["rows"]]
+    rows = [
+        (
+            r["radius"],
+            f"{r['n']:,}",
+            f"{r['pairs']:,}" if "pairs" in r else "",
+            f"{r['seconds']:.2f}",
+        )
+        for r in result["rows"]
+    ]
     return "## All pairs within a radius, 64 bits\n\n" + _table(
-        ("codes", "radius", "seconds"), rows
+        ("radius", "codes", "pairs found", "seconds"), rows
     )
 
 

@@ -84,11 +84,16 @@ def forecast_shells(
     return Forecast(shells < _WORTH_BUILDING * scan, reason)
 
 
+def probes_within(distance: int, tables: int, key_bits: int) -> int:
+    """Return how many buckets shells look up until all codes within a distance are met."""
+    return sum(math.comb(key_bits, at // tables) for at in range(distance + 1))
+
+
 def _shells_ns(rows: int, sample: Codes, query: Codes, reach: int) -> float:
     """Return what the shells of a query take on one thread until they cover a distance."""
     bits: int = 8 * sample.shape[1]
     tables, key_bits = table_layout(bits, rows)
-    probes = sum(math.comb(key_bits, at // tables) for at in range(reach + 1))
+    probes = probes_within(reach, tables, key_bits)
     met = np.zeros(len(sample), dtype=np.int64)
     apart = np.unpackbits(query[None] ^ sample, axis=1)
     for t in range(tables):

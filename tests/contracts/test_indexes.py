@@ -234,6 +234,7 @@ def test_filters_equal_the_naive_scan_over_what_they_leave(make_index, rng, shar
         (live & np.isin(np.arange(n), allow), {"allow": allow}),
         (live & ~np.isin(np.arange(n), deny), {"deny": deny}),
         (live & np.isin(np.arange(n), np.setdiff1d(allow, deny)), {"allow": allow, "deny": deny}),
+        (live & ~np.isin(np.arange(n), [3, 10, 17]), {"deny": [3, 17, 10, 17, 9, n + 5]}),
         (np.zeros(n, bool), {"allow": []}),
     ]:
         ids = np.flatnonzero(kept)

@@ -307,8 +307,23 @@ def test_a_build_removes_what_a_killed_one_left(plain):
     stray.write_bytes(b"half an index")
     path = plain.build_index()
     assert not stray.exists()
+    assert path.exists()
+
+
+def test_the_file_is_never_seen_with_another_mode_than_the_catalogue(plain, monkeypatch):
     catalog = plain.folder / "catalog.sqlite"
-    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(catalog.stat().st_mode)
+    catalog.chmod(0o640)
+    modes = []
+    replace = os.replace
+
+    def note(source, target):
+        replace(source, target)
+        if os.fspath(target).endswith("codes.index"):
+            modes.append(stat.S_IMODE(os.stat(target).st_mode))
+
+    monkeypatch.setattr(os, "replace", note)
+    plain.build_index()
+    assert modes == [0o640]
 
 
 @pytest.mark.parametrize("k", [1, 3, 500])

@@ -35,8 +35,9 @@ class MultiIndex(Index):
 
     Time depends on how near the neighbours are. Learned codes, whose neighbours differ in a few
     bits, are found among a hundred million in well under a millisecond; for uniformly random codes
-    of 128 bits shells would look up more buckets than there are codes. A query whose shells would
-    cost more than comparing all codes is answered by a scan instead, so none is much slower.
+    of 128 bits shells would look up more buckets than there are codes. So a query whose shells are
+    bound to cost more than 0.7 of comparing all codes gives up and is scanned: at worst it takes
+    a scan and the shells until then, up to that share by the estimate of their cost.
 
     Parameters
     ----------
@@ -71,7 +72,8 @@ class MultiIndex(Index):
     recent_limit: ClassVar[int] = 4096
     """Added codes wait in a plain list, which every search scans, until there are this many."""
     budget: ClassVar[float] = 0.7
-    """A query is scanned where its shells are bound to cost more than this share of a scan."""
+    """A segment is scanned for a query whose shells there are bound to cost more than this share of
+    that scan."""
 
     def __init__(self, bits: int, *, tables: int | None = None) -> None:
         super().__init__(bits)

@@ -173,14 +173,14 @@ def search_multi(
     rows : int
         How many rows the index has.
     budget : float
-        A query leaves its shells for a scan where they are bound to cost more than this share of
-        the scan. At 0 all queries are scanned.
+        A query leaves its shells in a segment, which is then scanned for it, where they are bound to
+        cost more than this share of that scan. At 0 everything is scanned.
 
     Returns
     -------
     found : Found
     finished : int
-        How many queries ended within their shells; the others were scanned.
+        How many queries ended within their shells in segments of at least half of all codes.
     """
     handles = [segment.handle for segment in segments]
     reach = min(radius, 8 * recent.shape[1])

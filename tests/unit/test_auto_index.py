@@ -1,17 +1,20 @@
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+from search_cases import clumped_codes
 
 from hashlens.errors import DataError, ParameterError
 from hashlens.indexes import AutoIndex, LinearIndex, MultiIndex
 from hashlens.indexes.forecast import forecast_shells
 from hashlens.indexes.planner import BATCH, Planner
 
-
-def clumped(rng, n, bits=64):
-    centres = rng.random((50, bits)) < 0.5
-    return np.packbits(centres[rng.integers(0, 50, n)] ^ (rng.random((n, bits)) < 0.04), axis=1)
+clumped = partial(clumped_codes, centres=50)
 
 
 @pytest.fixture

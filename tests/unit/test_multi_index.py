@@ -1,5 +1,11 @@
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+from search_cases import clumped_codes
 
 from hashlens.indexes import LinearIndex, MultiIndex
 
@@ -15,17 +21,10 @@ def two_threads(monkeypatch):
     monkeypatch.setenv("HASHLENS_THREADS", "2")
 
 
-def of_centres(centres, rng, n, flip):
-    """Codes of 64 bits near some centres, each bit flipped at times."""
-    rows = centres[rng.integers(0, len(centres), n)]
-    return np.packbits(rows ^ (rng.random((n, 64)) < flip), axis=1)
-
-
 @pytest.mark.parametrize("emptied", [False, True], ids=["small", "nearly empty"])
 def test_a_small_segment_sends_no_query_to_a_scan_of_all(rng, emptied):
-    centres = rng.random((50, 64)) < 0.5
-    codes = of_centres(centres, rng, 104_096, 0.06)
-    queries = of_centres(centres, rng, 100, 0.06)
+    drawn = clumped_codes(rng, 104_196, centres=50, flip=0.06)
+    codes, queries = drawn[:104_096], drawn[104_096:]
     index, linear = MultiIndex.from_codes(codes[:100_000]), LinearIndex(64)
     linear.add(codes)
     _, alone = index.search_checked(queries, 10, 64)

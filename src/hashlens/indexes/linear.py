@@ -14,8 +14,6 @@ from hashlens.indexes.filters import allowed_rows, blocked_rows
 from hashlens.indexes.row_ids import RowIds, check_ids, with_room
 from hashlens.native import MAX_K, scan
 
-_COMPACT_SHARE = 0.5
-"""Removed rows are dropped from memory once they are this share of all rows."""
 _FEW = 8
 """Allowed codes are copied and searched alone where they are fewer than one in so many."""
 _FILTER = "The filter of a search"
@@ -106,9 +104,9 @@ class LinearIndex(Index):
     def remove(self, ids: npt.ArrayLike) -> None:
         """Remove the codes of ``ids``; an id that is not there is an error."""
         self._ids.remove(ids, "LinearIndex.remove")
-        rows = self._ids.rows
-        if self._buffer.flags.writeable and rows - len(self._ids) > _COMPACT_SHARE * rows:
-            self._compact()
+        if self._buffer.flags.writeable and self._ids.worth_compacting:
+            codes = self._buffer[self._ids.live_rows()]
+            self._buffer, self._ids = codes, self._ids.compacted()
 
     def search(
         self,
@@ -173,10 +171,3 @@ class LinearIndex(Index):
             self.codes[rows], queries, k, radius=radius, ids=ids, ascending=self._ids.ascending
         )
         return SearchResult(*found)
-
-    def _compact(self) -> None:
-        kept = RowIds()
-        kept.extend(self._ids.live_ids())
-        kept.next_id = self._ids.next_id
-        self._buffer = self._buffer[self._ids.live_rows()]
-        self._ids = kept

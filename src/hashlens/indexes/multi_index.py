@@ -20,8 +20,6 @@ from hashlens.native import MAX_K, MAX_KEY_BITS, Segment, search_multi
 
 _MAX_TABLES = 8
 """More tables certify larger distances sooner, but each takes a copy of the codes."""
-_COMPACT_SHARE = 0.5
-"""The index is built anew once removed rows are this share of all rows."""
 
 
 class MultiIndex(Index):
@@ -142,7 +140,7 @@ class MultiIndex(Index):
     def remove(self, ids: npt.ArrayLike) -> None:
         """Remove the codes of ``ids``; an id that is not there is an error."""
         self._ids.remove(ids, "MultiIndex.remove")
-        if self._ids.rows - len(self._ids) > _COMPACT_SHARE * self._ids.rows:
+        if self._ids.worth_compacting:
             self._compact()
 
     def search(
@@ -271,11 +269,8 @@ class MultiIndex(Index):
     def _compact(self) -> None:
         """Build the index anew without the removed rows."""
         codes = self._all_codes()
-        kept = RowIds()
-        kept.extend(self._ids.live_ids())
-        kept.next_id = self._ids.next_id
         self._recent = codes[self._ids.live_rows()]
-        self._ids = kept
+        self._ids = self._ids.compacted()
         self._segments = []
         if len(self._recent) >= self.recent_limit:
             self._flush()

@@ -99,6 +99,18 @@ class RowIds:
             other._removed = self.removed.copy()
         return other
 
+    @property
+    def worth_compacting(self) -> bool:
+        """Whether more rows were removed than there are left."""
+        return 2 * self._removed_count > self.rows
+
+    def compacted(self) -> RowIds:
+        """Return the ids of the rows of `live_rows`, which are numbered anew."""
+        kept = RowIds()
+        kept.extend(self.live_ids())
+        kept.next_id = self.next_id
+        return kept
+
     def live_ids(self) -> Ids:
         """Return the ids of all rows that are not removed, in the order of the rows."""
         ids = np.arange(self.rows, dtype=np.int64) if self.array is None else self.array

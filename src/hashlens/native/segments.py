@@ -173,8 +173,8 @@ def search_multi(
     rows : int
         How many rows the index has.
     budget : float
-        A query leaves its shells in a segment, which is then scanned for it, where they are bound to
-        cost more than this share of that scan. At 0 everything is scanned.
+        A query leaves its shells in a segment, which is then scanned for it, where they are bound
+        to cost more than this share of that scan. At 0 everything is scanned.
 
     Returns
     -------

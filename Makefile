@@ -37,7 +37,7 @@ layers: $(VENV)/.dev
 
 sanitize: ## the native tests under address and undefined-behaviour sanitizers (needs cmake)
 	cmake -S . -B build/sanitize -DHASHLENS_SANITIZE=ON
-	cmake --build build/sanitize
+	cmake --build build/sanitize --parallel
 	ctest --test-dir build/sanitize --output-on-failure
 
 bench: $(VENV)/.dev ## the slow tests; benchmarks are in benchmarks/

@@ -10,9 +10,12 @@ Without ``--codes`` a surrogate of a trained model's codes is used, and the resu
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import platform
+import shlex
+import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,13 +44,20 @@ PARTS = {
 }
 
 
-def provenance():
+INPUTS = ("codes", "labels", "queries", "codes128", "queries128")
+
+
+def provenance(args):
     """Return what a reader needs to judge and repeat the figures."""
     model = ""
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         model = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), "")
+    given = {name: getattr(args, name) for name in INPUTS if getattr(args, name)}
     return {
+        "command": shlex.join(["python", "benchmarks/search.py", *sys.argv[1:]]),
+        "inputs": {name: {"file": Path(p).name, "sha256": sha256(p)} for name, p in given.items()},
+        "model": model_of(args.model),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "commit": commit(),
         "cpu": model,
@@ -59,6 +69,20 @@ def provenance():
     }
 
 
+def model_of(model):
+    """Return the name of the model that made the codes, and the digest of what describes it."""
+    if not model:
+        return None
+    card = Path(model) / "model.json"
+    return {"name": Path(model).name, "sha256": sha256(card) if card.exists() else None}
+
+
+def sha256(path):
+    """Return the digest of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -68,6 +92,7 @@ def main():
     parser.add_argument("--queries", help="npy file: packed codes of images that are not in it")
     parser.add_argument("--codes128", help="npy file: 128-bit codes for the paper's comparison")
     parser.add_argument("--queries128", help="npy file: 128-bit codes of queries")
+    parser.add_argument("--model", help="directory or name of the model that made the codes")
     parser.add_argument("--part", action="append", choices=list(PARTS), help="default: all")
     parser.add_argument("--queries-count", type=int, default=300)
     parser.add_argument("--large", type=int, default=100_000_000, help="size of the largest set")
@@ -78,9 +103,10 @@ def main():
     faiss.omp_set_num_threads(THREADS)
     for folder in (args.out, Path(args.work)):
         folder.mkdir(parents=True, exist_ok=True)
+    made = None if args.report else provenance(args)
     for name in [] if args.report else args.part or list(PARTS):
         start = os.getloadavg()[0]
-        result = {**PARTS[name](args), "provenance": provenance(), "load_before": start}
+        result = {**PARTS[name](args), "provenance": made, "load_before": start}
         (args.out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
     write_report(args.out)
 

@@ -163,7 +163,7 @@ def part_peers(args):
 
 
 def part_planner(args):
-    """Scan, shells and the planner's choice side by side; the choice should be the better one."""
+    """Scans, shells and the planner's choice side by side; the choice should be the best one."""
     clumped = Clumped(args)
     cases = [("learned", clumped.of_size(n), clumped.queries) for n in (50_000, 1_000_000)]
     cases += [
@@ -175,19 +175,20 @@ def part_planner(args):
         # Both map one file, so that they read the same memory.
         path = Path(args.work) / "planner.index"
         MultiIndex.from_codes(codes).save(path)
-        index = AutoIndex.open(path, np.ascontiguousarray(codes), background=False)
-        multi = MultiIndex.load(path)
+        plain = np.ascontiguousarray(codes)
+        index = AutoIndex.open(path, plain, background=False)
+        multi, linear = MultiIndex.load(path), LinearIndex.from_codes(plain)
         assert index.is_built
         path.unlink()
         for size in (1, 32, 256):
             rows += [
-                note({"codes": kind, **_planned(index, multi, queries, size, k)})
+                note({"codes": kind, **_planned(index, multi, linear, queries, size, k)})
                 for k in (10, 1000)
             ]
     return {"unit": "ms a call", "about": clumped.about(), "rows": rows}
 
 
-def _planned(index, multi, queries, size, k):
+def _planned(index, multi, linear, queries, size, k):
     def scan(asked, count):
         return multi.search_checked(asked, count, multi.bits, budget=0.0)[0]
 
@@ -196,6 +197,7 @@ def _planned(index, multi, queries, size, k):
     for _ in range(16):  # so that it has measured both ways
         planned()
     asks = {
+        "linear": next_of(linear.search, queries, size, k),
         "scan": next_of(scan, queries, size, k),
         "shells": next_of(multi.search, queries, size, k),
         "planned": planned,
@@ -206,5 +208,5 @@ def _planned(index, multi, queries, size, k):
         planned()
         methods.append(index.last_method)
     row["method"] = statistics.mode(methods)
-    row["share"] = min(row["scan"], row["shells"]) / row["planned"]
+    row["share"] = min(row["linear"], row["scan"], row["shells"]) / row["planned"]
     return row

@@ -19,6 +19,16 @@ def uniform(n, bits, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (n, bits // 8), dtype=np.uint8)
 
 
+def with_near_pairs(n, bits, radius, seed=0):
+    """Return n random codes, half of which have 0 to ``radius`` bits flipped of another."""
+    rng = np.random.default_rng(seed)
+    codes = uniform(n, bits, seed)
+    flips = rng.integers(0, radius + 1, n // 2)
+    flipped = rng.random((n // 2, bits)).argsort(axis=1) < flips[:, None]  # so many, anywhere
+    codes[n - n // 2 :] = codes[: n // 2] ^ np.packbits(flipped, axis=1)
+    return codes
+
+
 def same_class_rate(codes, labels, seed=0, pairs=2000):
     """Return the share of bits in which two images of one class differ, mean over the classes."""
     rng = np.random.default_rng(seed)

@@ -16,7 +16,7 @@ def write_report(out):
     sections = [
         WRITERS[name](results[name]) + _foot(results[name]) for name in WRITERS if name in results
     ]
-    text = "# Exact Hamming search, measured\n\nMade by `python benchmarks/search.py`. "
+    text = f"# Exact Hamming search, measured\n\nMade by {_commands(results)}. "
     text += "Medians of at least five runs; k = 10 where not said otherwise.\n\n"
     (out / "search.md").write_text(text + "\n".join(sections))
     if "trained" in results:
@@ -25,8 +25,22 @@ def write_report(out):
         _plot_batch(results["batch"], out / "batch.png")
 
 
+def _commands(results):
+    """Return the commands that made the parts: one, unless parts were measured one by one."""
+    made = [result["provenance"].get("command") for result in results.values()]
+    named = dict.fromkeys(command or "python benchmarks/search.py" for command in made)
+    return ", ".join(f"`{command}`" for command in named)
+
+
 def _foot(result):
     made = result["provenance"]
+    model = made.get("model")
+    inputs = "".join(
+        f" {name}: {given['file']}, SHA-256 {given['sha256'][:16]}."
+        for name, given in made.get("inputs", {}).items()
+    )
+    if model:
+        inputs += f" Model: {model['name']}, SHA-256 {(model['sha256'] or 'unknown')[:16]}."
     about = result.get("about")
     clumped = ""
     if about:
@@ -37,7 +51,8 @@ def _foot(result):
         )
     return (
         f"\n<sub>{made['date']}, commit {made['commit']}, {made['cpu']}, {made['threads']} threads "
-        f"of {made['cores']} cores, faiss {made['faiss']}, numpy {made['numpy']}.{clumped}</sub>\n"
+        f"of {made['cores']} cores, faiss {made['faiss']}, numpy {made['numpy']}.{clumped}{inputs}"
+        "</sub>\n"
     )
 
 
@@ -178,6 +193,7 @@ def _planner(result):
             f"{r['n']:,}",
             r["queries"],
             r["k"],
+            f"{r['linear']:.3f}" if "linear" in r else "",
             f"{r['scan']:.3f}",
             f"{r['shells']:.3f}",
             f"{r['planned']:.3f}",
@@ -192,7 +208,8 @@ def _planner(result):
         "n",
         "queries",
         "k",
-        "scan",
+        "LinearIndex",
+        "its own scan",
         "shells",
         "planned",
         "chosen",
@@ -202,9 +219,17 @@ def _planner(result):
 
 
 def _pairs(result):
-    rows = [(f"{r['n']:,}", r["radius"], f"{r['seconds']:.2f}") for r in result["rows"]]
+    rows = [
+        (
+            r["radius"],
+            f"{r['n']:,}",
+            f"{r['pairs']:,}" if "pairs" in r else "",
+            f"{r['seconds']:.2f}",
+        )
+        for r in result["rows"]
+    ]
     return "## All pairs within a radius, 64 bits\n\n" + _table(
-        ("codes", "radius", "seconds"), rows
+        ("radius", "codes", "pairs found", "seconds"), rows
     )
 
 

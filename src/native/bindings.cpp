@@ -19,6 +19,7 @@
 #include "histograms.hpp"
 #include "multi_index.hpp"
 #include "scan.hpp"
+#include "shells.hpp"
 
 namespace nb = nanobind;
 using namespace hashlens;
@@ -266,6 +267,11 @@ NB_MODULE(_native, m) {
   m.doc() = "Compiled kernels of hashlens; use the typed wrappers in hashlens.native.";
   m.attr("MAX_ID") = static_cast<std::int64_t>(kMaxId);
   m.attr("MAX_K") = Neighbours::kMaxK;
+  m.attr("COSTS") =
+      nb::make_tuple(kProbeCost, kRangeCost, kRowCostPerByte, kScanCostPerByte);
+  m.def("threads_of_scan", &threads_of_scan, nb::arg("codes"), nb::arg("queries"),
+        nb::arg("threads"));
+  m.def("threads_of_shells", &threads_of_shells, nb::arg("queries"), nb::arg("threads"));
   m.def("levels", &level_names, "Names of the kernel levels that this CPU runs, slowest first.");
   m.def("positive_setting", &positive_setting, nb::arg("name"));
   m.def("scan", &scan_codes, nb::arg("codes"), nb::arg("queries"), nb::arg("k").none(),
@@ -278,6 +284,7 @@ NB_MODULE(_native, m) {
            nb::arg("group_rows"), nb::arg("tables"));
   m.def("build_tables", &build_tables, nb::arg("codes"), nb::arg("rows").none(), nb::arg("tables"),
         nb::arg("key_bits"), nb::arg("threads"));
+  m.def("stop_builds", &stop_builds);
   m.def("unpack", &unpack, nb::arg("segment"));
   m.def("search_multi", &search_multi, nb::arg("segments"), nb::arg("recent"), nb::arg("rows"),
         nb::arg("queries"), nb::arg("k").none(), nb::arg("radius"), nb::arg("ids").none(),

@@ -18,11 +18,14 @@ struct MultiSearch {
 
 struct ShellResults {
   std::vector<std::vector<Key>> found;  // the neighbours of each query, sorted
-  std::size_t finished;                 // how many queries ended within their shells
+  std::size_t finished;                 // how many queries were scanned for in half of it at most
 };
 
-// A query gives up its shells for a scan where they are bound to cost more than `budget` times what
-// comparing all codes costs; with a budget of 0 all queries are scanned.
+// How many of `threads` threads the shells of so many queries use.
+int threads_of_shells(std::size_t queries, int threads);
+
+// A query gives up its shells in a segment, which is then scanned for it, where they are bound to
+// cost more than `budget` times what that scan costs; with a budget of 0 all is scanned.
 ShellResults search_shells(const MultiSearch& index, const std::uint8_t* queries,
                            std::size_t query_count, SearchLimits limits, double budget, int threads,
                            Level level);

@@ -182,14 +182,18 @@ struct Task {
   std::size_t begin, end;
 };
 
-std::vector<Task> tasks_of(const std::vector<CodeView>& views, std::size_t queries, int threads) {
+std::size_t rows_per_task(std::size_t rows, std::size_t queries, int threads) {
   const std::size_t fewest = kComparisonsPerTask / queries + 1;
+  // Four tasks a thread even out threads of different speed; more would only cost.
+  const std::size_t even = rows / (4 * static_cast<std::size_t>(threads)) + 1;
+  const std::size_t step = std::clamp(even, fewest, kRowsPerTask);
+  return (step + kRowsPerFilter - 1) / kRowsPerFilter * kRowsPerFilter;
+}
+
+std::vector<Task> tasks_of(const std::vector<CodeView>& views, std::size_t queries, int threads) {
   std::vector<Task> tasks;
   for (const CodeView& view : views) {
-    // Four tasks a thread even out threads of different speed; more would only cost.
-    const std::size_t even = view.count / (4 * static_cast<std::size_t>(threads)) + 1;
-    std::size_t step = std::clamp(even, fewest, kRowsPerTask);
-    step = (step + kRowsPerFilter - 1) / kRowsPerFilter * kRowsPerFilter;
+    const std::size_t step = rows_per_task(view.count, queries, threads);
     for (std::size_t begin = 0; begin < view.count; begin += step) {
       tasks.push_back({&view, begin, std::min(view.count, begin + step)});
     }
@@ -199,7 +203,7 @@ std::vector<Task> tasks_of(const std::vector<CodeView>& views, std::size_t queri
 
 void scan_pass(const Database& database, const Queries& queries, SearchLimits limits,
                const int* reach, int threads, const Kernels& kernels, std::vector<Key>* out) {
-  if (database.count() * queries.count < kComparisonsToShare) threads = 1;
+  threads = threads_of_scan(database.count(), queries.count, threads);
   const std::vector<Task> tasks = tasks_of(database.views, queries.count, threads);
   std::vector<std::unique_ptr<Pass>> passes(static_cast<std::size_t>(threads));
   parallel_for(tasks.size(), threads, [&](std::size_t task, int worker) {
@@ -216,6 +220,13 @@ void scan_pass(const Database& database, const Queries& queries, SearchLimits li
 }
 
 }  // namespace
+
+int threads_of_scan(std::size_t codes, std::size_t queries, int threads) {
+  queries = std::clamp<std::size_t>(queries, 1, kQueriesPerPass);
+  if (codes * queries < kComparisonsToShare) return 1;
+  const std::size_t step = rows_per_task(codes, queries, threads);
+  return static_cast<int>(std::min(static_cast<std::size_t>(threads), (codes + step - 1) / step));
+}
 
 std::vector<std::vector<Key>> scan(const std::vector<CodeView>& views, const RowView& rows,
                                    const std::uint8_t* queries, std::size_t query_count,

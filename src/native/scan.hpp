@@ -68,6 +68,9 @@ inline void offer_rows(const RowGroups& groups, std::uint32_t ref, std::size_t f
   }
 }
 
+// How many of `threads` threads a scan of so many codes uses.
+int threads_of_scan(std::size_t codes, std::size_t queries, int threads);
+
 // Returns for each query its neighbours among the codes of all views, sorted. `reach`, where not
 // null, is a radius a query that is known to hold all that is wanted.
 std::vector<std::vector<Key>> scan(const std::vector<CodeView>& views, const RowView& rows,

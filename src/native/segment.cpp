@@ -1,6 +1,7 @@
 #include "segment.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <numeric>
 #include <stdexcept>
@@ -11,6 +12,13 @@ namespace hashlens {
 namespace {
 
 constexpr std::size_t kBucketsPerTask = 4096;
+constexpr std::size_t kCodesPerCheck = 65536;
+
+std::atomic<bool> g_stopped{false};
+
+void check_stopped() {
+  if (g_stopped.load(std::memory_order_relaxed)) throw std::runtime_error("builds were stopped");
+}
 
 // Turns counts a bucket into the offsets of the buckets: counts[b + 1] is the size of bucket b.
 void accumulate(LargeArray<std::uint32_t>& counts) {
@@ -24,6 +32,7 @@ BuiltTable distribute(const std::uint8_t* codes, const std::uint32_t* refs, std:
   BuiltTable table;
   table.offsets.assign((std::size_t{1} << key_bits) + 1, 0);
   for (std::size_t i = 0; i < count; ++i) {
+    if (i % kCodesPerCheck == 0) check_stopped();
     ++table.offsets[key_of(codes + i * stride, bytes, start, key_bits) + 1];
   }
   accumulate(table.offsets);
@@ -31,6 +40,7 @@ BuiltTable distribute(const std::uint8_t* codes, const std::uint32_t* refs, std:
   table.codes.resize(count * stride);
   table.refs.resize(count);
   for (std::size_t i = 0; i < count; ++i) {
+    if (i % kCodesPerCheck == 0) check_stopped();
     const std::uint8_t* code = codes + i * stride;
     const std::uint32_t at = next[key_of(code, bytes, start, key_bits)]++;
     std::memcpy(table.codes.data() + at * stride, code, stride);
@@ -88,6 +98,7 @@ void sort_buckets(BuiltTable& table, int bytes, int threads) {
   const std::size_t buckets = table.offsets.size() - 1;
   const std::size_t tasks = (buckets + kBucketsPerTask - 1) / kBucketsPerTask;
   parallel_for(tasks, threads, [&](std::size_t task, int) {
+    check_stopped();
     BucketSorter sorter(bytes);
     const std::size_t last = std::min(buckets, (task + 1) * kBucketsPerTask);
     for (std::size_t b = task * kBucketsPerTask; b < last; ++b) {
@@ -106,6 +117,7 @@ void merge_equal(BuiltSegment& segment, int bytes) {
   std::uint32_t kept = 0;
   segment.group_starts.assign(1, 0);
   for (std::size_t b = 0, at = 0; b + 1 < table.offsets.size(); ++b) {
+    if (b % kBucketsPerTask == 0) check_stopped();
     const std::size_t end = table.offsets[b + 1];
     table.offsets[b] = kept;
     while (at < end) {
@@ -151,6 +163,8 @@ BuiltSegment build_segment(const std::uint8_t* codes, std::size_t count, int byt
   });
   return built;
 }
+
+void stop_builds() { g_stopped = true; }
 
 void unpack_segment(const Segment& segment, std::uint8_t* codes, bool* present) {
   const auto stride = static_cast<std::size_t>(segment.bytes);

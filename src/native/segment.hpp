@@ -67,9 +67,12 @@ struct BuiltSegment {
 };
 
 // Builds `tables` tables over `count` codes. `rows` holds their row numbers, ascending and below
-// 2^31; null for 0..count-1.
+// 2^31; null for 0..count-1. Throws std::runtime_error soon after stop_builds().
 BuiltSegment build_segment(const std::uint8_t* codes, std::size_t count, int bytes,
                            const std::uint32_t* rows, int tables, int key_bits, int threads);
+
+// Ends all builds, in other threads and to come: the process is about to end.
+void stop_builds();
 
 // Throws std::invalid_argument if following any offset or reference of the segment could leave its
 // arrays, or a row is not below `rows`: what a search relies on, checked once for data from a file.

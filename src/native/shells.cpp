@@ -7,14 +7,8 @@
 namespace hashlens {
 namespace {
 
-// Costs in nanoseconds, as measured on a server of 2021 with queries that follow each other, so
-// that most of what a query needs is in no near cache. Only their ratios matter, and only for when
-// a query gives up its shells: results do not depend on them.
-constexpr double kProbeCost = 10;  // look up the bounds of a bucket
-constexpr double kRangeCost = 24;  // go to the codes of a bucket that is not empty
-constexpr double kRowCostPerByte = 0.09;
-constexpr double kScanCostPerByte = 0.04;  // a scan reads the codes in their order
-constexpr double kLookUpCost = 150;  // find one code in the sorted codes of a large bucket
+// Find one code in the sorted codes of a large bucket, in nanoseconds as the other costs.
+constexpr double kLookUpCost = 150;
 // Shells cheaper than this share of the allowance are searched even if later ones look hopeless:
 // they may bring the k-th distance down.
 constexpr double kCheapShare = 0.02;

@@ -12,10 +12,8 @@
 
 #if defined(__GNUC__) || defined(__clang__)
 #define HASHLENS_INLINE inline __attribute__((always_inline))
-#define HASHLENS_UNLIKELY(condition) __builtin_expect(static_cast<bool>(condition), 0)
 #else
 #define HASHLENS_INLINE inline
-#define HASHLENS_UNLIKELY(condition) (condition)
 #endif
 
 namespace hashlens {

@@ -1,19 +1,18 @@
 """One suite for every index: each must equal the naive scan, ids and distances."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+from search_cases import ManySegments, clumped_codes
 
 from hashlens.codes import hamming_distance
 from hashlens.errors import DataError, ParameterError
 from hashlens.indexes import AutoIndex, LinearIndex, MultiIndex
 from hashlens.native import MAX_ID
-
-
-class ManySegments(MultiIndex):
-    """A multi-index that makes segments of a few codes and never leaves its shells."""
-
-    recent_limit = 50
-    budget = float("inf")
 
 
 class GivesUp(MultiIndex):
@@ -36,13 +35,6 @@ class BuiltEarly(AutoIndex):
 
 INDEXES = [LinearIndex, MultiIndex, ManySegments, GivesUp, AutoIndex, BuiltEarly]
 BITS = [8, 24, 32, 48, 64, 96, 128, 256, 512]
-
-
-def clumped_codes(rng, n, bits, centres=12, flip=0.04):
-    """Codes as learned hashes make them: copies of a few centres, each bit flipped at times."""
-    base = rng.random((centres, bits)) < 0.5
-    chosen = base[rng.integers(0, centres, n)] ^ (rng.random((n, bits)) < flip)
-    return np.packbits(chosen, axis=1)
 
 
 def naive(codes, ids, queries, k=None, radius=None):
@@ -234,6 +226,7 @@ def test_filters_equal_the_naive_scan_over_what_they_leave(make_index, rng, shar
         (live & np.isin(np.arange(n), allow), {"allow": allow}),
         (live & ~np.isin(np.arange(n), deny), {"deny": deny}),
         (live & np.isin(np.arange(n), np.setdiff1d(allow, deny)), {"allow": allow, "deny": deny}),
+        (live & ~np.isin(np.arange(n), [3, 10, 17]), {"deny": [3, 17, 10, 17, 9, n + 5]}),
         (np.zeros(n, bool), {"allow": []}),
     ]:
         ids = np.flatnonzero(kept)

@@ -76,7 +76,8 @@ struct Fixture {
         codes(random_codes(rng, count, bytes, clumped)),
         queries(random_codes(rng, query_count, bytes, false)),
         blocked((count + 7) / 8) {
-    std::copy_n(codes.begin(), std::min<std::size_t>(codes.size(), 2 * bytes), queries.begin());
+    const std::size_t same = std::min<std::size_t>({count, query_count, 2});
+    std::copy_n(codes.begin(), same * bytes, queries.begin());
     for (std::size_t row = 0; row < count; ++row) ids.push_back(static_cast<std::int64_t>(row * 3));
     std::shuffle(ids.begin(), ids.end(), rng);
     for (auto& byte : blocked) byte = static_cast<std::uint8_t>(rng() & rng() & rng());
@@ -96,6 +97,8 @@ void expect_equal(const Fixture& f, const std::vector<std::vector<Key>>& found,
 
 const std::vector<SearchLimits> kLimits = {
     {1, 512}, {7, 512}, {5000, 512}, {Neighbours::kNoLimit, 3}, {Neighbours::kNoLimit, 40}};
+
+constexpr double kUnlimited = 1e9;  // a budget that no shells exceed
 
 SearchLimits within(SearchLimits limits, int bytes) {
   return {limits.k, std::min(limits.radius, 8 * bytes)};
@@ -157,21 +160,26 @@ struct OwnedSegment {
   }
 };
 
+// Enough queries for the tables of a block filter, a few, and a lone one, which has all threads.
 void test_shells(Level level, int bytes, int tables, int key_bits, bool clumped, double budget) {
-  Fixture f(bytes, 700, 9, clumped, static_cast<unsigned>(bytes * tables));
-  const OwnedSegment elder(f.codes.data(), 400, bytes, 0, tables, key_bits);
-  const OwnedSegment younger(f.codes.data() + 400 * bytes, 250, bytes, 400, tables, key_bits);
-  MultiSearch index{
-      {&elder.segment, &younger.segment}, {f.codes.data() + 650 * bytes, 50, bytes, 650, {}}, {}};
-  for (const bool plain : {true, false}) {
-    if (!plain) f.rows = {f.ids.data(), false, f.blocked.data()};
-    index.rows = f.rows;
-    for (SearchLimits limits : kLimits) {
-      limits = within(limits, bytes);
-      const ShellResults results =
-          search_shells(index, f.queries.data(), f.query_count(), limits, budget, 2, level);
-      expect_equal(f, results.found, limits);
-      CHECK(results.finished <= f.query_count());
+  for (const std::size_t queries : {std::size_t{30}, std::size_t{5}, std::size_t{1}}) {
+    Fixture f(bytes, 700, queries, clumped, static_cast<unsigned>(bytes * tables));
+    const OwnedSegment elder(f.codes.data(), 400, bytes, 0, tables, key_bits);
+    const OwnedSegment younger(f.codes.data() + 400 * bytes, 250, bytes, 400, tables, key_bits);
+    MultiSearch index{
+        {&elder.segment, &younger.segment}, {f.codes.data() + 650 * bytes, 50, bytes, 650, {}}, {}};
+    for (const bool plain : {true, false}) {
+      if (!plain) f.rows = {f.ids.data(), false, f.blocked.data()};
+      index.rows = f.rows;
+      for (SearchLimits limits : kLimits) {
+        limits = within(limits, bytes);
+        const ShellResults results =
+            search_shells(index, f.queries.data(), queries, limits, budget, 2, level);
+        expect_equal(f, results.found, limits);
+        if (budget == 0) CHECK(results.finished == 0);
+        if (budget == kUnlimited) CHECK(results.finished == queries);
+        CHECK(results.finished <= queries);
+      }
     }
   }
 }
@@ -274,7 +282,7 @@ int main() {
         }
         const int tables = std::min(bytes, 4);
         const int key_bits = std::min(8 * bytes / tables, 9);
-        for (const double budget : {0.0, 0.2, 1e9}) {
+        for (const double budget : {0.0, 0.2, kUnlimited}) {
           test_shells(level, bytes, tables, key_bits, clumped, budget);
         }
       }

@@ -1,16 +1,17 @@
 """Whatever the codes, changes and queries: every index equals the naive scan."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+from search_cases import ManySegments
+
 from hashlens.codes import hamming_distance
 from hashlens.indexes import AutoIndex, LinearIndex, MultiIndex, pairs_within
-
-
-class ManySegments(MultiIndex):
-    recent_limit = 8
-    budget = float("inf")
 
 
 @st.composite

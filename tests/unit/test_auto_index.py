@@ -1,21 +1,31 @@
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+from search_cases import clumped_codes
+
 from hashlens.errors import DataError, ParameterError
 from hashlens.indexes import AutoIndex, LinearIndex, MultiIndex
-from hashlens.indexes.planner import BATCH, Planner, forecast_shells
+from hashlens.indexes.forecast import forecast_shells
+from hashlens.indexes.planner import BATCH, Planner
 
-
-def clumped(rng, n, bits=64):
-    centres = rng.random((50, bits)) < 0.5
-    return np.packbits(centres[rng.integers(0, 50, n)] ^ (rng.random((n, bits)) < 0.04), axis=1)
+clumped = partial(clumped_codes, centres=50)
 
 
 @pytest.fixture
 def rng():
     return np.random.default_rng(11)
+
+
+@pytest.fixture(autouse=True)
+def two_threads(monkeypatch):
+    """What is worth building depends on how many threads share a scan."""
+    monkeypatch.setenv("HASHLENS_THREADS", "2")
 
 
 def wait(index):
@@ -81,6 +91,54 @@ def test_a_build_that_fails_is_told_and_searches_go_on(rng, monkeypatch, tmp_pat
     assert (tmp_path / "index").exists()
 
 
+def test_a_thread_that_is_not_granted_is_told_and_forgotten(rng, monkeypatch):
+    codes = clumped(rng, 30_000)
+    index = AutoIndex(64)
+    index.add(codes)
+
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("threading.Thread.start", refuse)
+        assert index.search(codes[:3], 1).distances.tolist() == [[0]] * 3
+        assert not index.is_building
+        assert "can't start new thread" in index.explain(1, 10).reason
+        with pytest.raises(RuntimeError, match="new thread"):
+            index.build()
+    index.add(codes[:5])
+    assert index._changes is None, "nothing waits for a build that never began"
+    index.build()
+    assert index.is_built
+
+
+@pytest.mark.parametrize("filters", [{}, {"allow": np.arange(0, 60_000, 2)}], ids=["all", "half"])
+@pytest.mark.parametrize("within", [None, 3], ids=["k", "radius"])
+def test_every_kind_of_search_can_start_a_build(rng, filters, within):
+    codes = clumped(rng, 60_000)
+    index = AutoIndex.from_codes(codes)
+    if within is None:
+        index.search(codes[:5], 10, **filters)
+    else:
+        index.search_radius(codes[:5], within, **filters)
+    wait(index)
+    assert index.is_built
+
+
+def test_searches_that_shells_do_not_help_say_so(rng):
+    codes = clumped(rng, 60_000)
+    index = AutoIndex.from_codes(codes)
+    for search in (
+        lambda: index.search_radius(codes[:1], 30),
+        lambda: index.search(codes[:1], 10, allow=np.arange(50)),
+        lambda: index.search(codes[:1], 10, allow=np.arange(5)),
+    ):
+        search()
+        assert index._builder is None
+        assert not index.is_built
+        assert "by shells" in index.explain(1, 10).reason
+
+
 def test_changes_during_the_build_are_not_lost(rng, monkeypatch):
     codes = clumped(rng, 30_000)
     index = AutoIndex(64)
@@ -133,7 +191,10 @@ def test_the_few_that_a_trial_leaves_over_say_nothing_of_a_batch(rng):
     index = AutoIndex.from_codes(codes, background=False)
     index.build()
     index.search(codes[:BATCH], 10)
-    assert np.isnan(index.explain(BATCH, 10).scan_us)
+    plan = index.explain(BATCH, 10)
+    assert np.isnan(plan.scan_us)
+    assert "now the scan is measured" in plan.reason
+    assert "nan" not in plan.reason
     index.search(codes[:BATCH], 10)
     assert index.last_method == "scan"
     assert index.explain(BATCH, 10).scan_us > 0
@@ -187,17 +248,42 @@ def test_a_batch_is_measured_both_ways_and_answered_once(rng):
     assert np.isfinite([plan.scan_us, plan.shells_us]).all()
 
 
-def test_the_forecast_tells_near_from_far_neighbours(rng):
-    codes = clumped(rng, 50_000)
+def forecast(codes, queries, reaches, batch, threads):
+    reaches = np.asarray(reaches, np.int32)
+    compared = len(codes)
+    return forecast_shells(
+        codes, queries, reaches, batch=batch, compared=compared, threads=threads
+    ).worthwhile
+
+
+@pytest.mark.parametrize("threads", [1, 2, 8, 16, 64])
+@pytest.mark.parametrize("batch", [1, 5, 256])
+def test_the_forecast_tells_near_from_far_neighbours(rng, threads, batch):
+    codes = clumped(rng, 60_000)
     queries = codes[:4]
-    assert forecast_shells(codes, queries, np.array([0, 1, 2, 3], np.int32), 64).worthwhile
-    assert not forecast_shells(codes, queries, np.array([20, 21, 22, 23], np.int32), 64).worthwhile
+    assert forecast(codes, queries, [0, 1, 2, 3], batch, threads)
+    assert not forecast(codes, queries, [22, 23, 24, 25], batch, threads)
 
 
-def test_the_forecast_leaves_uniform_codes_to_the_scan(rng):
+@pytest.mark.parametrize("threads", [2, 8, 16, 64])
+@pytest.mark.parametrize("batch", [1, 5, 256])
+def test_the_forecast_leaves_uniform_codes_to_the_scan(rng, threads, batch):
     codes = rng.integers(0, 256, (1_000_000, 8), dtype=np.uint8)
     kth = LinearIndex.from_codes(codes).search(codes[:4] ^ 85, 10).distances[:, -1]
-    assert not forecast_shells(codes, codes[:4] ^ 85, kth, 64).worthwhile
+    assert not forecast(codes, codes[:4] ^ 85, kth, batch, threads)
+
+
+def test_the_forecast_knows_that_only_a_batch_shares_out_its_shells(rng):
+    codes = rng.integers(0, 256, (100_000, 8), dtype=np.uint8)
+    reason = [
+        forecast_shells(
+            codes, codes[:2], np.full(2, 8), batch=batch, compared=100_000, threads=4
+        ).reason
+        for batch in (1, 4, 16)
+    ]
+    alone, few, many = (float(text.split(" µs by shells")[0].split()[-1]) for text in reason)
+    assert alone == few
+    assert many == pytest.approx(alone / 4, abs=0.1)
 
 
 def test_threads_may_search_while_the_index_is_built(rng):

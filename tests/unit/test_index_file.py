@@ -2,19 +2,22 @@
 
 import json
 import struct
+import sys
 import zlib
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+from search_cases import clumped_codes
 
 from hashlens.errors import DataError, FormatError
 from hashlens.indexes import AutoIndex, LinearIndex, MultiIndex
 from hashlens.indexes.index_file import MAGIC, read_index_file, write_index_file
 
-
-def clumped(rng, n, bits=64):
-    centres = rng.random((9, bits)) < 0.5
-    return np.packbits(centres[rng.integers(0, 9, n)] ^ (rng.random((n, bits)) < 0.05), axis=1)
+clumped = partial(clumped_codes, centres=9, flip=0.05)
 
 
 @pytest.fixture

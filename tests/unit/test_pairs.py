@@ -4,11 +4,14 @@ import pytest
 from hashlens.codes import hamming_distance
 from hashlens.errors import DataError, ParameterError
 from hashlens.indexes import pairs_within
+from hashlens.indexes.pairs import tables_for
 
 
 @pytest.mark.parametrize("bits", [8, 48, 64, 128, 256])
 @pytest.mark.parametrize("radius", [0, 1, 3, 10])
-def test_pairs_equal_those_of_the_whole_distance_matrix(bits, radius):
+@pytest.mark.parametrize("worth", [0, 4096], ids=["indexed", "scanned"])
+def test_pairs_equal_those_of_the_whole_distance_matrix(bits, radius, worth, monkeypatch):
+    monkeypatch.setattr("hashlens.indexes.pairs._WORTH_AN_INDEX", worth)
     rng = np.random.default_rng(bits)
     centres = rng.random((30, bits)) < 0.5
     noise = rng.random((900, bits)) < 3 / bits
@@ -19,6 +22,12 @@ def test_pairs_equal_those_of_the_whole_distance_matrix(bits, radius):
     np.testing.assert_array_equal(pairs.first, first)
     np.testing.assert_array_equal(pairs.second, second)
     np.testing.assert_array_equal(pairs.distances, distances[first, second])
+
+
+def test_more_codes_are_told_apart_by_longer_substrings():
+    # With eight substrings, as radius + 1 would have it, each bucket holds rows / 256 codes.
+    assert [tables_for(64, rows, 7) for rows in (25_000, 100_000, 400_000)] == [8, 5, 4]
+    assert [tables_for(64, 400_000, radius) for radius in range(4)] == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("n", [0, 1])

@@ -68,7 +68,10 @@ class CollectionIndex:
 
     def build(self) -> None:
         """Build the index of all images and save it, in place of an older one."""
-        self._index, self._of = write_index(self._storage, self.path)
+        index, snapshot = write_index(self._storage, self.path)
+        self._of = None  # an interrupt must not leave a new index with an old snapshot
+        self._index = index
+        self._of = snapshot
 
     def refresh(self) -> None:
         """Build and save the index anew if there is a file that has become useless or small.
@@ -96,10 +99,13 @@ class CollectionIndex:
     def _follow(self, snapshot: Snapshot) -> AutoIndex:
         """Bring the index to a snapshot: by what has changed, or from the start."""
         index, before = self._index, self._of
+        # An interrupt may leave the index anywhere in between: then the next search begins anew.
+        self._of = None
         if index is None or before is None or not self._advance(index, before, snapshot):
             index = AutoIndex.from_codes(snapshot.codes, snapshot.dead, background=False)
             self._tried = None
-        self._index, self._of = index, snapshot
+        self._index = index
+        self._of = snapshot
         return index
 
     def _advance(self, index: AutoIndex, before: Snapshot, now: Snapshot) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,20 +91,28 @@ def write_index(storage: Storage, path: Path) -> tuple[AutoIndex, Snapshot]:
             f"{storage.catalog.path} is damaged: its checksums do not cover the codes. "
             "Run: hashlens info --verify"
         )
-    for stray in path.parent.glob(f"{path.name}*.tmp"):  # Left by a build that was killed.
-        with contextlib.suppress(OSError):
-            stray.unlink()
+    _remove_temporary(path)  # Left by a build that was killed.
     # Codes stay mapped although the snapshot is closed, and nobody else can write.
     index = AutoIndex.from_codes(snapshot.codes, snapshot.dead, background=False)
     with disk_errors(f"Writing {path}"):
         try:
-            index.save(path, source=source)
+            partial = path.with_name(f"{path.name}.new.tmp")
+            index.save(partial, source=source)
+            # The file is private to its user so far; the index is for all who may read the codes.
+            shutil.copymode(storage.catalog.path, partial)
+            os.replace(partial, path)
         except MemoryError as error:
             raise CollectionError(f"Building {path} failed: there is too little memory.") from error
-        # Temporary files are private to their user; the index is for all who may read the codes.
-        shutil.copymode(storage.catalog.path, path)
+        finally:
+            _remove_temporary(path)
         sync_folder(path.parent)
     return index, snapshot
+
+
+def _remove_temporary(path: Path) -> None:
+    for stray in path.parent.glob(f"{path.name}*.tmp"):
+        with contextlib.suppress(OSError):
+            stray.unlink()
 
 
 def damage_of_index(path: Path) -> list[str]:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 import threading
 import time
+from functools import partial
 from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from hashlens.codes import Codes, check_codes
-from hashlens.errors import FormatError
+from hashlens.indexes.background import start_build
 from hashlens.indexes.base import Index, SearchResult, check_k, check_radius, concatenate
+from hashlens.indexes.forecast import forecast_shells, reaches
 from hashlens.indexes.linear import LinearIndex
 from hashlens.indexes.multi_index import MultiIndex
-from hashlens.indexes.planner import BATCH, TRIAL, Batches, Method, Plan, Planner, forecast_shells
+from hashlens.indexes.planner import BATCH, TRIAL, Batches, Method, Plan, Planner
+from hashlens.indexes.reopen import reopen
 from hashlens.indexes.row_ids import RowIds
-from hashlens.native import MAX_K
+from hashlens.native import MAX_K, thread_count
 
 
 class _Request(NamedTuple):
@@ -106,11 +109,8 @@ class AutoIndex(Index):
         source : str
             Has to equal that of `save`: it says that the first codes are still the same.
         """
-        try:
-            multi = MultiIndex.load(path, source=source)
-        except FormatError:
-            return cls.from_codes(codes, denied, background=background)
-        if not _bring_up_to_date(multi, codes, denied):
+        multi = reopen(path, codes, denied, source)
+        if multi is None:
             return cls.from_codes(codes, denied, background=background)
         index = cls(multi.bits, background=background)
         index._engine = multi
@@ -155,8 +155,8 @@ class AutoIndex(Index):
 
         Raises
         ------
-        MemoryError
-            If there is too little; the index goes on as it was.
+        MemoryError, RuntimeError
+            If there is too little memory, or no thread to be had; the index goes on as it was.
         """
         with self._lock:
             self._start_building()
@@ -220,10 +220,10 @@ class AutoIndex(Index):
         if not isinstance(engine, MultiIndex):
             self._last_method = "scan"
             if k is None:
-                return engine.search_radius(queries, radius, allow=allow, deny=deny)
-            result = engine.search(queries, k, allow=allow, deny=deny)
-            if allow is None:
-                self._consider_building(engine, queries, result)
+                result = engine.search_radius(queries, radius, allow=allow, deny=deny)
+            else:
+                result = engine.search(queries, k, allow=allow, deny=deny)
+            self._consider_building(engine, queries, _Request(k, radius, allow, deny), result)
             return result
         count = len(queries)
         if count >= BATCH:
@@ -255,8 +255,10 @@ class AutoIndex(Index):
         results.append(result)
         return concatenate(results)
 
-    def _consider_building(self, engine: LinearIndex, queries: Codes, found: SearchResult) -> None:
-        """Build in the background where the distances of ``found`` promise that it pays."""
+    def _consider_building(
+        self, engine: LinearIndex, queries: Codes, request: _Request, found: SearchResult
+    ) -> None:
+        """Build in the background where what a scan has found promises that it pays."""
         if self._builder or not self.background:
             return
         if len(engine) < self.worth_building or not len(queries):
@@ -268,7 +270,12 @@ class AutoIndex(Index):
             return
         some = slice(0, 16)
         forecast = forecast_shells(
-            engine.codes, queries[some], found.distances[some].max(axis=1), self.bits
+            engine.codes,
+            queries[some],
+            reaches(found, request.k, request.radius)[some],
+            batch=len(queries),
+            compared=engine.compared(request.allow),
+            threads=thread_count(),
         )
         self._declined_because = forecast.reason
         self._forecast_at = (len(engine), self._scans)
@@ -280,12 +287,14 @@ class AutoIndex(Index):
     def _start_building(self) -> None:
         if isinstance(self._engine, MultiIndex) or self._builder is not None:
             return
-        codes, ids = self._engine.snapshot()
-        self._changes, self._failure = [], None
-        self._builder = threading.Thread(
-            target=self._build_from, args=(codes, ids), name="hashlens-index", daemon=True
-        )
-        self._builder.start()
+        self._failure = None
+        try:
+            codes, ids = self._engine.snapshot()
+            self._changes = []
+            self._builder = start_build(partial(self._build_from, codes, ids))
+        except (MemoryError, RuntimeError) as error:
+            self._changes = None
+            self._note_failure(error)
 
     def _build_from(self, codes: Codes, ids: RowIds) -> None:
         try:
@@ -298,12 +307,15 @@ class AutoIndex(Index):
                         multi.remove(changed)
                 self._engine = multi
         except Exception as error:
-            self._failure = error  # for `build`; in the background scans just go on
-            self._declined_because = f"Building one failed: {error!r}."
+            self._note_failure(error)
         finally:
             with self._lock:
                 self._changes = None
                 self._builder = None
+
+    def _note_failure(self, error: Exception) -> None:
+        self._failure = error  # for `build`; in the background scans just go on
+        self._declined_because = f"Building one failed: {error!r}."
 
 
 def _timed(
@@ -313,20 +325,3 @@ def _timed(
     start = time.perf_counter()
     result, _ = engine.search_checked(queries, *request, 0.0 if method == "scan" else None)
     return result, (time.perf_counter() - start) / len(queries)
-
-
-def _bring_up_to_date(multi: MultiIndex, codes: Codes, denied: npt.ArrayLike | None) -> bool:
-    """Make a saved index hold ``codes`` less ``denied``; return False where it is not of them."""
-    held = multi.numbered_rows
-    if multi.bits != 8 * codes.shape[1] or held is None or len(held) > len(codes):
-        return False
-    ids = RowIds(len(codes))
-    ids.remove([] if denied is None else denied, "AutoIndex.open")
-    wanted = ~ids.removed
-    if (wanted[: len(held)] & ~held).any():
-        return False
-    wanted[: len(held)] |= ~held  # removed before it was saved
-    # Explicit ids: an index that dropped its last rows would go on behind the largest it had.
-    multi.add(codes[len(held) :], np.arange(len(held), len(codes)))
-    multi.remove(np.flatnonzero(~wanted))
-    return True

@@ -9,6 +9,9 @@ from hashlens.indexes.row_ids import RowIds, Rows, check_ids
 
 Bits = npt.NDArray[np.uint8]
 
+_FEW = 16
+"""Fewer rows than one in so many are set bit by bit, without a byte for each of all rows."""
+
 
 def allowed_rows(
     ids: RowIds, allow: npt.ArrayLike, deny: npt.ArrayLike | None, caller: str
@@ -41,13 +44,24 @@ def blocked_rows(
     """
     if allow is None and deny is None:
         return ids.blocked
-    blocked = np.zeros(ids.rows, dtype=np.bool_)
-    if allow is not None:
-        rows = ids.find(check_ids(allow, caller))
-        blocked[:] = True
-        blocked[rows[rows >= 0]] = False
+    if allow is None and ids.blocked is not None:
+        blocked = ids.blocked.copy()
+    else:
+        blocked = np.zeros((ids.rows + 7) // 8, dtype=np.uint8)
+    if allow is not None:  # which finds no row that was removed
+        _mark(blocked, ids.find(check_ids(allow, caller)), ids.rows)
+        np.invert(blocked, out=blocked)
     if deny is not None:
-        rows = ids.find(check_ids(deny, caller))
-        blocked[rows[rows >= 0]] = True
-    packed = np.packbits(blocked, bitorder="little")
-    return packed if ids.blocked is None else packed | ids.blocked
+        _mark(blocked, ids.find(check_ids(deny, caller)), ids.rows)
+    return blocked
+
+
+def _mark(bits: Bits, rows: Rows, count: int) -> None:
+    """Set the bits of ``rows`` among ``count``, passing over those of −1."""
+    rows = rows[rows >= 0]
+    if _FEW * len(rows) < count:
+        np.bitwise_or.at(bits, rows >> 3, (1 << (rows & 7)).astype(np.uint8))
+        return
+    mask = np.zeros(count, dtype=np.bool_)
+    mask[rows] = True
+    bits |= np.packbits(mask, bitorder="little")

@@ -14,8 +14,6 @@ from hashlens.indexes.filters import allowed_rows, blocked_rows
 from hashlens.indexes.row_ids import RowIds, check_ids, with_room
 from hashlens.native import MAX_K, scan
 
-_COMPACT_SHARE = 0.5
-"""Removed rows are dropped from memory once they are this share of all rows."""
 _FEW = 8
 """Allowed codes are copied and searched alone where they are fewer than one in so many."""
 _FILTER = "The filter of a search"
@@ -82,6 +80,12 @@ class LinearIndex(Index):
         """Return the codes of all rows and their ids; later changes of the index leave both be."""
         return self.codes, self._ids.copy()
 
+    def compared(self, allow: npt.ArrayLike | None) -> int:
+        """Return with how many codes a search that allows these ids compares each query."""
+        rows = self._ids.rows
+        allowed = rows if allow is None else np.size(allow)
+        return allowed if _FEW * allowed < rows else rows
+
     def check_new_ids(self, ids: npt.ArrayLike | None, count: int) -> npt.NDArray[np.int64]:
         """Return the ids that `add` would give to ``count`` codes."""
         return self._ids.check_new(ids, count, "LinearIndex.add")
@@ -100,9 +104,9 @@ class LinearIndex(Index):
     def remove(self, ids: npt.ArrayLike) -> None:
         """Remove the codes of ``ids``; an id that is not there is an error."""
         self._ids.remove(ids, "LinearIndex.remove")
-        rows = self._ids.rows
-        if self._buffer.flags.writeable and rows - len(self._ids) > _COMPACT_SHARE * rows:
-            self._compact()
+        if self._buffer.flags.writeable and self._ids.worth_compacting:
+            codes = self._buffer[self._ids.live_rows()]
+            self._buffer, self._ids = codes, self._ids.compacted()
 
     def search(
         self,
@@ -138,7 +142,7 @@ class LinearIndex(Index):
         deny: npt.ArrayLike | None,
     ) -> SearchResult:
         ids = self._ids
-        if allow is not None and _FEW * np.size(allow) < ids.rows:
+        if allow is not None and self.compared(allow) < ids.rows:
             return self._scan_few(queries, k, radius, allow, deny)
         blocked = blocked_rows(ids, allow, deny, _FILTER)
         found = scan(
@@ -167,10 +171,3 @@ class LinearIndex(Index):
             self.codes[rows], queries, k, radius=radius, ids=ids, ascending=self._ids.ascending
         )
         return SearchResult(*found)
-
-    def _compact(self) -> None:
-        kept = RowIds()
-        kept.extend(self._ids.live_ids())
-        kept.next_id = self._ids.next_id
-        self._buffer = self._buffer[self._ids.live_rows()]
-        self._ids = kept

@@ -20,8 +20,6 @@ from hashlens.native import MAX_K, MAX_KEY_BITS, Segment, search_multi
 
 _MAX_TABLES = 8
 """More tables certify larger distances sooner, but each takes a copy of the codes."""
-_COMPACT_SHARE = 0.5
-"""The index is built anew once removed rows are this share of all rows."""
 
 
 class MultiIndex(Index):
@@ -35,8 +33,9 @@ class MultiIndex(Index):
 
     Time depends on how near the neighbours are. Learned codes, whose neighbours differ in a few
     bits, are found among a hundred million in well under a millisecond; for uniformly random codes
-    of 128 bits shells would look up more buckets than there are codes. A query whose shells would
-    cost more than comparing all codes is answered by a scan instead, so none is much slower.
+    of 128 bits shells would look up more buckets than there are codes. So a query whose shells are
+    bound to cost more than 0.7 of comparing all codes gives up and is scanned: at worst it takes
+    a scan and the shells until then, up to that share by the estimate of their cost.
 
     Parameters
     ----------
@@ -71,7 +70,8 @@ class MultiIndex(Index):
     recent_limit: ClassVar[int] = 4096
     """Added codes wait in a plain list, which every search scans, until there are this many."""
     budget: ClassVar[float] = 0.7
-    """A query is scanned where its shells are bound to cost more than this share of a scan."""
+    """A segment is scanned for a query whose shells there are bound to cost more than this share of
+    that scan."""
 
     def __init__(self, bits: int, *, tables: int | None = None) -> None:
         super().__init__(bits)
@@ -129,15 +129,18 @@ class MultiIndex(Index):
     def add(self, codes: Codes, ids: npt.ArrayLike | None = None) -> None:
         """Add codes (n, bits / 8); ids default to the numbers that follow the largest so far."""
         new = check_codes(codes, self.bits, "MultiIndex.add")
-        self._ids.extend(self._ids.check_new(ids, len(new), "MultiIndex.add"))
-        self._recent = np.concatenate([self._recent, new]) if len(self._recent) else new.copy()
+        new_ids = self._ids.check_new(ids, len(new), "MultiIndex.add")
+        # First the step that may lack memory, for ids without codes would make answers wrong.
+        recent = np.concatenate([self._recent, new])
+        self._ids.extend(new_ids)
+        self._recent = recent
         if len(self._recent) >= self.recent_limit:
             self._flush()
 
     def remove(self, ids: npt.ArrayLike) -> None:
         """Remove the codes of ``ids``; an id that is not there is an error."""
         self._ids.remove(ids, "MultiIndex.remove")
-        if self._ids.rows - len(self._ids) > _COMPACT_SHARE * self._ids.rows:
+        if self._ids.worth_compacting:
             self._compact()
 
     def search(
@@ -266,11 +269,8 @@ class MultiIndex(Index):
     def _compact(self) -> None:
         """Build the index anew without the removed rows."""
         codes = self._all_codes()
-        kept = RowIds()
-        kept.extend(self._ids.live_ids())
-        kept.next_id = self._ids.next_id
         self._recent = codes[self._ids.live_rows()]
-        self._ids = kept
+        self._ids = self._ids.compacted()
         self._segments = []
         if len(self._recent) >= self.recent_limit:
             self._flush()

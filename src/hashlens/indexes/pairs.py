@@ -11,8 +11,10 @@ import numpy.typing as npt
 
 from hashlens.codes import Codes, check_codes
 from hashlens.indexes.base import Index, bits_of, check_radius
+from hashlens.indexes.forecast import probes_within
 from hashlens.indexes.linear import LinearIndex
-from hashlens.indexes.multi_index import MultiIndex
+from hashlens.indexes.multi_index import MultiIndex, table_layout
+from hashlens.native import COSTS
 
 Rows = npt.NDArray[np.int64]
 Columns: TypeAlias = tuple[Rows, Rows, npt.NDArray[np.int32]]
@@ -57,8 +59,10 @@ def pairs_within(codes: Codes, radius: int) -> Pairs:
 
     Notes
     -----
-    Each distinct code is looked up in a `MultiIndex` of all, so time grows with the number of
-    codes and of pairs found, not with the square of the number of codes.
+    Each distinct code is looked up in a `MultiIndex` of all. For n codes that do not clump, time
+    grows almost with n where the code has radius + 1 substrings of log2(n) bits, with a power of n
+    between 1 and 2 at larger radii, and with n² once half of the bits may differ. The number of
+    pairs sets a limit of its own, and in codes that clump it grows with n².
 
     Raises
     ------
@@ -123,8 +127,7 @@ def _near_codes(codes: Codes, bits: int, radius: int) -> Iterator[Columns]:
     if len(codes) < _WORTH_AN_INDEX:
         index = LinearIndex.from_codes(codes)
     else:
-        # With radius + 1 substrings near codes agree in one of them: a single look-up a table.
-        index = MultiIndex(bits, tables=min(radius + 1, _MAX_TABLES, bits // 8))
+        index = MultiIndex(bits, tables=tables_for(bits, len(codes), radius))
         index.add(codes)
     for start in range(0, len(codes), _QUERIES_AT_ONCE):
         queries = codes[start : start + _QUERIES_AT_ONCE]
@@ -132,3 +135,20 @@ def _near_codes(codes: Codes, bits: int, radius: int) -> Iterator[Columns]:
         first = np.broadcast_to(np.arange(start, start + len(queries))[:, None], result.ids.shape)
         later = result.ids > first
         yield first[later], result.ids[later], result.distances[later]
+
+
+def tables_for(bits: int, rows: int, radius: int) -> int:
+    """Return the number of tables with which all codes within a radius are found the soonest.
+
+    With radius + 1 substrings near codes agree in one of them: a single look-up a table. But the
+    more substrings, the shorter they are, and the fuller their buckets; the costs of both decide,
+    for codes that do not clump.
+    """
+
+    def cost(tables: int) -> float:
+        _, key_bits = table_layout(bits, rows, tables)
+        bucket = rows / 2.0**key_bits
+        found = COSTS.probe + min(bucket, 1.0) * COSTS.bucket + bucket * COSTS.row * (bits // 8)
+        return probes_within(radius, tables, key_bits) * found
+
+    return min(range(1, min(_MAX_TABLES, bits // 8) + 1), key=cost)

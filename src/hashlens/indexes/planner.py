@@ -6,13 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-
-from hashlens.codes import Codes, hamming_distance
-from hashlens.indexes.multi_index import table_layout
-from hashlens.native import thread_count
-
 Method = Literal["scan", "shells"]
 
 BATCH = 12
@@ -31,11 +24,6 @@ _PROMISING = 2.5
 """A whole batch goes on shells once a few of its queries took less than so many times a scan."""
 _HOPELESS = 0.1
 """A small call is scanned at once where a smaller share than this ends within its shells."""
-_BUCKET_NS, _ROW_NS_PER_BYTE, _SCAN_NS_PER_BYTE = 30.0, 0.09, 0.04
-"""To look up a bucket, for a code in it, and for a code of a scan: about as in shells.cpp."""
-_WORTH_BUILDING = 0.5
-"""An index is built where shells are expected to take less than this share of a scan."""
-_SAMPLE = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +66,11 @@ class Plan:
             )
         if self.trial:
             return f"{TRIAL} queries of the batch measure what shells take."
+        if math.isnan(self.scan_us):
+            return (
+                f"{TRIAL} queries of such a batch took {self.shells_us:.1f} µs each by shells; now "
+                "the scan is measured."
+            )
         return (
             f"A query of such a batch takes {self.scan_us:.1f} µs by scan, "
             f"{self.shells_us:.1f} µs by shells."
@@ -199,49 +192,3 @@ class Planner:
         if known is None:
             known = self._batches[key] = Batches()
         return known
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """What shells are expected to take, from a sample of the codes and some answered queries."""
-
-    worthwhile: bool
-    reason: str
-
-
-def forecast_shells(
-    codes: Codes, queries: Codes, kth_distances: npt.NDArray[np.int32], bits: int
-) -> Forecast:
-    """Return whether multi-index hashing would pay for queries like these.
-
-    Parameters
-    ----------
-    codes : uint8 array of shape (n, bits / 8)
-    queries : uint8 array of shape (q, bits / 8)
-    kth_distances : int32 array of shape (q,)
-        How far their k-th neighbours are: shells have to grow until they cover that distance.
-    """
-    rows = len(codes)
-    tables, key_bits = table_layout(bits, rows)
-    sample = codes[:: max(rows // _SAMPLE, 1)]
-    starts = [t * bits // tables for t in range(tables)]
-    scan = rows * _SCAN_NS_PER_BYTE * (bits // 8) / thread_count()
-    expected = []
-    for query, reach in zip(queries, kth_distances, strict=True):
-        probes = sum(math.comb(key_bits, at // tables) for at in range(int(reach) + 1))
-        met = np.zeros(len(sample), dtype=np.int64)
-        apart = np.unpackbits(query[None] ^ sample, axis=1)
-        for t, start in enumerate(starts):
-            near = apart[:, start : start + key_bits].sum(axis=1, dtype=np.int64)
-            met += tables * near + t <= reach
-        compared = float(met.mean()) * rows * _ROW_NS_PER_BYTE * (bits // 8)
-        expected.append(probes * _BUCKET_NS + compared)
-    shells = float(np.median(expected))
-    middle = float(np.median(hamming_distance(queries[:, None], sample[None])))
-    reason = (
-        f"The k-th neighbour of {len(queries)} queries lay at distance "
-        f"{np.median(kth_distances):.0f} of {bits} (the median code at {middle:.0f}): a query is "
-        f"expected to take {shells / 1e3:.1f} µs by shells over {tables} tables, "
-        f"{scan / 1e3:.1f} µs by scan."
-    )
-    return Forecast(shells < _WORTH_BUILDING * scan, reason)

@@ -34,7 +34,7 @@ class RowIds:
         self._ids: Ids | None = None  # with room for more rows
         self._removed: Mask | None = None
         self._removed_count = 0
-        self._order: Rows | None = None
+        self._sorted: tuple[Ids, Rows] | None = None  # ids of rows that live, and their rows
         self._blocked: Bits | None = None
 
     @classmethod
@@ -98,6 +98,18 @@ class RowIds:
         if self._removed is not None:
             other._removed = self.removed.copy()
         return other
+
+    @property
+    def worth_compacting(self) -> bool:
+        """Whether more rows were removed than there are left."""
+        return 2 * self._removed_count > self.rows
+
+    def compacted(self) -> RowIds:
+        """Return the ids of the rows of `live_rows`, which are numbered anew."""
+        kept = RowIds()
+        kept.extend(self.live_ids())
+        kept.next_id = self.next_id
+        return kept
 
     def live_ids(self) -> Ids:
         """Return the ids of all rows that are not removed, in the order of the rows."""
@@ -165,7 +177,7 @@ class RowIds:
         self.ascending = self.ascending and follows
         self.rows += count
         self.next_id = max(self.next_id, int(ids.max()) + 1)
-        self._order = self._blocked = None
+        self._sorted = self._blocked = None
 
     def remove(self, ids: npt.ArrayLike, caller: str) -> Rows:
         """Mark the rows of ``ids`` as removed and return their numbers.
@@ -189,7 +201,7 @@ class RowIds:
             self._removed = np.zeros(self.rows, dtype=np.bool_)
         self._removed[rows] = True
         self._removed_count += len(rows)
-        self._order = self._blocked = None
+        self._sorted = self._blocked = None
         return rows
 
     def find(self, ids: Ids) -> Rows:
@@ -204,16 +216,17 @@ class RowIds:
 
     def _look_up(self, ids: Ids) -> Rows:
         assert self._ids is not None
-        if self._order is None:
+        if self._sorted is None:
             # A removed id may have come back on a later row: only rows that live are looked up.
             live = self.live_rows()
-            self._order = live if self.ascending else live[np.argsort(self._ids[live])]
-        sorted_ids = self._ids[self._order]
+            order = live if self.ascending else live[np.argsort(self._ids[live])]
+            self._sorted = (self._ids[order], order)
+        sorted_ids, order = self._sorted
         at = np.searchsorted(sorted_ids, ids)
         at[at == len(sorted_ids)] = 0
         if not len(sorted_ids):
             return np.full(len(ids), -1, dtype=np.int64)
-        return np.where(sorted_ids[at] == ids, self._order[at], -1)
+        return np.where(sorted_ids[at] == ids, order[at], -1)
 
 
 def with_room(buffer: npt.NDArray[Any], rows: int, count: int) -> npt.NDArray[Any]:

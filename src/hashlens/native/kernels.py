@@ -78,6 +78,11 @@ def scan(
     return cast("Found", found)
 
 
+def threads_of_scan(codes: int, queries: int, threads: int) -> int:
+    """Return how many of ``threads`` threads compare so many codes with so many queries."""
+    return int(_native.threads_of_scan(codes, queries, threads))
+
+
 def label_histograms(
     queries: Codes,
     database: Codes,

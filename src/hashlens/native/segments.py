@@ -19,6 +19,26 @@ MAX_KEY_BITS = 24
 """Most bits that the key of a table may have: its offsets take 2**key_bits words."""
 
 
+class Costs(NamedTuple):
+    """What steps of a search take, in nanoseconds; only their ratios matter.
+
+    Attributes
+    ----------
+    probe, bucket : float
+        To look up where a bucket lies, and to go there if it is not empty.
+    row, scanned : float
+        For each byte of a code in a bucket, and of a code in a scan.
+    """
+
+    probe: float
+    bucket: float
+    row: float
+    scanned: float
+
+
+COSTS = Costs(*_native.COSTS)
+
+
 class TableArrays(NamedTuple):
     """One table: the distinct codes of a segment, sorted by the bits of one substring.
 
@@ -86,7 +106,13 @@ class Segment:
         first_row: int = 0,
         present: npt.NDArray[np.bool_] | None = None,
     ) -> Self:
-        """Return the segment of ``codes`` (n, bytes), less the rows that are not ``present``."""
+        """Return the segment of ``codes`` (n, bytes), less the rows that are not ``present``.
+
+        Raises
+        ------
+        RuntimeError
+            After `stop_builds`.
+        """
         rows = None
         kept = codes
         if present is not None and not present.all():
@@ -113,6 +139,16 @@ class Segment:
         return groups + sum(array.nbytes for table in self.tables for array in table)
 
 
+def threads_of_shells(queries: int, threads: int) -> int:
+    """Return how many of ``threads`` threads look through the shells of so many queries."""
+    return int(_native.threads_of_shells(queries, threads))
+
+
+def stop_builds() -> None:
+    """Let every build of a segment raise soon, now and from now on: the process is to end."""
+    _native.stop_builds()
+
+
 def search_multi(
     segments: Sequence[Segment],
     recent: Codes,
@@ -137,14 +173,14 @@ def search_multi(
     rows : int
         How many rows the index has.
     budget : float
-        A query leaves its shells for a scan where they are bound to cost more than this share of
-        the scan. At 0 all queries are scanned.
+        A query leaves its shells in a segment, which is then scanned for it, where they are bound
+        to cost more than this share of that scan. At 0 everything is scanned.
 
     Returns
     -------
     found : Found
     finished : int
-        How many queries ended within their shells; the others were scanned.
+        How many queries ended within their shells in segments of at least half of all codes.
     """
     handles = [segment.handle for segment in segments]
     reach = min(radius, 8 * recent.shape[1])

@@ -12,6 +12,7 @@ from hashlens.collection import Collection
 from hashlens.collection.indexed import CollectionIndex
 from hashlens.errors import CollectionError, CollectionLockedError, ParameterError
 from hashlens.indexes import AutoIndex
+from hashlens.indexes.forecast import Forecast
 from hashlens.indexes.index_file import read_index_file, write_index_file
 from hashlens.store import Change, ImageRow
 
@@ -115,6 +116,24 @@ def test_a_reader_that_stays_open_follows_the_writer(plain, eager):
         check(reader, built=True)
 
 
+@pytest.mark.parametrize("step", ["add", "remove"])
+def test_an_interrupted_search_does_not_spoil_later_ones(plain, eager, monkeypatch, step):
+    paths = put(plain, some_codes(100, 1))
+    plain.build_index()
+    check(plain, built=True)
+    put(plain, some_codes(40, 2), "later")
+    plain._storage.remove(paths[:7])
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AutoIndex, step, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            check(plain, built=True)
+    check(plain, built=True)
+
+
 def test_compaction_makes_it_stale(plain, eager):
     paths = put(plain, some_codes(100, 1))
     plain.build_index()
@@ -208,7 +227,7 @@ def test_without_a_file_the_second_search_builds_one_in_memory(plain, monkeypatc
     monkeypatch.setattr(AutoIndex, "worth_building", 0)
     monkeypatch.setattr(
         "hashlens.indexes.auto.forecast_shells",
-        lambda *_: type("Forecast", (), {"worthwhile": True, "reason": ""}),
+        lambda *_, **__: Forecast(worthwhile=True, reason=""),
     )
     put(plain, some_codes(500, 1))
     queries = some_codes(1, 5)
@@ -288,8 +307,23 @@ def test_a_build_removes_what_a_killed_one_left(plain):
     stray.write_bytes(b"half an index")
     path = plain.build_index()
     assert not stray.exists()
+    assert path.exists()
+
+
+def test_the_file_is_never_seen_with_another_mode_than_the_catalogue(plain, monkeypatch):
     catalog = plain.folder / "catalog.sqlite"
-    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(catalog.stat().st_mode)
+    catalog.chmod(0o640)
+    modes = []
+    replace = os.replace
+
+    def note(source, target):
+        replace(source, target)
+        if os.fspath(target).endswith("codes.index"):
+            modes.append(stat.S_IMODE(os.stat(target).st_mode))
+
+    monkeypatch.setattr(os, "replace", note)
+    plain.build_index()
+    assert modes == [0o640]
 
 
 @pytest.mark.parametrize("k", [1, 3, 500])

@@ -308,7 +308,8 @@ def test_too_few_vectors_for_a_validation_part():
 
 @pytest.mark.parametrize("steps", range(1, 14))
 def test_however_few_steps_there_are_the_learning_rate_stays_below_its_peak(steps):
-    optimiser, rate = make_optimiser(torch.nn.Linear(2, 2), Schedule(epochs=steps), batches=1)
+    parameters = torch.nn.Linear(2, 2).parameters()
+    optimiser, rate = make_optimiser(parameters, Schedule(epochs=steps), batches=1)
     rates = []
     for _ in range(steps):
         optimiser.step()

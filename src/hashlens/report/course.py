@@ -16,15 +16,22 @@ def learning(course: dict[str, Any] | None) -> Markup | None:
         return None
     epochs = course["epochs"]
     kept = next(i for i, one in enumerate(epochs) if one["number"] == course["kept_epoch"])
+    best = max(epochs, key=lambda one: (one["top5"], -one["number"]))["number"]
+    why = (
+        "was the best, the dot, and the model is made from it"
+        if course["kept_epoch"] == best
+        else "is the last, the dot, and the model is made from it, as the learning rate has come "
+        "to its end there"
+    )
     stopped = "" if len(epochs) == course["planned_epochs"] else ", as it no longer got better"
     return joined(
         [
             paragraph(
                 f"Training ended after {len(epochs)} of at most {course['planned_epochs']} epochs"
-                f"{stopped}. Epoch {course['kept_epoch']} was the best, the dot, and the model is "
-                "made from it. Validation queries are training images that were held back from "
-                "learning; their figure is no result, but what the epoch was chosen by. Where the "
-                "schedule has finish_epochs, a few on all these images follow, without a figure."
+                f"{stopped}. Epoch {course['kept_epoch']} {why}. Validation queries are training "
+                "images that were held back from learning; their figure is no result, for it may "
+                "have chosen the epoch. Where the schedule has finish_epochs, a few on all "
+                "these images follow, without a figure."
             ),
             element("div", *_curves(epochs, kept), class_="charts"),
             folded("The same in numbers", _epoch_table(epochs)),
@@ -51,7 +58,7 @@ def _curves(epochs: Sequence[dict[str, Any]], kept: int) -> list[Markup]:
 
 def _curve(name: str, x: list[float], y: list[float], across: Axis, kept: int) -> Markup:
     caption = f"{name}, by {across.name}"
-    summary = f"{caption}: first {y[0]:.4g}, last {y[-1]:.4g}, at the best epoch {y[kept]:.4g}"
+    summary = f"{caption}: first {y[0]:.4g}, last {y[-1]:.4g}, at the epoch kept {y[kept]:.4g}"
     up = Axis.around(name, y)
     return figure(caption, line_chart(summary, list(zip(x, y, strict=True)), across, up, kept))
 

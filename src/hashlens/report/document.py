@@ -63,7 +63,7 @@ def report_document(
         "model": _model(encoder),
         "data": _data(data, search),
         "settings": _settings(encoder, search, command),
-        "learning": learning(encoder.training.get("epochs") or []),
+        "learning": learning(encoder.training),
         "searches": search_figures(search, encoder.bits),
         "classes": classes,
         "classes_without_queries": len(data.classes) - len(classes),
@@ -88,21 +88,23 @@ def _check_names(images: DescribedImages, names: tuple[str, ...]) -> None:
         )
 
 
-def learning(epochs: list[dict[str, Any]]) -> dict[str, Any] | None:
+def learning(training: dict[str, Any]) -> dict[str, Any] | None:
     """Return the course of training, and which epoch was kept; None for methods without epochs.
 
     Examples
     --------
     >>> epochs = [{"number": 1, "epochs": 9, "top5": 0.5}, {"number": 2, "epochs": 9, "top5": 0.4}]
-    >>> learning(epochs)["kept_epoch"], learning(epochs)["planned_epochs"]
+    >>> course = learning({"epochs": epochs})
+    >>> course["kept_epoch"], course["planned_epochs"]
     (1, 9)
     """
+    epochs = training.get("epochs")
     if not epochs:
         return None
-    # The first of the best, as the loops keep it.
+    # The first of the best, as the loop of fixed descriptors keeps it; a fine-tuning says which.
     best = max(epochs, key=lambda epoch: (epoch["top5"], -epoch["number"]))
     return {
-        "kept_epoch": best["number"],
+        "kept_epoch": training.get("kept_epoch", best["number"]),
         "planned_epochs": epochs[-1]["epochs"],
         "epochs": epochs,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +23,7 @@ from hashlens.errors import DataError, ParameterError
 from hashlens.evaluation import make_split
 from hashlens.hashers import Hasher
 from hashlens.hashers.deep.loop import OnEpoch
-from hashlens.hashers.deep.tuning import TunableHead, tunable_head
+from hashlens.hashers.deep.tuning import Regularisation, TunableHead, tunable_head
 from hashlens.images import Fit, decode_image
 from hashlens.images.datasets import Dataset, LabelledImages
 from hashlens.labels import training_targets
@@ -58,9 +58,10 @@ class TuningOptions:
     split_seed : int
         Of the protocol's split.
     seed : int
-        Of the validation part, the order of batches and flips.
+        Of the validation part, the order of batches, flips and mixtures.
     device : str, optional
         As PyTorch names it; by default CUDA, else MPS, else the CPU.
+    regularisation : Regularisation
     """
 
     tune: Literal["last", "all"] = "last"
@@ -69,6 +70,7 @@ class TuningOptions:
     split_seed: int = 0
     seed: int = 0
     device: str | None = None
+    regularisation: Regularisation = field(default_factory=Regularisation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +137,19 @@ def finetune(
     part = _Part(inputs, fit)
     _revive(suffix, part, len(fit))
     checkpoint, facts = place.folder / "checkpoint.pt", _facts(held, descriptor, hasher, options)
-    history = Tuning(
-        network, head, part, targets, options.seed, device, checkpoint, facts, on_epoch
-    ).run()
+    tuning = Tuning(
+        network,
+        head,
+        part,
+        targets,
+        options.seed,
+        device,
+        options.regularisation,
+        checkpoint,
+        facts,
+        on_epoch,
+    )
+    history = tuning.run()
     head.finish()
     whole = nn.Sequential(*prefix.cpu(), *suffix).eval()
     tuned = export_tuned(whole, backbone.spec, place.folder / "descriptor.onnx", dataset.source)
@@ -149,6 +161,7 @@ def finetune(
         "seconds": round(history[-1].seconds, 1),
         "export_cosine": cosine,
         "epochs": [asdict(epoch) for epoch in history],
+        "kept_epoch": tuning.kept,
     }
     return Encoder(hasher, tuned.spec, tuned, network=tuned.path, training=training)
 
@@ -264,4 +277,5 @@ def _described(
         "split_seed": options.split_seed,
         "tune": options.tune,
         "tuned_blocks": options.blocks if options.tune == "last" else None,
+        "regularisation": asdict(options.regularisation),
     }

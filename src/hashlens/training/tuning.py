@@ -13,9 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from hashlens.codes import pack
 from hashlens.evaluation import evaluate_codes
+from hashlens.hashers.deep.heads import LossTerms
 from hashlens.hashers.deep.loop import (
     Epoch,
     OnEpoch,
@@ -25,17 +27,18 @@ from hashlens.hashers.deep.loop import (
     take_step,
     validation_split,
 )
-from hashlens.hashers.deep.tuning import TunableHead
+from hashlens.hashers.deep.tuning import Regularisation, TunableHead
 from hashlens.labels import AnyLabels
 from hashlens.training.activations import Inputs
 from hashlens.training.checkpoints import read_checkpoint, write_checkpoint
+from hashlens.training.regularising import Mixture, moving_average, parameter_groups
 
 MAX_VALIDATION = 1_000
 """Images that are held out. A head ends its training on all images, a network does not; and images
 that were not trained on are coded less surely."""
 
 MAX_DATABASE = 10_000
-"""Training images that validation searches: enough to choose an epoch by, and quick."""
+"""Training images that validation searches: enough to see the course by, and quick."""
 
 
 class TunedNetwork(nn.Module):
@@ -67,12 +70,13 @@ class TunedNetwork(nn.Module):
 
 @dataclass(slots=True)
 class _Course:
-    """What changes from step to step beside the network, and the best epoch so far."""
+    """What changes from step to step beside the network, and the best epoch where one is chosen."""
 
     batch_size: int
     optimiser: torch.optim.Optimizer
     rate: torch.optim.lr_scheduler.LRScheduler
     order: torch.Generator
+    average: AveragedModel | None
     best: dict[str, Any] = field(default_factory=lambda: {"number": 0, "top5": -1.0, "weights": {}})
 
 
@@ -88,14 +92,17 @@ class Tuning:
     inputs : Inputs
     labels : int64 array of shape (n,), from 0, or bool array of shape (n, classes)
     seed : int
-        Of the validation part, the order of batches and the flips.
+        Of the validation part, the order of batches, the flips and the mixtures.
     device : torch.device
+    regularisation : Regularisation
     checkpoint : Path, optional
         Written after every epoch.
     facts : str
         Digest of all that decides the outcome; a checkpoint of other facts is refused.
     on_epoch : callable, optional
     history : list of Epoch
+    kept : int
+        Number of the epoch that the network is of after `run`.
     """
 
     network: TunedNetwork
@@ -104,15 +111,19 @@ class Tuning:
     labels: AnyLabels
     seed: int
     device: torch.device
+    regularisation: Regularisation = field(default_factory=Regularisation)
     checkpoint: Path | None = None
     facts: str = ""
     on_epoch: OnEpoch | None = None
     history: list[Epoch] = field(default_factory=list)
+    kept: int = 0
 
     def run(self) -> list[Epoch]:
-        """Train, leave the best epoch's weights in the network, and return the history.
+        """Train, leave the weights of the epoch that is kept in the network, return the history.
 
-        Where there is a checkpoint, training goes on from it.
+        One cycle of the learning rate is made for its end, and its last epochs differ by less than
+        a thousand validation queries can tell, so the last one is kept. With a constant rate, the
+        best one is. Where there is a checkpoint, training goes on from it.
 
         Raises
         ------
@@ -133,28 +144,45 @@ class Tuning:
         began = time.monotonic() - (self.history[-1].seconds if self.history else 0.0)
         while not self._is_done(course):
             losses = self._pass(training, course)
-            top5 = self._validate(validation, training[:MAX_DATABASE])
+            judged = self.network if course.average is None else course.average.module
+            top5 = self._validate(judged, validation, training[:MAX_DATABASE])
             number = len(self.history) + 1
             self.history.append(
                 Epoch(number, schedule.epochs, losses, top5, time.monotonic() - began)
             )
-            if top5 > course.best["top5"]:
-                weights = copy.deepcopy(self.network.state_dict())
+            if self._chooses and top5 > course.best["top5"]:
+                weights = copy.deepcopy(judged.state_dict())
                 course.best = {"number": number, "top5": top5, "weights": weights}
             self._save(course)
             if self.on_epoch is not None:
                 self.on_epoch(self.history[-1])
-        self.network.load_state_dict(course.best["weights"])
+        if self._chooses:
+            self.network.load_state_dict(course.best["weights"])
+        elif course.average is not None:
+            self.network.load_state_dict(course.average.module.state_dict())
+        self.kept = course.best["number"] if self._chooses else len(self.history)
         self.network.cpu().eval()
         return self.history
+
+    @property
+    def _chooses(self) -> bool:
+        """Whether the epoch that is kept is chosen by validation."""
+        return self.head.schedule.decay == "constant"
 
     def _begin(self, images: int) -> _Course:
         """Return the course at its beginning, or where the checkpoint left it."""
         schedule = self.head.schedule
         size = min(schedule.batch_size, images)
-        optimiser, rate = make_optimiser(self.network, schedule, images // size)
+        groups = parameter_groups(
+            self.network.suffix, self.network.head, schedule, self.regularisation.body_rate
+        )
+        optimiser, rate = make_optimiser(groups, schedule, images // size)
         order = torch.Generator().manual_seed(self.seed)
-        course = _Course(size, optimiser, rate, order)
+        average = None
+        if self.regularisation.average:
+            steps = self.regularisation.average * schedule.epochs * (images // size)
+            average = moving_average(self.network, max(steps, 1.0))
+        course = _Course(size, optimiser, rate, order, average)
         if self.checkpoint is not None and self.checkpoint.is_file():
             self._restore(course)
         return course
@@ -162,7 +190,8 @@ class Tuning:
     def _is_done(self, course: _Course) -> bool:
         done = len(self.history)
         schedule = self.head.schedule
-        return done >= schedule.epochs or done - course.best["number"] >= schedule.patience
+        waited = self._chooses and done - course.best["number"] >= schedule.patience
+        return done >= schedule.epochs or waited
 
     def _pass(self, training: npt.NDArray[np.int64], course: _Course) -> dict[str, float]:
         """Go through the training part once; return the mean of every term."""
@@ -175,12 +204,27 @@ class Tuning:
         batches = len(shuffled) // size
         for start in range(0, batches * size, size):
             rows = shuffled[start : start + size]
-            x = self._gather(rows, flips[start : start + size])
-            labels = torch.from_numpy(self.labels[rows]).to(self.device)
-            with self._autocast():
-                features = self.network.features(x)
-            take_step(self.head.terms(features, labels), course.optimiser, course.rate, sums)
+            terms = self._terms(rows, flips[start : start + size], course.order)
+            take_step(terms, course.optimiser, course.rate, sums)
+            if course.average is not None:
+                course.average.update_parameters(self.network)
         return {name: total / batches for name, total in sums.items()}
+
+    def _terms(
+        self, rows: npt.NDArray[np.int64], flips: npt.NDArray[np.bool_], order: torch.Generator
+    ) -> LossTerms:
+        """Return the loss terms of a batch."""
+        x = self._gather(rows, flips)
+        labels = torch.from_numpy(self.labels[rows]).to(self.device)
+        mixture = None
+        if self.regularisation.mixup:
+            mixture = Mixture.draw(self.regularisation.mixup, len(rows), order)
+            x = mixture.inputs(x)
+        with self._autocast():
+            features = self.network.features(x)
+        if mixture is None:
+            return self.head.terms(features, labels)
+        return mixture.terms(self.head, features, labels)
 
     def _gather(self, rows: npt.NDArray[np.int64], flips: npt.NDArray[np.bool_]) -> Tensor:
         x = self.inputs.gather(rows, flips)
@@ -193,18 +237,23 @@ class Tuning:
         return torch.autocast(kind, dtype=torch.bfloat16, enabled=wanted)
 
     @torch.inference_mode()  # type: ignore[untyped-decorator]
-    def project(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    def _project(self, network: nn.Module, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Return what is thresholded at zero for some images, float32 (n, bits)."""
-        self.network.eval()
+        network.eval()
         parts = []
         for start in range(0, len(rows), 256):
             some = rows[start : start + 256]
             x = self._gather(some, np.zeros(len(some), bool))
-            parts.append(self.network(x).float().cpu().numpy())
+            parts.append(network(x).float().cpu().numpy())
         return np.concatenate(parts)
 
-    def _validate(self, queries: npt.NDArray[np.int64], database: npt.NDArray[np.int64]) -> float:
-        asked, held = (pack(self.project(rows) > 0) for rows in (queries, database))
+    def _validate(
+        self,
+        network: nn.Module,
+        queries: npt.NDArray[np.int64],
+        database: npt.NDArray[np.int64],
+    ) -> float:
+        asked, held = (pack(self._project(network, rows) > 0) for rows in (queries, database))
         figures = evaluate_codes(
             asked, self.labels[queries], held, self.labels[database], 8 * asked.shape[1]
         )
@@ -216,6 +265,7 @@ class Tuning:
         state = {
             "facts": self.facts,
             "network": self.network.state_dict(),
+            "average": course.average and course.average.state_dict(),
             "optimiser": course.optimiser.state_dict(),
             "rate": course.rate.state_dict(),
             "order": course.order.get_state(),
@@ -229,6 +279,8 @@ class Tuning:
         assert self.checkpoint is not None
         state = read_checkpoint(self.checkpoint, self.facts)
         self.network.load_state_dict(state["network"])
+        if course.average is not None:
+            course.average.load_state_dict(state["average"])
         course.optimiser.load_state_dict(state["optimiser"])
         course.rate.load_state_dict(state["rate"])
         course.order.set_state(state["order"])

@@ -163,8 +163,9 @@ def test_a_method_without_epochs_has_no_course(document):
 def test_the_epoch_kept_is_the_first_of_the_best():
     tops = [0.2, 0.7, 0.7, 0.6]
     epochs = [{"number": n, "epochs": 30, "top5": top} for n, top in enumerate(tops, 1)]
-    course = learning(epochs)
+    course = learning({"epochs": epochs})
     assert (course["kept_epoch"], course["planned_epochs"], course["epochs"]) == (2, 30, epochs)
+    assert learning({"epochs": epochs, "kept_epoch": 4})["kept_epoch"] == 4
 
 
 def test_examples_are_true(document, data, encoder):

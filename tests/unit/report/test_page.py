@@ -208,6 +208,17 @@ def test_a_rising_curve_rises(document):
     assert "as it no longer got better" in page.text
 
 
+def test_the_last_epoch_of_a_fine_tuning_is_not_called_the_best(document):
+    epochs = [
+        {"number": n, "epochs": 2, "losses": {}, "top5": top5, "seconds": 1.0 * n}
+        for n, top5 in enumerate((0.8, 0.7), 1)
+    ]
+    course = {"kept_epoch": 2, "planned_epochs": 2, "epochs": epochs}
+    page = Page(render(document | {"learning": course}, {}))
+    assert "Epoch 2 is the last" in page.text
+    assert "was the best" not in page.text
+
+
 def test_a_page_that_cannot_be_written_leaves_the_model(
     document, encoder, data, model, monkeypatch
 ):

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.optim.optimizer import ParamsT
 
 from hashlens.codes import pack
 from hashlens.errors import DataError
@@ -115,7 +116,9 @@ class Training:
     def _until_best(self, data: _Data, order: torch.Generator) -> list[Epoch]:
         """Train on the training part, and leave the best epoch's weights in the network."""
         size = min(self.schedule.batch_size, len(data.training))
-        optimiser, rate = make_optimiser(self.network, self.schedule, len(data.training) // size)
+        optimiser, rate = make_optimiser(
+            self.network.parameters(), self.schedule, len(data.training) // size
+        )
         history: list[Epoch] = []
         best, best_weights = Epoch(0, 0, {}, -1.0, 0.0), self.network.state_dict()
         began = time.monotonic()
@@ -138,7 +141,9 @@ class Training:
         schedule = self.schedule
         rows = torch.cat([data.training, data.validation])
         steps = schedule.finish_epochs * (len(rows) // min(schedule.batch_size, len(rows)))
-        optimiser = _descent(self.network, schedule, FINISH_RATE * schedule.learning_rate)
+        optimiser = _descent(
+            self.network.parameters(), schedule, FINISH_RATE * schedule.learning_rate
+        )
         rate = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.0, max(steps, 1))
         for _ in range(schedule.finish_epochs):
             self._pass(data, rows, optimiser, rate, order)
@@ -264,34 +269,35 @@ def take_step(
 
 
 def make_optimiser(
-    network: nn.Module, schedule: Schedule, batches: int
+    parameters: ParamsT, schedule: Schedule, batches: int
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    """Return SGD on a network's parameters, and the learning rate of every step.
+    """Return SGD on parameters, and the learning rate of every step.
 
     Parameters
     ----------
-    network : nn.Module
+    parameters : iterable of nn.Parameter, or list of dict
+        Groups may have an ``lr``, their peak, and a ``weight_decay`` of their own.
     schedule : Schedule
     batches : int
         Steps an epoch.
     """
-    optimiser = _descent(network, schedule, schedule.learning_rate)
+    optimiser = _descent(parameters, schedule, schedule.learning_rate)
     if schedule.decay == "constant":
         return optimiser, torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
     # Of a handful of steps, one at least goes up and one down: both counts are divided by.
     steps = max(schedule.epochs * batches + 1, 4)
     return optimiser, torch.optim.lr_scheduler.OneCycleLR(
         optimiser,
-        max_lr=schedule.learning_rate,
+        max_lr=[group["lr"] for group in optimiser.param_groups],
         total_steps=steps,
         pct_start=max(WARM_UP, 2 / steps),
         cycle_momentum=False,
     )
 
 
-def _descent(network: nn.Module, schedule: Schedule, rate: float) -> torch.optim.Optimizer:
+def _descent(parameters: ParamsT, schedule: Schedule, rate: float) -> torch.optim.Optimizer:
     return torch.optim.SGD(
-        network.parameters(),
+        parameters,
         lr=rate,
         momentum=schedule.momentum,
         weight_decay=schedule.weight_decay,

@@ -21,8 +21,53 @@ from hashlens.hashers.deep.loop import LossTerms
 from hashlens.hashers.presets import Schedule, changed, check_schedule, resolve_preset
 
 TUNING = Schedule(epochs=8, batch_size=128, learning_rate=0.05, patience=6, finish_epochs=0)
-"""Where the hasher's ``schedule`` says nothing else. An epoch costs minutes, so there are few. The
-rate falls to zero over the last of them, which are the best: few trainings stop before."""
+"""Where the hasher's ``schedule`` says nothing else. An epoch costs minutes, so there are few.
+``patience`` counts where ``decay`` is "constant": a cycle is gone through to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Regularisation:
+    """What holds a network back from learning its training images by heart.
+
+    Attributes
+    ----------
+    body_rate : float
+        Learning rate of the network's own layers, as a share of the head's; that is the schedule's.
+    mixup : float
+        α of the distribution Beta(α, α) from which each batch draws a λ. The batch is mixed with
+        itself in another order, λ to 1 − λ, and so are the losses by the labels of both. 0 mixes
+        nothing.
+    average : float
+        The model is an exponential moving average of the weights and of batch norms' statistics
+        that goes back about this share of all steps, in [0, 1). 0 is the weights as they are.
+
+    Raises
+    ------
+    ParameterError
+        If a value is out of range.
+
+    References
+    ----------
+    H. Zhang, M. Cisse, Y. N. Dauphin, D. Lopez-Paz, "mixup: beyond empirical risk minimization",
+    ICLR 2018. B. T. Polyak, A. B. Juditsky, "Acceleration of stochastic approximation by
+    averaging", SIAM J. Control Optim. 30, 1992; the average here is exponential.
+    """
+
+    body_rate: float = 1.0
+    mixup: float = 0.0
+    average: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, fine, expected in (
+            ("body_rate", self.body_rate > 0, "above 0"),
+            ("mixup", self.mixup >= 0, "at least 0"),
+            ("average", 0 <= self.average < 1, "in [0, 1)"),
+        ):
+            if not fine:
+                raise ParameterError(
+                    f"The {name!r} field of Regularisation must be {expected}. "
+                    f"Got {getattr(self, name)!r} instead."
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +160,8 @@ def _schedule(overrides: Any) -> Schedule:
     check_schedule(schedule)
     if schedule.finish_epochs:
         raise ParameterError(
-            "A network that is fine-tuned ends with its best epoch. Expected a 'finish_epochs' "
-            f"field of 0. Got {schedule.finish_epochs}."
+            "A network that is fine-tuned is not finished on the validation part. Expected a "
+            f"'finish_epochs' field of 0. Got {schedule.finish_epochs}."
         )
     return schedule
 

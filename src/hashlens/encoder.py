@@ -8,10 +8,11 @@ model was calibrated, ``calibration.json``. See docs/formats.md.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 import shutil
-import uuid
 import zipfile
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,22 +22,29 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.calibration_file import ModelCalibration, read_calibration, write_calibration
+from hashlens.calibration_file import (
+    CALIBRATION_FILE,
+    ModelCalibration,
+    read_calibration,
+    write_calibration,
+)
 from hashlens.codes import Codes
 from hashlens.descriptors import Descriptor, DescriptorSpec, Pixels, Vectors
 from hashlens.descriptors.default import FOLDER, default_descriptor, default_spec
 from hashlens.descriptors.onnx import OnnxDescriptor
 from hashlens.descriptors.spec import file_sha256
-from hashlens.durable import sync_folder, sync_tree
+from hashlens.durable import clear_leftovers, replacing, replacing_folder, restore_folder
 from hashlens.errors import FormatError, HashlensError, ParameterError
 from hashlens.hashers import Hasher, hasher_class
 from hashlens.images import Fit
-from hashlens.model_card import write_model_card
+from hashlens.model_card import CARD_FILE, REPORT_DATA, REPORT_PAGE, write_model_card
 
 FORMAT_VERSION = 1
 DEFAULT_MODEL = FOLDER / "model"
 
 _MANIFEST, _ARRAYS, _NETWORK = "model.json", "hasher.npz", "descriptor.onnx"
+_OWN = (_MANIFEST, _ARRAYS, _NETWORK, CALIBRATION_FILE, CARD_FILE, REPORT_PAGE, REPORT_DATA)
+"""What goes with a model when another takes its place; other files in its directory stay."""
 
 
 @dataclass
@@ -139,35 +147,44 @@ class Encoder:
     def save(self, folder: Path) -> None:
         """Write a model directory, whole or not at all.
 
+        Where this very model is there already, only what is said about it is written anew. Files
+        of yours in the directory of another model stay.
+
         Raises
         ------
         ParameterError
-            If ``folder`` exists and is no model directory: nothing of yours is overwritten.
+            If no model directory can be made there: see `check_model_folder`.
         HashlensError
             If it can't be written; a model that was there before stays.
         """
-        folder = Path(folder)
-        check_model_folder(folder)
-        partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
+        folder = Path(folder).resolve()
         try:
-            partial.mkdir(parents=True)
-            self._write(partial)
-            sync_tree(partial)
-            if folder.exists():
-                # Set aside first: a kill in between leaves the old model under a hidden name.
-                retired = partial.with_name(partial.name + ".old")
-                folder.rename(retired)
-                partial.rename(folder)
-                shutil.rmtree(retired, ignore_errors=True)
-            else:
-                partial.rename(folder)
-            sync_folder(folder.parent)
+            restore_folder(folder)
+            check_model_folder(folder)
+            clear_leftovers(folder, _OWN)
+            if self._is_in(folder):
+                self._write_about(folder)
+                return
+            with replacing_folder(folder, _OWN) as partial:
+                self._write(partial)
         except OSError as error:
             raise HashlensError(
                 f"The model can't be written to {folder}: {error.strerror or error}."
             ) from error
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+
+    def _is_in(self, folder: Path) -> bool:
+        """Return whether the learned arrays and the network in a directory are this model's."""
+        try:
+            manifest = _read_manifest(folder)
+            _read_arrays(folder / _ARRAYS, manifest["arrays_sha256"])
+        except (FormatError, KeyError):
+            return False
+        ours, theirs = self.network, folder / _NETWORK
+        if ours is None or not theirs.is_file():
+            same_network = ours is None and not theirs.is_file()
+        else:
+            same_network = file_sha256(ours) == file_sha256(theirs)
+        return same_network and manifest.get("digest") == self.digest
 
     def _write(self, folder: Path) -> None:
         arrays = self.hasher.state()
@@ -175,6 +192,10 @@ class Encoder:
             np.savez(file, allow_pickle=False, **arrays)
         if self.network is not None:
             shutil.copyfile(self.network, folder / _NETWORK)
+        self._write_about(folder)
+
+    def _write_about(self, folder: Path) -> None:
+        """Write the manifest of the files in a directory, the calibration and the card."""
         manifest = {
             "format_version": FORMAT_VERSION,
             "bits": self.bits,
@@ -187,7 +208,8 @@ class Encoder:
         }
         if self.network is not None:
             manifest["network_sha256"] = file_sha256(folder / _NETWORK)
-        (folder / _MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        with replacing(folder / _MANIFEST) as partial:
+            partial.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         self.save_calibration(folder)
 
     def save_calibration(self, folder: Path) -> None:
@@ -212,6 +234,7 @@ class Encoder:
             If it is missing, damaged, or of a newer format version.
         """
         folder = Path(folder)
+        _restore(folder)
         manifest = _read_manifest(folder)
         try:
             spec = DescriptorSpec.from_dict(manifest["descriptor"], folder / _MANIFEST)
@@ -248,7 +271,19 @@ def check_model_folder(folder: Path) -> None:
     ------
     ParameterError
         If there is a file, or a folder that holds something else: nothing of yours is overwritten.
+        If it is the folder that this process works in, which can't be replaced as a whole; or the
+        folder above can't be made or written to.
     """
+    folder = folder.resolve()
+    if Path.cwd().is_relative_to(folder):
+        raise ParameterError(
+            f"{folder} is the folder that you are in, and a model directory is replaced as a whole "
+            "when it is written. Give the name of a folder to make, or go to another folder."
+        )
+    above = next(path for path in folder.parents if os.path.lexists(path))
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        what = "may not be written to" if above.is_dir() else "is not a folder"
+        raise ParameterError(f"{folder} can't be made, as {above} {what}. Choose another place.")
     if not folder.exists() or (folder / _MANIFEST).is_file():
         return
     if not folder.is_dir() or any(folder.iterdir()):
@@ -268,12 +303,19 @@ def load_encoder(model: str | Path | None = None) -> Encoder:
     if model is None or str(model) == "default":
         return Encoder.load(DEFAULT_MODEL)
     folder = Path(model)
+    _restore(folder)
     if not folder.is_dir():
         raise HashlensError(
             f"There is no model {str(model)!r}: expected 'default' or a model directory, as "
             "`hashlens train ... --out DIR` makes it."
         )
     return Encoder.load(folder)
+
+
+def _restore(folder: Path) -> None:
+    """End a save that was killed at its last step; where that can't be done, nothing is there."""
+    with contextlib.suppress(OSError):
+        restore_folder(folder.resolve())
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 CARD_FILE = "MODEL_CARD.md"
 REPORT_PAGE = "report.html"
+REPORT_DATA = "report.json"
 """The report of the training, in the model directory where there is one."""
 
 _PRECISIONS = (0.9, 0.95, 0.99)

@@ -1,13 +1,18 @@
 """Model directories: what is written is read; what is damaged, foreign or newer is refused."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hashlens.descriptors.default import default_spec
-from hashlens.encoder import Encoder, load_encoder
+from hashlens.encoder import Encoder, check_model_folder, load_encoder
 from hashlens.errors import FormatError, HashlensError, ParameterError
 from hashlens.hashers import create_hasher
 
@@ -55,6 +60,79 @@ def test_saving_over_something_else_is_refused(encoder, tmp_path):
     assert (tmp_path / "photo.jpg").exists()
 
 
+def test_files_of_the_user_stay_when_another_model_takes_the_place(encoder, tmp_path):
+    encoder.save(tmp_path / "model")
+    for name in ("NOTES.md", "report.html", f".model.json.{'0' * 32}"):
+        (tmp_path / "model" / name).write_text("mine")
+    other = replace(encoder, hasher=create_hasher("lsh", 16).fit(X))
+    other.save(tmp_path / "model")
+    found = {path.name for path in (tmp_path / "model").iterdir()}
+    # The report is of the other model.
+    assert found == {"MODEL_CARD.md", "NOTES.md", "hasher.npz", "model.json"}
+    assert (tmp_path / "model" / "NOTES.md").read_text() == "mine"
+
+
+def test_saving_the_same_model_again_writes_only_what_is_said_about_it(encoder, tmp_path):
+    encoder.save(tmp_path / "model")
+    folder, arrays = tmp_path / "model", tmp_path / "model" / "hasher.npz"
+    before = folder.stat().st_ino, arrays.stat().st_ino
+    (folder / "report.html").touch()
+    replace(encoder, metrics={"top5": 0.25}).save(folder)
+    assert (folder.stat().st_ino, arrays.stat().st_ino) == before
+    assert Encoder.load(folder).metrics == {"top5": 0.25}
+    assert "report" in (folder / "MODEL_CARD.md").read_text()
+    arrays.write_bytes(b"damaged")
+    encoder.save(folder)
+    assert Encoder.load(folder).digest == encoder.digest
+
+
+KILLED_SAVE = """
+import os, pathlib, shutil, signal, sys
+from hashlens.encoder import Encoder
+owner, name = (shutil, "rmtree") if sys.argv[3] == "clear" else (pathlib.Path, "rename")
+work, left = getattr(owner, name), [2 if sys.argv[3] == "second" else 1]
+def deadly(*arguments, **named):
+    left[0] -= 1
+    if not left[0]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return work(*arguments, **named)
+setattr(owner, name, deadly)
+Encoder.load(pathlib.Path(sys.argv[1])).save(pathlib.Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize(("point", "new"), [("first", False), ("second", True), ("clear", True)])
+def test_a_kill_while_a_model_is_overwritten_leaves_one_of_the_two(encoder, tmp_path, point, new):
+    other = replace(encoder, hasher=create_hasher("lsh", 16).fit(X))
+    place, target = tmp_path / "place", tmp_path / "place" / "model"
+    encoder.save(target)
+    (target / "NOTES.md").write_text("mine")
+    other.save(tmp_path / "other")
+    done = subprocess.run([sys.executable, "-c", KILLED_SAVE, tmp_path / "other", target, point])
+    assert done.returncode == -signal.SIGKILL
+    assert load_encoder(target).digest == (other if new else encoder).digest
+    encoder.save(target)
+    assert Encoder.load(target).digest == encoder.digest
+    assert (target / "NOTES.md").read_text() == "mine"
+    assert [path.name for path in place.iterdir()] == ["model"]
+
+
+def test_places_where_no_model_can_be_written_are_told_before_the_work(tmp_path, monkeypatch):
+    (tmp_path / "photo.jpg").touch()
+    with pytest.raises(ParameterError, match=r"photo\.jpg is not a folder"):
+        check_model_folder(tmp_path / "photo.jpg" / "models" / "mine")
+    (tmp_path / "empty").mkdir()
+    check_model_folder(tmp_path / "empty")
+    monkeypatch.chdir(tmp_path / "empty")
+    for name in (".", "../empty", ".."):
+        with pytest.raises(ParameterError, match="is the folder that you are in"):
+            check_model_folder(Path(name))
+    check_model_folder(Path("new", "model"))
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(ParameterError, match="empty may not be written to"):
+        check_model_folder(Path("new", "model"))
+
+
 def test_a_full_disk_leaves_the_old_model(encoder, tmp_path, monkeypatch):
     encoder.save(tmp_path / "model")
 
@@ -63,9 +141,9 @@ def test_a_full_disk_leaves_the_old_model(encoder, tmp_path, monkeypatch):
 
     monkeypatch.setattr(np, "savez", full)
     with pytest.raises(HashlensError, match="No space left"):
-        replace(encoder, training={"new": True}).save(tmp_path / "model")
+        replace(encoder, hasher=create_hasher("lsh", 16).fit(X)).save(tmp_path / "model")
     monkeypatch.undo()
-    assert Encoder.load(tmp_path / "model").training == {"method": "itq"}
+    assert Encoder.load(tmp_path / "model").digest == encoder.digest
     assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
 
 

@@ -129,6 +129,9 @@ def train(
     hasher = _create_hasher(method, bits, preset, epochs, seed)
     target = out or Path(f"{method}-{bits}")
     check_model_folder(target)
+    options = None
+    if tune != "head":
+        options = tuning_options(hasher, tune, tune_blocks, protocol, split_seed, seed, device)
     # With the head alone, images are decoded once, when they are described.
     dataset, found = opened(data, data_folder, decode=check or tune != "head")
     say(found.lines())
@@ -141,8 +144,7 @@ def train(
     if hasher.supervised and not hasher.several_labels:
         check_labels(dataset.train.labels, len(dataset.train), f"The method {method!r}")
     network = load_descriptor(descriptor, weights)
-    if tune != "head":
-        options = tuning_options(tune, tune_blocks, protocol, split_seed, seed, device)
+    if options is not None:
         encoder = finetuned(dataset, network, hasher, options, target, cache_folder(cache))
         _save(encoder, target)
         data_of = described(dataset, found, encoder.load_descriptor(), cache, max_unusable)

@@ -58,6 +58,7 @@ def check_tune(tune: str, device: str | None) -> None:
 
 
 def tuning_options(
+    hasher: Hasher,
     tune: str,
     blocks: int,
     protocol: str,
@@ -65,25 +66,30 @@ def tuning_options(
     seed: int,
     device: str | None,
 ) -> TuningOptions:
-    """Return the options of a fine-tuning.
+    """Return the options of a fine-tuning, before any image is opened.
 
     Raises
     ------
     MissingExtraError
         If PyTorch is not installed.
+    ParameterError
+        If no network can be tuned under the hasher.
     """
     try:
+        from hashlens.hashers.deep.tuning import check_tunable
         from hashlens.training.finetune import TuningOptions
     except ImportError as error:
         if error.name != "torch":
             raise
         raise MissingExtraError("Fine-tuning a network", "torch", "train") from None
+    check_tunable(hasher)
     kind: Any = tune
     return TuningOptions(kind, blocks, protocol, split_seed, seed, device)
 
 
 def work_folder(target: Path) -> Path:
     """Return where the checkpoint of a model directory in the making lies: beside it, hidden."""
+    target = target.resolve()
     return target.with_name(f".{target.name}.training")
 
 
@@ -104,7 +110,7 @@ def finetuned(
     from hashlens.training.finetune import Workplace, finetune
 
     place = Workplace(work_folder(target), cache)
-    if place.folder.exists():
+    if place.checkpoint.exists():
         note("going on with a fine-tuning that was interrupted")
     with progress_bar("images") as move:
         return finetune(dataset, network, hasher, options, place, move, print_epoch)

@@ -92,14 +92,30 @@ class RowCache:
     def __contains__(self, key: bytes) -> bool:
         return key in self._rows
 
+    def check_room(self, rows: int) -> None:
+        """Refuse so many more rows before they are computed, where the disk can't hold them.
+
+        Nothing is refused here: rows of descriptors are small.
+
+        Raises
+        ------
+        DataError
+        """
+
     def append(self, keys: Sequence[bytes], vectors: npt.NDArray[np.floating]) -> None:
         """Keep vectors (n, D) under their keys; they are on the disk when this returns.
 
         Raises
         ------
         DataError
-            If the disk is full or fails; what was kept before stays.
+            If the disk is full or fails, or the vectors are of another length; what was kept
+            before stays.
         """
+        if vectors.shape != (len(keys), self.dimension):
+            raise DataError(
+                f"{self.folder} keeps {self.dimension} numbers an image. Expected an array of "
+                f"shape {(len(keys), self.dimension)}, got {vectors.shape}."
+            )
         count = len(self._rows)
         try:
             data = np.ascontiguousarray(vectors, self.dtype).tobytes()

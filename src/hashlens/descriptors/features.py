@@ -110,6 +110,7 @@ def fill_cache(
     keys = _content_keys(images, failed)
     first_of = {key: index for index, key in reversed(keys.items()) if key not in cache}
     missing = sorted(first_of.values())
+    cache.check_room(len(missing))
     done = len(keys) - len(missing)
     report = on_progress or (lambda *_: None)
     report(done, len(keys))

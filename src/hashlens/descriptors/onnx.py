@@ -36,7 +36,8 @@ class OnnxDescriptor(Descriptor):
     Raises
     ------
     FormatError
-        If the file is missing, damaged, not the one of the spec, or of other shapes.
+        If the file is missing, damaged, not the one of the spec, or of other shapes. A file may
+        leave the length of its output open: then the first run finds it out.
     """
 
     def __init__(
@@ -83,9 +84,22 @@ class OnnxDescriptor(Descriptor):
         return np.concatenate(list(self._pool.map(super().describe, parts)))
 
     def run(self, inputs: Vectors) -> Vectors:
-        """Return the network's raw output (n, dimension) for inputs (n, 3, size, size)."""
+        """Return the network's raw output (n, dimension) for inputs (n, 3, size, size).
+
+        Raises
+        ------
+        FormatError
+            If the output is of another shape.
+        """
         name = self._session.get_inputs()[0].name
-        return cast(Vectors, self._session.run(None, {name: inputs})[0])
+        vectors = cast(Vectors, self._session.run(None, {name: inputs})[0])
+        expected = (len(inputs), self.spec.dimension)
+        if vectors.shape != expected:
+            raise FormatError(
+                f"{self.path} does not have the shapes of its spec: expected an output of "
+                f"{expected} for {len(inputs)} images, got {vectors.shape}."
+            )
+        return vectors
 
     def _check_shapes(self) -> None:
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -87,7 +88,7 @@ class DescriptorSpec:
         Raises
         ------
         FormatError
-            If a field is missing or unknown; ``where`` is named in the message.
+            If a field is missing, unknown or no such value; ``where`` is named in the message.
         """
         names = {field.name for field in fields(cls)}
         if set(values) != names:
@@ -97,7 +98,34 @@ class DescriptorSpec:
                 f"Missing: {', '.join(sorted(missing)) or 'none'}; "
                 f"unknown: {', '.join(sorted(unknown)) or 'none'}."
             )
+        for name, fits, expected in (
+            ("input_size", _is_count, "a whole number above 0"),
+            ("dimension", _is_count, "a whole number above 0"),
+            ("mean", _are_three, "three numbers, one for each of red, green and blue"),
+            ("std", _are_deviations, "three numbers above 0, one for each of red, green and blue"),
+        ):
+            if not fits(values[name]):
+                raise FormatError(
+                    f"The {name!r} of the descriptor spec in {where} must be {expected}. "
+                    f"Got {values[name]!r} instead."
+                )
         return cls(**(values | {"mean": tuple(values["mean"]), "std": tuple(values["std"])}))
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value > 0
+
+
+def _are_three(values: object) -> bool:
+    return (
+        isinstance(values, list | tuple)
+        and len(values) == 3
+        and all(type(value) in (int, float) and math.isfinite(value) for value in values)
+    )
+
+
+def _are_deviations(values: Any) -> bool:
+    return _are_three(values) and min(values) > 0
 
 
 def file_sha256(path: Path) -> str:

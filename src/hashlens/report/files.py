@@ -7,13 +7,11 @@ from pathlib import Path
 
 from hashlens.durable import replacing
 from hashlens.encoder import Encoder
-from hashlens.model_card import REPORT_PAGE, write_model_card
+from hashlens.model_card import REPORT_DATA, REPORT_PAGE, write_model_card
 from hashlens.report.document import report_document
 from hashlens.report.examples import Place, thumbnails
 from hashlens.report.page import render
 from hashlens.training import DescribedDataset, Search
-
-DATA_FILE = "report.json"
 
 
 def write_report(
@@ -46,7 +44,7 @@ def write_report(
         is whole, and the model is untouched.
     """
     document = report_document(encoder, data, search, model, command)
-    with replacing(model / DATA_FILE) as partial:
+    with replacing(model / REPORT_DATA) as partial:
         partial.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", "utf-8")
     shown: list[Place] = [
         (image["part"], image["index"])

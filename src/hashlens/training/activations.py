@@ -120,14 +120,14 @@ class ActivationCache(RowCache):
         name = f"{frozen.spec.digest[:32]}-cut{cut}-{frozen.runtime}"
         super().__init__(Path(folder) / name, "activations.f16", dimension, np.float16)
 
-    def check_room(self, images: int) -> None:
-        """Say before the work begins whether the disk can hold it.
+    def check_room(self, rows: int) -> None:
+        """Refuse so many more rows where the disk can't hold them and be left some space.
 
         Raises
         ------
         DataError
         """
-        needed = max(images - len(self), 0) * self.row_bytes + _SPARE
+        needed = rows * self.row_bytes + _SPARE
         free = shutil.disk_usage(self.folder).free
         if free < needed:
             raise DataError(
@@ -212,6 +212,5 @@ def cache_activations(
         If the disk can't hold them, or no image can be read. What was kept before stays.
     """
     with ActivationCache(folder, frozen, cut) as cache:
-        cache.check_room(len(images))
         held = fill_cache(images, frozen, cache, on_progress)
         return CachedActivations(cache.mapped(), cache.rows(held.keys), frozen.shape), held

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,8 @@ class Backbone:
     units : list of nn.Module
         From pixels to features; the features may need to be flattened.
     blocks : list of int
-        Which units are blocks, in order: those that hold convolutions and more.
+        Which units are blocks, in order: those that hold convolutions and more; in a chain of bare
+        convolutions, as VGG is, these too.
     spec : DescriptorSpec
     """
 
@@ -65,7 +67,7 @@ class Backbone:
 
 
 def load_backbone(descriptor: Descriptor) -> Backbone:
-    """Return the network of a descriptor, with the descriptor's weights.
+    """Return the network of a descriptor, with the descriptor's weights: a copy, on the CPU.
 
     Raises
     ------
@@ -91,7 +93,8 @@ def load_backbone(descriptor: Descriptor) -> Backbone:
                 f"The descriptor {descriptor.spec.name!r} can't be fine-tuned. Expected 'default', "
                 "'timm:NAME' (pooled or sigmoid) or an onnx: file of the bundled architecture."
             )
-    network = network.cpu().float().eval()
+    # The descriptor goes on describing with its own, on its device, whatever is tuned here.
+    network = copy.deepcopy(network).cpu().float().eval()
     units = _units(network)
     _check_chain(network, units, descriptor.spec)
     return Backbone(units, _blocks(units), descriptor.spec)
@@ -112,13 +115,14 @@ def _units(network: nn.Module) -> list[nn.Module]:
 
 
 def _blocks(units: list[nn.Module]) -> list[int]:
-    """Return which units hold a convolution among others; where none does, all convolutions."""
-    composed = [
-        index
-        for index, unit in enumerate(units)
-        if not isinstance(unit, nn.Conv2d) and any(isinstance(m, nn.Conv2d) for m in unit.modules())
-    ]
-    return composed or [i for i, unit in enumerate(units) if isinstance(unit, nn.Conv2d)]
+    """Return which units hold a convolution among others; of mostly bare ones, all that hold one.
+
+    A network of blocks has a bare convolution before them and perhaps one behind; VGG has nothing
+    but bare ones, and a composed layer at its end.
+    """
+    holding = [i for i, u in enumerate(units) if any(isinstance(m, nn.Conv2d) for m in u.modules())]
+    composed = [index for index in holding if not isinstance(units[index], nn.Conv2d)]
+    return composed if 2 * len(composed) > len(holding) else holding
 
 
 def _check_chain(network: nn.Module, units: list[nn.Module], spec: DescriptorSpec) -> None:

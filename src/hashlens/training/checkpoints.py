@@ -17,9 +17,8 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
     Raises
     ------
     HashlensError
-        If the disk is full or fails; the checkpoint before stays.
+        If the disk is full or fails, or the folder is gone; the checkpoint before stays.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with replacing(path) as partial:
             torch.save(state, partial)

@@ -14,7 +14,6 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from hashlens.codes import check_bits
 from hashlens.descriptors import Descriptor, DescriptorSpec, Pixels
 from hashlens.descriptors.cache import DescriptorCache
 from hashlens.descriptors.features import CachedImages, fill_cache
@@ -23,10 +22,15 @@ from hashlens.errors import DataError, ParameterError
 from hashlens.evaluation import make_split
 from hashlens.hashers import Hasher
 from hashlens.hashers.deep.loop import OnEpoch
-from hashlens.hashers.deep.tuning import Regularisation, TunableHead, tunable_head
+from hashlens.hashers.deep.tuning import (
+    Regularisation,
+    TunableHead,
+    check_tunable,
+    tunable_head,
+)
 from hashlens.images import Fit, decode_image
 from hashlens.images.datasets import Dataset, LabelledImages
-from hashlens.labels import training_targets
+from hashlens.labels import AnyLabels, training_targets
 from hashlens.training.activations import (
     DecodedImages,
     FrozenPart,
@@ -88,6 +92,11 @@ class Workplace:
     folder: Path
     cache: Path
 
+    @property
+    def checkpoint(self) -> Path:
+        """The file that a training goes on from."""
+        return self.folder / "checkpoint.pt"
+
 
 def finetune(
     dataset: Dataset,
@@ -123,20 +132,22 @@ def finetune(
         or the export is not what was trained.
     """
     device = choose_device(options.device)
+    check_tunable(hasher)
     backbone = load_backbone(descriptor)
     prefix, suffix = backbone.cut(options.blocks if options.tune == "last" else None)
+    # A head for all labels, put away again: what it refuses is refused before the long work.
+    _network(suffix, hasher, backbone.spec, _targets(dataset.train.labels, dataset, options)[2])
+    _make_folder(place.folder)
     inputs, held = (
         _activations(dataset.train, prefix, backbone.spec, device, place.cache, on_images)
         if len(prefix)
         else _images(dataset.train, descriptor, place.cache, on_images)
     )
-    labels = dataset.train.labels[held.indices]
-    fit = make_split(options.protocol, labels, dataset.test.labels, options.split_seed).fit
-    targets, classes = training_targets(labels[fit])
+    fit, targets, classes = _targets(dataset.train.labels[held.indices], dataset, options)
     network, head = _network(suffix, hasher, backbone.spec, classes)
     part = _Part(inputs, fit)
     _revive(suffix, part, len(fit))
-    checkpoint, facts = place.folder / "checkpoint.pt", _facts(held, descriptor, hasher, options)
+    facts = _facts(held, descriptor, hasher, options)
     tuning = Tuning(
         network,
         head,
@@ -145,7 +156,7 @@ def finetune(
         options.seed,
         device,
         options.regularisation,
-        checkpoint,
+        place.checkpoint,
         facts,
         on_epoch,
     )
@@ -189,6 +200,25 @@ def choose_device(name: str | None) -> torch.device:
     return device
 
 
+def _targets(
+    labels: AnyLabels, dataset: Dataset, options: TuningOptions
+) -> tuple[npt.NDArray[np.int64], AnyLabels, int]:
+    """Return which images may be trained on, and their labels and classes, counted from 0."""
+    fit = make_split(options.protocol, labels, dataset.test.labels, options.split_seed).fit
+    return fit, *training_targets(labels[fit])
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder for checkpoints before there is anything to keep in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ParameterError(
+            f"{folder}, for the checkpoints of the training, can't be made: {error.strerror}. "
+            "Choose another place for the model."
+        ) from error
+
+
 class _Part:
     """Some rows of inputs, counted from 0."""
 
@@ -228,7 +258,6 @@ def _network(
     """Put a head on the tuned part."""
     if classes < 2:
         raise DataError("Fine-tuning needs labels of at least 2 classes. Got only one.")
-    check_bits(hasher.bits, type(hasher).__name__)
     # Vectors of unit length have small entries; layers learn best from entries around 1.
     scale = spec.dimension**-0.5 if spec.normalisation == "l2" else 1.0
     head = tunable_head(hasher, spec.dimension, classes, scale)

@@ -55,6 +55,16 @@ def test_a_torn_end_is_forgotten_and_written_over(tmp_path, lost):
         np.testing.assert_array_equal(cache.vectors(keys_of(1, 9)), VECTORS[[0, 2]])
 
 
+@pytest.mark.parametrize("shape", [(2, 3), (2, 8), (1, 4), (2, 4, 1)])
+def test_vectors_of_another_shape_are_refused(tmp_path, shape):
+    with DescriptorCache(tmp_path, spec_of()) as cache:
+        cache.append(keys_of(1), VECTORS[:1])
+        with pytest.raises(DataError, match=r"4 numbers an image\. .* shape \(2, 4\), got"):
+            cache.append(keys_of(2, 3), np.zeros(shape, np.float32))
+        np.testing.assert_array_equal(cache.vectors(keys_of(1)), VECTORS[:1])
+        assert len(cache) == 1
+
+
 def test_two_writers_at_once_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(descriptor_cache, "PATIENCE", 0.01)
     with (

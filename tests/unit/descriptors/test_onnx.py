@@ -10,6 +10,7 @@ from onnx import numpy_helper
 from hashlens.descriptors import load_descriptor
 from hashlens.descriptors.base import normalise
 from hashlens.descriptors.default import NETWORK, default_descriptor
+from hashlens.descriptors.spec import file_sha256
 from hashlens.errors import DataError, FormatError, ParameterError
 
 from .conftest import DIMENSION, SIZE, make_network
@@ -55,9 +56,25 @@ def test_a_file_of_other_shapes_is_refused(tmp_path):
         load_descriptor(f"onnx:{path}")
 
 
-def test_a_file_that_is_no_network_is_refused(network):
-    from hashlens.descriptors.spec import file_sha256
+@pytest.mark.parametrize("dimension", [3 * SIZE * SIZE // 2, 6 * SIZE * SIZE])
+def test_an_output_of_open_length_is_held_to_its_spec_when_it_is_run(network, dimension):
+    model = onnx.load(network)
+    # The pixels themselves, of whatever size: only a run tells how many.
+    del model.graph.node[1]
+    model.graph.node[0].output[0] = "descriptor"
+    for value in (model.graph.input[0], model.graph.output[0]):
+        for size in value.type.tensor_type.shape.dim[1:]:
+            size.dim_param = f"{value.name} size"
+    onnx.save(model, network)
+    values = json.loads(network.with_suffix(".json").read_text())
+    values |= {"weights_sha256": file_sha256(network), "dimension": dimension}
+    network.with_suffix(".json").write_text(json.dumps(values))
+    pixels = np.zeros((2, SIZE, SIZE, 3), np.uint8)
+    with pytest.raises(FormatError, match=rf"expected an output of .*{dimension}\) .*, got"):
+        load_descriptor(f"onnx:{network}").describe(pixels)
 
+
+def test_a_file_that_is_no_network_is_refused(network):
     values = json.loads(network.with_suffix(".json").read_text())
     network.write_bytes(b"not onnx")
     values["weights_sha256"] = file_sha256(network)

@@ -41,6 +41,24 @@ def test_a_missing_field_is_named():
         DescriptorSpec.from_dict(values, "model.json")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("mean", 127, "three numbers"),
+        ("mean", [127, 127], "three numbers"),
+        ("mean", ["1", "2", "3"], "three numbers"),
+        ("std", [1.0, 0.0, 1.0], "three numbers above 0"),
+        ("std", [1.0, float("nan"), 1.0], "three numbers above 0"),
+        ("dimension", "8", "a whole number above 0"),
+        ("input_size", 0, "a whole number above 0"),
+    ],
+)
+def test_a_value_of_another_form_is_named(name, value, expected):
+    values = default_spec().to_dict() | {name: value}
+    with pytest.raises(FormatError, match=f"'{name}' .* in linear.json must be {expected}"):
+        DescriptorSpec.from_dict(values, "linear.json")
+
+
 def test_an_unknown_normalisation_is_refused():
     with pytest.raises(ParameterError, match="normalisation"):
         replace(default_spec(), normalisation="l3")

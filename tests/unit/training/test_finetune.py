@@ -17,14 +17,21 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "support"))
 from small_network import SIZE, SmallNetwork  # noqa: E402
 
 from hashlens.descriptors.base import standardise  # noqa: E402
-from hashlens.descriptors.default import NETWORK, default_descriptor  # noqa: E402
+from hashlens.descriptors.default import default_descriptor  # noqa: E402
 from hashlens.descriptors.spec import DescriptorSpec  # noqa: E402
 from hashlens.encoder import Encoder  # noqa: E402
 from hashlens.errors import DataError, HashlensError, ParameterError  # noqa: E402
+from hashlens.evaluation import make_split  # noqa: E402
 from hashlens.hashers import create_hasher  # noqa: E402
 from hashlens.images.datasets import Dataset, LabelledImages, load_dataset  # noqa: E402
+from hashlens.training import activations  # noqa: E402
 from hashlens.training import backbone as backbones  # noqa: E402
-from hashlens.training.activations import DecodedImages, FrozenPart, cache_activations  # noqa: E402
+from hashlens.training.activations import (  # noqa: E402
+    CachedActivations,
+    DecodedImages,
+    FrozenPart,
+    cache_activations,
+)
 from hashlens.training.backbone import load_backbone, revive_batch_norms  # noqa: E402
 from hashlens.training.finetune import TuningOptions, Workplace, finetune  # noqa: E402
 
@@ -34,13 +41,13 @@ CLASSES = 3
 class Tiles(LabelledImages):
     """Tiles of one colour a class, with noise."""
 
-    def __init__(self, count, seed):
-        self.labels = np.arange(count, dtype=np.int64) % CLASSES
+    def __init__(self, count, seed, classes=CLASSES):
+        self.labels = np.arange(count, dtype=np.int64) % classes
         rng = np.random.default_rng(seed)
         self.files = []
         for label in self.labels:
             pixels = rng.integers(0, 120, (SIZE, SIZE, 3)).astype(np.uint8)
-            pixels[..., label] += 100
+            pixels[..., label % 3] += 100
             buffer = io.BytesIO()
             Image.fromarray(pixels).save(buffer, "PNG")
             self.files.append(buffer.getvalue())
@@ -63,11 +70,21 @@ def hasher_of(method="codebook", epochs=3):
     return create_hasher(method, 16, schedule=schedule, **small)
 
 
-def tune(tiles, folder, hasher=None, on_epoch=None, **options):
+class Unopened(Tiles):
+    """Labels of images that must not be looked at."""
+
+    def __init__(self, labels):
+        self.labels = np.asarray(labels, dtype=np.int64)
+
+    def read(self, index):
+        raise AssertionError("an image was opened")
+
+
+def tune(tiles, folder, hasher=None, on_epoch=None, descriptor=None, **options):
     options = TuningOptions(**{"blocks": 1, "device": "cpu"} | options)
     hasher = hasher or hasher_of()
     place = Workplace(folder, folder.parent / "cache")
-    return finetune(tiles, SmallNetwork(), hasher, options, place, None, on_epoch)
+    return finetune(tiles, descriptor or SmallNetwork(), hasher, options, place, None, on_epoch)
 
 
 @pytest.mark.parametrize(
@@ -109,6 +126,44 @@ def test_a_killed_and_resumed_training_ends_with_the_same_model(tiles, tmp_path)
     assert numbers == [2, 3]
     assert resumed.digest == undisturbed.digest
     assert resumed.spec.weights_sha256 == undisturbed.spec.weights_sha256
+
+
+@pytest.mark.parametrize("kind", ["last", "all"])
+def test_a_descriptor_is_not_changed_by_its_tuning(tiles, tmp_path, kind):
+    descriptor = SmallNetwork()
+    models = [
+        tune(tiles, tmp_path / name, hasher_of(epochs=1), descriptor=descriptor, tune=kind)
+        for name in ("first", "second")
+    ]
+    assert models[0].digest == models[1].digest
+    fresh = SmallNetwork().network.state_dict()
+    for name, value in descriptor.network.state_dict().items():
+        assert torch.equal(value, fresh[name]), name
+
+
+def test_a_descriptor_stays_where_it_is_and_what_it_is():
+    descriptor = SmallNetwork()
+    descriptor.network.double()  # as little the backbone's form as another device
+    backbone = load_backbone(descriptor)
+    assert {p.dtype for p in descriptor.network.parameters()} == {torch.float64}
+    assert {p.dtype for unit in backbone.units for p in unit.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("protocol", ["heldout", "unseen"])
+def test_only_images_that_the_protocol_allows_are_trained_on(protocol, tmp_path, monkeypatch):
+    data = Dataset((*"abcd",), Tiles(80, 0, classes=4), Tiles(16, 1, classes=4), "tiles")
+    shown, gather = [], CachedActivations.gather
+    monkeypatch.setattr(
+        CachedActivations,
+        "gather",
+        lambda self, rows, flips: shown.append(rows) or gather(self, rows, flips),
+    )
+    labels = data.train.labels
+    encoder = tune(data, tmp_path / "work", hasher_of(epochs=1), protocol=protocol, split_seed=3)
+    split = make_split(protocol, labels, data.test.labels, 3)
+    assert set(np.concatenate(shown).tolist()) == set(split.fit.tolist())
+    assert encoder.training["images"] == len(split.fit) < len(labels)
+    assert encoder.training["classes"] == len(np.unique(labels[split.fit]))
 
 
 def test_a_checkpoint_of_other_options_is_refused(tiles, tmp_path):
@@ -173,11 +228,34 @@ def test_an_image_that_vanishes_while_a_whole_network_is_tuned_is_named(tmp_path
         inputs.gather(np.arange(2), np.zeros(2, bool))
 
 
-def test_no_room_for_activations_is_said_before_the_work(tiles, tmp_path, monkeypatch):
-    usage = type("Usage", (), {"free": 1000})
-    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
-    with pytest.raises(DataError, match=r"Activations need .* GB .* are free"):
-        tune(tiles, tmp_path / "work")
+@pytest.mark.parametrize("lacking", [0, 1])
+def test_room_is_asked_for_the_rows_that_are_missing(tiles, tmp_path, monkeypatch, lacking):
+    network = load_backbone(SmallNetwork())
+    prefix, _ = network.cut(2)
+    frozen = FrozenPart(prefix, network.spec, torch.device("cpu"))
+    cache_activations(Tiles(40, 7), frozen, len(prefix), tmp_path)  # other images
+    some = Tiles(90, 0)
+    some.labels, some.files = some.labels[:50], some.files[:50]
+    cache_activations(some, frozen, len(prefix), tmp_path)
+    # In half precision, of an image and its mirror image: 40 of the 90 images are missing.
+    free = 40 * 2 * 2 * int(np.prod(frozen.shape)) + activations._SPARE - lacking
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: type("Usage", (), {"free": free}))
+    described = []
+    monkeypatch.setattr(
+        FrozenPart,
+        "describe",
+        lambda self, pixels: (
+            described.append(len(pixels))
+            or np.zeros((len(pixels), 2 * int(np.prod(self.shape))), np.float32)
+        ),
+    )
+    if lacking:
+        with pytest.raises(DataError, match=r"Activations need .* GB .* are free"):
+            cache_activations(tiles.train, frozen, len(prefix), tmp_path)
+        assert not described
+    else:
+        cache_activations(tiles.train, frozen, len(prefix), tmp_path)
+        assert sum(described) == 40
 
 
 def test_batch_norms_are_revived_without_a_change_of_the_network():
@@ -204,18 +282,74 @@ def test_an_onnx_file_of_another_architecture_is_refused(monkeypatch):
     monkeypatch.setattr(backbones, "TWIN", "tf_efficientnet_lite1")
     with pytest.raises(DataError, match="another architecture .* 49 convolutions"):
         load_backbone(default_descriptor(threads=1))
-    assert NETWORK.is_file()
 
 
-def test_what_can_not_be_tuned_is_refused(tiles, tmp_path):
-    with pytest.raises(ParameterError, match="4 blocks, of which 1 to 3"):
-        tune(tiles, tmp_path / "work", blocks=4)
-    with pytest.raises(ParameterError, match="'codebook' or 'autoencoder'"):
-        tune(tiles, tmp_path / "work", create_hasher("itq", 16))
-    with pytest.raises(ParameterError, match="relations of a descriptor that stays as it is"):
-        tune(tiles, tmp_path / "work", create_hasher("autoencoder", 16, preset="general"))
-    with pytest.raises(ParameterError, match="device 'tpu' is not available"):
-        tune(tiles, tmp_path / "work", device="tpu")
+@pytest.mark.parametrize(
+    ("hasher", "options", "classes", "message"),
+    [
+        (hasher_of(), {"blocks": 4}, 3, "4 blocks, of which 1 to 3"),
+        (create_hasher("itq", 16), {}, 3, "'codebook' or 'autoencoder'"),
+        (
+            create_hasher("autoencoder", 16, preset="general"),
+            {},
+            3,
+            "relations of a descriptor that stays as it is",
+        ),
+        (create_hasher("autoencoder", 16, preset="gneral"), {}, 3, "must be one of default"),
+        (hasher_of(epochs=0), {}, 3, "'epochs' field of Schedule must be at least 1"),
+        (
+            create_hasher("codebook", 16, schedule={"finish_epochs": 2}),
+            {},
+            3,
+            "'finish_epochs' field of 0. Got 2",
+        ),
+        (create_hasher("codebook", 8), {}, 300, "8 bits make only 256"),
+        (create_hasher("codebook", 12), {}, 3, "multiple of 8"),
+        (hasher_of(), {"device": "tpu"}, 3, "device 'tpu' is not available"),
+    ],
+)
+def test_what_can_not_be_tuned_is_refused_before_an_image_is_opened(
+    hasher, options, classes, message, tmp_path
+):
+    images = Unopened(np.arange(900) % classes)
+    with pytest.raises(ParameterError, match=message):
+        tune(Dataset((), images, images, "unopened"), tmp_path / "work", hasher, **options)
+    assert not (tmp_path / "work").exists()
+
+
+def test_one_class_is_refused_before_an_image_is_opened(tmp_path):
+    images = Unopened(np.zeros(90))
+    with pytest.raises(DataError, match="at least 2 classes"):
+        tune(Dataset((), images, images, "unopened"), tmp_path / "work")
+
+
+def test_no_place_for_checkpoints_is_told_before_an_image_is_opened(tmp_path):
+    (tmp_path / "photo.jpg").touch()
+    images = Unopened(np.arange(90) % 3)
+    with pytest.raises(ParameterError, match=r"work, for the checkpoints .*, can't be made"):
+        tune(Dataset((), images, images, "unopened"), tmp_path / "photo.jpg" / "work")
+
+
+def test_the_convolutions_of_a_vgg_are_blocks(tiles, tmp_path):
+    vgg = SmallNetwork()
+    torch.manual_seed(0)
+    vgg.network = timm.models.vgg.VGG([8, "M", 8, "M", 12, 12, "M"], num_classes=0).eval()
+    vgg.network.pre_logits = timm.models.vgg.ConvMlp(12, vgg.spec.dimension).eval()
+    backbone = load_backbone(vgg)
+    assert [type(backbone.units[i]).__name__ for i in backbone.blocks] == [
+        *["Conv2d"] * 4,
+        "ConvMlp",
+    ]
+    prefix, suffix = backbone.cut(2)
+    assert isinstance(prefix[-1], torch.nn.ReLU)
+    pixels = torch.randn(2, 3, SIZE, SIZE)
+    with torch.inference_mode():
+        torch.testing.assert_close(suffix(prefix(pixels)), vgg.network(pixels))
+    encoder = tune(tiles, tmp_path / "work", hasher_of(epochs=1), descriptor=vgg, blocks=2)
+    assert encoder.training["export_cosine"] > 0.9999
+
+
+def test_a_network_that_is_no_chain_is_refused():
     vit = SmallNetwork()
     vit.network = timm.create_model("test_vit", num_classes=0).eval()
     size = vit.network.default_cfg["input_size"][-1]

@@ -244,6 +244,25 @@ def test_a_killed_and_resumed_tuning_ends_with_the_same_weights(regularisation, 
     assert_same(weights_of(resumed), weights_of(undisturbed))
 
 
+def test_images_of_small_classes_are_shown_more_often(monkeypatch):
+    sizes = np.array([48, 9, 3])
+    labels = np.repeat(np.arange(3), sizes)
+    shown, terms = [], Tuning._terms
+    monkeypatch.setattr(
+        Tuning,
+        "_terms",
+        lambda self, rows, *rest: shown.append(labels[rows]) or terms(self, rows, *rest),
+    )
+
+    def shares(balance):
+        shown.clear()
+        make_tuning(labels=labels, epochs=30, balance=balance).run()
+        return np.bincount(np.concatenate(shown), minlength=3) / sum(map(len, shown))
+
+    np.testing.assert_allclose(shares(0.0), sizes / sizes.sum(), atol=0.03)
+    np.testing.assert_allclose(shares(1.0), np.full(3, 1 / 3), atol=0.1)
+
+
 def test_each_option_changes_the_outcome():
     plain = make_tuning()
     plain.run()

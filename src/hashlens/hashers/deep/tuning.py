@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from hashlens.codes import check_bits
 from hashlens.errors import ParameterError
 from hashlens.hashers.autoencoder import AutoencoderHasher
 from hashlens.hashers.base import Hasher
@@ -108,19 +109,43 @@ def tunable_head(hasher: Hasher, width: int, classes: int, scale: float) -> Tuna
     ParameterError
         If the method can't train a network below it, or a parameter is out of range.
     """
+    schedule = check_tunable(hasher)
     if isinstance(hasher, CodebookHasher):
-        return _codebook(hasher, width, classes, scale)
-    if isinstance(hasher, AutoencoderHasher):
-        return _autoencoder(hasher, width, classes, scale)
-    raise ParameterError(
-        "A network is fine-tuned with the method 'codebook' or 'autoencoder'. "
-        f"Got {hasher.name!r} instead; train it on the descriptor as it is with --tune head."
-    )
+        return _codebook(hasher, schedule, width, classes, scale)
+    assert isinstance(hasher, AutoencoderHasher)
+    return _autoencoder(hasher, schedule, width, classes, scale)
 
 
-def _codebook(hasher: CodebookHasher, width: int, classes: int, scale: float) -> TunableHead:
-    hasher.check_parameters()
-    schedule = _schedule(hasher.schedule)
+def check_tunable(hasher: Hasher) -> Schedule:
+    """Return the schedule by which a network is tuned under a hasher.
+
+    Raises
+    ------
+    ParameterError
+        If the method can't train a network below it, or a parameter is out of range.
+    """
+    check_bits(hasher.bits, type(hasher).__name__)
+    if isinstance(hasher, CodebookHasher):
+        hasher.check_parameters()
+    elif isinstance(hasher, AutoencoderHasher):
+        preset = resolve_preset(hasher.preset, hasher.architecture, hasher.terms)
+        if preset.terms.distillation:
+            raise ParameterError(
+                "Distillation keeps the relations of a descriptor that stays as it is. Expected a "
+                "weight of 0, or --tune head, as a network changes while it is fine-tuned. "
+                f"Got {preset.terms.distillation}."
+            )
+    else:
+        raise ParameterError(
+            "A network is fine-tuned with the method 'codebook' or 'autoencoder'. "
+            f"Got {hasher.name!r} instead; train it on the descriptor as it is with --tune head."
+        )
+    return _schedule(hasher.schedule)
+
+
+def _codebook(
+    hasher: CodebookHasher, schedule: Schedule, width: int, classes: int, scale: float
+) -> TunableHead:
     hasher.codewords_ = hasher.choose_codewords(classes)
     network = codebook_network(width, hasher.hidden, hasher.bits, hasher.random_state)
     loss = CodewordLoss(hasher.codewords_, hasher.loss, hasher.scale, hasher.margin)
@@ -135,14 +160,10 @@ def _codebook(hasher: CodebookHasher, width: int, classes: int, scale: float) ->
     return TunableHead(network, terms, schedule, finish)
 
 
-def _autoencoder(hasher: AutoencoderHasher, width: int, classes: int, scale: float) -> TunableHead:
-    preset = resolve_preset(hasher.preset, hasher.architecture, hasher.terms, {})
-    if preset.terms.distillation:
-        raise ParameterError(
-            "Distillation keeps the relations of a descriptor that stays as it is. Expected a "
-            "weight of 0, or --tune head, as a network changes while it is fine-tuned. "
-            f"Got {preset.terms.distillation}."
-        )
+def _autoencoder(
+    hasher: AutoencoderHasher, schedule: Schedule, width: int, classes: int, scale: float
+) -> TunableHead:
+    preset = resolve_preset(hasher.preset, hasher.architecture, hasher.terms)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(hasher.random_state)
         network = Autoencoder(width, classes, hasher.bits, preset.architecture)
@@ -152,7 +173,7 @@ def _autoencoder(hasher: AutoencoderHasher, width: int, classes: int, scale: flo
         _set(hasher, {f"{name}_": array for name, array in arrays.items()}, width)
 
     terms = AutoencoderLoss(network, preset.terms)
-    return TunableHead(network, terms, _schedule(hasher.schedule), finish)
+    return TunableHead(network, terms, schedule, finish)
 
 
 def _schedule(overrides: Any) -> Schedule:

@@ -2,10 +2,10 @@
 
     python benchmarks/unseen.py --data DIR --out benchmarks/results/unseen
 
-DIR holds CIFAR-100 as parquet files in the public hub's layout. The autoencoder is trained with
-rising weights of distillation, with a head on all bits and on half of them, and with rising weights
-of its reconstruction; ITQ and PCA-RR are the unsupervised methods to be matched. The preset
-`general` was chosen before, on classes held out from the training set.
+DIR holds CIFAR-100 as parquet files in the public hub's layout. The autoencoder is trained with a
+rising share of free bits, with rising weights of distillation, and with rising weights of its
+reconstruction; ITQ and PCA-RR are the unsupervised methods to be matched. The preset `general` was
+chosen before, on classes held out from the training set.
 """
 
 from __future__ import annotations
@@ -19,25 +19,17 @@ from hashlens.benchmark.methods import MethodPreset
 from hashlens.benchmark.plots import STYLE
 from hashlens.benchmark.summary import Cell, cells
 
-DISTILLATION = (0.0, 1.0, 2.0, 4.0, 8.0)
-RECONSTRUCTION = (0.01, 0.1)
-"""Beyond the default's 0.001."""
+
+def curve(name: str, part: str, field: str, values: Sequence[float]) -> list[MethodPreset]:
+    """Return the default preset with rising values of one field of its layers or terms."""
+    return [MethodPreset("autoencoder", f"{name}-{v:g}", {part: {field: v}}) for v in values]
 
 
-def curve(name: str, preset: str, term: str, weights: Sequence[float]) -> list[MethodPreset]:
-    """Return a preset with rising weights of one of its terms."""
-    return [
-        MethodPreset("autoencoder", f"{name}-{w:g}", {"preset": preset, "terms": {term: w}})
-        for w in weights
-    ]
-
-
+START = MethodPreset("autoencoder", "default", {})
 CURVES: dict[str, list[MethodPreset]] = {
-    "distillation, head on half of the bits": curve(
-        "half", "general", "distillation", DISTILLATION
-    ),
-    "distillation, head on all bits": curve("all", "default", "distillation", DISTILLATION),
-    "reconstruction": curve("reconstruction", "default", "reconstruction", RECONSTRUCTION),
+    "share of free bits": curve("free", "architecture", "free_share", (0.25, 0.5, 0.7, 0.8, 0.9)),
+    "weight of distillation": curve("distilled", "terms", "distillation", (1.0, 4.0)),
+    "weight of reconstruction": curve("reconstruction", "terms", "reconstruction", (0.01, 0.1)),
 }
 REFERENCES = [MethodPreset(method, "default", {}) for method in ("itq", "pca-rr", "codebook")]
 
@@ -45,7 +37,7 @@ REFERENCES = [MethodPreset(method, "default", {}) for method in ("itq", "pca-rr"
 def main() -> None:
     options = parse(__doc__.splitlines()[0], bits=[64, 128], seeds=1)
     variants = [preset for curve in CURVES.values() for preset in curve]
-    results = run(variants + REFERENCES, options)
+    results = run([START, *variants, *REFERENCES], options)
     for path in draw(cells(results.rows), options.bits, options.out):
         print(path)
 
@@ -66,11 +58,11 @@ def draw(found: Sequence[Cell], lengths: Sequence[int], out: Path) -> list[Path]
                 return [100 * spread.mean for spread in spreads if spread is not None]
 
             for label, presets in CURVES.items():
-                points = [point(preset) for preset in presets]
+                points = [point(preset) for preset in (START, *presets)]
                 axes.plot(*zip(*points, strict=True), marker="o", label=label)
-                for preset, at in zip(presets, points, strict=True):
+                for preset, at in zip(presets, points[1:], strict=True):
                     axes.annotate(preset.preset.rsplit("-", 1)[1], at, fontsize=7)
-            for preset in REFERENCES:
+            for preset in (START, *REFERENCES):
                 axes.plot(*point(preset), "kx")
                 axes.annotate(preset.method, point(preset))
             axes.set_title(f"{bits} bits")

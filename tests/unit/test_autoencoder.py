@@ -9,9 +9,11 @@ from hashlens.errors import DataError, ParameterError
 from hashlens.evaluation import evaluate_codes
 from hashlens.hashers import create_hasher
 from hashlens.hashers.deep import losses
-from hashlens.hashers.deep.autoencoder import Autoencoder, AutoencoderLoss, folded
+from hashlens.hashers.deep.autoencoder import Autoencoder, AutoencoderLoss, folded, free_bits
 from hashlens.hashers.deep.loop import Training, make_optimiser
+from hashlens.hashers.itq import ITQ
 from hashlens.hashers.presets import PRESETS, Architecture, Schedule, Terms, resolve_preset
+from hashlens.hashers.whitening import within_class_whitening
 
 CLASSES, WIDTH, BITS = 6, 20, 16
 SMALL = {"descriptor_units": 32}
@@ -25,9 +27,9 @@ def clusters(count=600, seed=0):
     return (centres[labels] + 0.6 * rng.standard_normal((count, WIDTH))).astype(np.float32), labels
 
 
-def make(**params):
+def make(bits=BITS, **params):
     params = {"architecture": SMALL, "schedule": QUICK} | params
-    return create_hasher("autoencoder", BITS, **params)
+    return create_hasher("autoencoder", bits, **params)
 
 
 @pytest.mark.parametrize("preset", list(PRESETS))
@@ -210,12 +212,28 @@ def test_distillation_is_the_divergence_of_neighbours_by_descriptor_and_by_code(
     assert same.item() == pytest.approx(0, abs=1e-5)
 
 
-def test_the_head_sees_its_share_of_the_bits_alone():
-    architecture = Architecture(**SMALL, head_share=0.4)
-    network = Autoencoder(WIDTH, CLASSES, BITS, architecture)
-    h = torch.rand((5, BITS), requires_grad=True)
-    network.logits(h, torch.arange(5)).square().sum().backward()
-    assert (h.grad != 0).any(dim=0).tolist() == [True] * 7 + [False] * 9
+def test_free_bits_are_whitened_directions_behind_the_bits_that_are_trained():
+    X, y = clusters()
+    hasher = make(bits=32, architecture=SMALL | {"free_share": 0.6}).fit(X, y)
+    trained = make(bits=16).fit(X, y)
+    projected = hasher.project(X)
+    np.testing.assert_allclose(projected[:, :16], trained.project(X), atol=1e-5)
+    whitening = within_class_whitening(X, y, 3.0)
+    itq = ITQ(16).fit(X @ whitening)
+    np.testing.assert_allclose(projected[:, 16:], itq.project(X @ whitening), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("bits", "images", "width", "free"),
+    [(32, 99, 99, 16), (64, 99, 99, 40), (128, 99, 99, 88), (8, 99, 99, 0), (128, 99, 20, 16),
+     (128, 10, 99, 8), (64, 99, 7, 0)],
+)  # fmt: skip
+def test_how_many_bits_are_free(bits, images, width, free):
+    assert free_bits(bits, 0.7, images, width) == free
+
+
+def test_all_bits_free_leaves_eight_that_are_trained():
+    assert free_bits(64, 1.0, 999, 99) == 56
 
 
 def test_the_general_preset_keeps_apart_what_the_labels_do_not():
@@ -229,7 +247,7 @@ def test_the_general_preset_keeps_apart_what_the_labels_do_not():
     for preset in ("default", "general"):
         hasher = make(
             preset=preset,
-            architecture=SMALL | {"head_share": PRESETS[preset].architecture.head_share},
+            architecture=SMALL | {"free_share": PRESETS[preset].architecture.free_share},
             schedule={"epochs": 10, "batch_size": 64},
         )
         codes = hasher.fit(X[:900], fine[:900] // 4).transform(X)

@@ -28,9 +28,10 @@ class AutoencoderHasher(Hasher):
     The loss is a weighted sum of terms, each of which can be switched off with weight 0: the
     negative log-likelihood of the labels (12), the reconstruction error ‖f − f'‖² (7, 8), the
     penalty λ‖W‖_p^p (9–11), and, for the paper's constraints on codes, balance and decorrelation
-    of bits and the quantisation error. One term is not the paper's: distillation keeps the
-    relations of features after `within_class_whitening`, for classes that training has not seen.
-    See `hashlens.hashers.deep.losses`.
+    of bits and the quantisation error. Two things are not the paper's, and serve classes that
+    training has not seen: ``free_share``, bits that are no network's; and distillation, a term that
+    keeps the relations of features after `within_class_whitening`. See
+    `hashlens.hashers.deep.losses`.
 
     Where the paper is ambiguous or can't be followed, we read it so:
 
@@ -51,8 +52,8 @@ class AutoencoderHasher(Hasher):
     preset : {"default", "general", "paper"}
         ``paper`` follows the paper to the letter. ``default`` keeps its structure and is as good as
         we could make it on the classes of its training. ``general`` is for a collection that will
-        hold other classes too: half of the bits have no head, and all are distilled. See
-        `hashlens.hashers.presets`.
+        hold other classes too: the network is trained for a part of the bits, the others are
+        `whitened_directions`. See `hashlens.hashers.presets`.
     architecture, terms, schedule : mapping, optional
         Fields of `Architecture`, `Terms` and `Schedule` that differ from the preset's.
     random_state : int, default 0
@@ -63,9 +64,9 @@ class AutoencoderHasher(Hasher):
     descriptor_weights_, descriptor_bias_ : float32 arrays of shapes (D, U) and (U,)
         The descriptor layer; standardisation and batch norm are folded in.
     code_weights_, code_bias_ : float32 arrays of shapes (U, K) or (U + D, K), and (K,)
-        The encoder, likewise.
+        The encoder, likewise. Free bits have rows of x alone.
     history_ : list of Epoch
-        Losses and validation top-5 of every epoch. Not saved.
+        Losses and validation top-5 of every epoch, by the bits that are trained. Not saved.
 
     References
     ----------

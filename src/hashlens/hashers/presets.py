@@ -32,9 +32,10 @@ class Architecture:
         which keeps classes apart by an angle and so by bits.
     scale, margin : float
         Of the cosine head.
-    head_share : float
-        Share of the bits that the head sees, the first ones; the others are free to say what
-        classes do not. In (0, 1].
+    free_share : float
+        Share of the bits, the last ones, that no network is trained for: directions of
+        `whitened_directions`, free to say what the classes of training do not. Rounded down to
+        a multiple of 8; 8 bits at least are trained. In [0, 1].
     """
 
     descriptor_units: int = 1024
@@ -45,7 +46,7 @@ class Architecture:
     head: Literal["linear", "cosine"] = "cosine"
     scale: float = 8.0
     margin: float = 0.4
-    head_share: float = 1.0
+    free_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +133,7 @@ class Preset:
 
 PRESETS: dict[str, Preset] = {
     "default": Preset(terms=Terms(reconstruction=1e-3, quantisation=0.5)),
-    "general": Preset(
-        Architecture(head_share=0.5),
-        Terms(reconstruction=1e-3, quantisation=0.5, distillation=4.0),
-    ),
+    "general": Preset(Architecture(free_share=0.7), Terms(reconstruction=1e-3, quantisation=0.5)),
     "paper": Preset(
         Architecture(
             descriptor_units=4096, batch_norm=False, join_trunk=True, tied=True, head="linear"
@@ -225,7 +223,7 @@ def _check_architecture(architecture: Architecture) -> None:
         head=(architecture.head in ("linear", "cosine"), "'linear' or 'cosine'"),
         scale=(architecture.scale > 0, "above 0"),
         margin=(0 <= architecture.margin < 2, "in [0, 2)"),
-        head_share=(0 < architecture.head_share <= 1, "in (0, 1]"),
+        free_share=(0 <= architecture.free_share <= 1, "in [0, 1]"),
     )
 
 

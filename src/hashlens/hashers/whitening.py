@@ -1,10 +1,11 @@
-"""Within-class whitening: distances that forget how images of one class differ."""
+"""Within-class whitening: distances that forget how images of one class differ, and bits of it."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from hashlens.hashers.base import Floats
+from hashlens.hashers.itq import ITQ
 from hashlens.labels import AnyLabels, rarest_label
 
 
@@ -48,3 +49,27 @@ def within_class_whitening(X: Floats, y: AnyLabels, shrinkage: float = 1.0) -> F
         return np.eye(X.shape[1], dtype=np.float32)
     scales = 1 / np.sqrt(values.clip(min=0) + shrinkage * values.mean())
     return np.asarray((directions * scales) @ directions.T, np.float32)
+
+
+def whitened_directions(
+    X: Floats, y: AnyLabels, bits: int, random_state: int, shrinkage: float = 3.0
+) -> tuple[Floats, Floats]:
+    """Return weights and bias of `ITQ` after `within_class_whitening`: bit = [x · w + b > 0].
+
+    Parameters
+    ----------
+    X : float32 array of shape (n, D)
+    y : int64 array of shape (n,), or bool array of shape (n, classes)
+    bits : int
+        A multiple of 8, at most n and D.
+    random_state : int
+    shrinkage : float
+
+    Returns
+    -------
+    weights : float32 array of shape (D, bits)
+    bias : float32 array of shape (bits,)
+    """
+    whitening = within_class_whitening(X, y, shrinkage)
+    itq = ITQ(bits, random_state=random_state).fit(X @ whitening)
+    return whitening @ itq.weights_, -(itq.mean_ @ itq.weights_)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from hashlens.hashers.deep import losses
 from hashlens.hashers.deep.folding import fold_batch_norm
 from hashlens.hashers.deep.loop import Epoch, OnEpoch, Training
 from hashlens.hashers.presets import Architecture, Preset, Terms
-from hashlens.hashers.whitening import within_class_whitening
+from hashlens.hashers.whitening import whitened_directions, within_class_whitening
 from hashlens.labels import AnyLabels
 
 
@@ -37,7 +36,7 @@ class Autoencoder(nn.Module):
             self.code_norm = nn.BatchNorm1d(bits)
         self.decoder = None if architecture.tied else nn.Linear(bits, units, bias=False)
         self.decoder_bias = nn.Parameter(torch.zeros(units))
-        self.head = nn.Linear(math.ceil(bits * architecture.head_share), classes)
+        self.head = nn.Linear(bits, classes)
 
     def describe(self, x: Tensor) -> Tensor:
         """Return f = σ(A x + a), shape (n, U)."""
@@ -59,7 +58,7 @@ class Autoencoder(nn.Module):
 
     def logits(self, h: Tensor, labels: Tensor) -> Tensor:
         """Return the head's logits, shape (n, classes); the cosine head needs the labels."""
-        c = 2 * h[:, : self.head.in_features] - 1
+        c = 2 * h - 1
         if self.architecture.head == "linear":
             linear: Tensor = self.head(c)
             return linear
@@ -142,16 +141,45 @@ def train_autoencoder(
     # One scale for all dimensions: it keeps their relative weights, which whitening would lose.
     # Vectors that are all the same are left at that.
     scale = float((X - mean).std()) or 1.0
+    free = free_bits(bits, preset.architecture.free_share, *X.shape)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = Autoencoder(X.shape[1], classes, bits, preset.architecture)
+        network = Autoencoder(X.shape[1], classes, bits - free, preset.architecture)
     inputs = (X - mean) / scale
     whitening = None
     if preset.terms.distillation:
         whitening = torch.from_numpy(within_class_whitening(inputs, y))
     loss = AutoencoderLoss(network, preset.terms, whitening)
     history = Training(network, loss, preset.schedule, seed, on_epoch).run(inputs, y)
-    return folded(network, mean, scale), history
+    arrays = folded(network, mean, scale)
+    if free:
+        arrays = with_linear_bits(arrays, *whitened_directions(X, y, free, seed))
+    return arrays, history
+
+
+def free_bits(bits: int, share: float, images: int, width: int) -> int:
+    """Return how many bits of a code are free: ``share`` of them, down to a multiple of 8.
+
+    8 bits at least are trained, and ITQ has no more bits than there are images or dimensions.
+    """
+    return min(8 * int(share * bits / 8), bits - 8, 8 * (min(images, width) // 8))
+
+
+def with_linear_bits(
+    arrays: dict[str, npt.NDArray[np.float32]],
+    weights: npt.NDArray[np.float32],
+    bias: npt.NDArray[np.float32],
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Return the arrays of a longer code: the network's bits, then bits of x · weights + bias."""
+    encoder, units = arrays["code_weights"], arrays["descriptor_weights"].shape[1]
+    rows, trained = encoder.shape
+    longer = np.zeros((units + len(weights), trained + len(bias)), np.float32)
+    longer[:rows, :trained] = encoder
+    longer[units:, trained:] = weights
+    return arrays | {
+        "code_weights": longer,
+        "code_bias": np.concatenate([arrays["code_bias"], bias]),
+    }
 
 
 def folded(network: Autoencoder, mean: Any, scale: float) -> dict[str, npt.NDArray[np.float32]]:

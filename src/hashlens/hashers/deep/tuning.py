@@ -129,12 +129,16 @@ def check_tunable(hasher: Hasher) -> Schedule:
         hasher.check_parameters()
     elif isinstance(hasher, AutoencoderHasher):
         preset = resolve_preset(hasher.preset, hasher.architecture, hasher.terms)
-        if preset.terms.distillation:
-            raise ParameterError(
-                "Distillation keeps the relations of a descriptor that stays as it is. Expected a "
-                "weight of 0, or --tune head, as a network changes while it is fine-tuned. "
-                f"Got {preset.terms.distillation}."
-            )
+        fixed = {
+            "distillation": preset.terms.distillation,
+            "free_share": preset.architecture.free_share,
+        }
+        for name, value in fixed.items():
+            if value:
+                raise ParameterError(
+                    f"{name!r} needs a descriptor that stays as it is. Expected 0, or --tune head, "
+                    f"as a network changes while it is fine-tuned. Got {value}."
+                )
     else:
         raise ParameterError(
             "A network is fine-tuned with the method 'codebook' or 'autoencoder'. "

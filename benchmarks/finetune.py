@@ -38,13 +38,20 @@ METHOD = "codebook"
 PROTOCOLS = ("standard", "heldout", "unseen")
 TUNED_BITS = 64
 BITS = (TUNED_BITS, 32, 48, 128)
-KEYS = ("tune", "bits", "protocol", "seed")
+COMMAND = "python benchmarks/finetune.py --data DIR"
+KEYS = ("tune", "bits", "protocol", "seed", "tuned_epochs")
 
 
-def planned(seed: int) -> list[dict[str, Any]]:
+def planned(seed: int, epochs: int) -> list[dict[str, Any]]:
     """Return the rows to be measured."""
     return [
-        {"tune": tune, "bits": bits, "protocol": protocol, "seed": seed}
+        {
+            "tune": tune,
+            "bits": bits,
+            "protocol": protocol,
+            "seed": seed,
+            "tuned_epochs": epochs if tune == "last" else 0,
+        }
         for protocol in PROTOCOLS
         for tune in ("last", "head")
         for bits in BITS
@@ -101,6 +108,8 @@ def measure(row: dict[str, Any], arguments: argparse.Namespace, cache: Path) -> 
             {"minutes": (before + epoch["seconds"]) / 60, "validation_top5": epoch["top5"]}
             for epoch in encoder.training["epochs"]
         ],
+        "commit": commit(),
+        "machine": machine(),
     }
 
 
@@ -115,13 +124,13 @@ def main() -> None:
     arguments = parser.parse_args()
     began = time.monotonic()
     rows = read_json(arguments.out)["rows"] if arguments.out.exists() else []
-    for row in planned(arguments.seed):
+    for row in planned(arguments.seed, arguments.epochs):
         if any(all(known[key] == row[key] for key in KEYS) for known in rows):
             continue
         if time.monotonic() - began > 60 * arguments.minutes:
             break
         rows.append(measure(row, arguments, cache_folder(arguments.cache)))
-        write_json(arguments.out, {"rows": rows, "context": {**machine(), "commit": commit()}})
+        write_json(arguments.out, {"rows": rows, "context": {"command": COMMAND}})
         print({key: rows[-1][key] for key in (*KEYS, "top5", "train_minutes")}, flush=True)
 
 

@@ -39,8 +39,6 @@ PAPER: dict[str, dict[str, Any]] = {
     "paper": {},
     "paper-no-reconstruction": {"terms": {"reconstruction": 0.0}},
     "paper-no-labels": {"terms": {"nll": 0.0}},
-    "paper-no-trunk": {"architecture": {"join_trunk": False}},
-    "paper-untied": {"architecture": {"tied": False}},
 }
 """Changes of the preset that follows the paper to the letter."""
 

@@ -8,8 +8,9 @@ Heads on the network as it comes stand beside them. Rows are measured in the ord
 until the minutes are over. Stopped at any moment, the same command goes on: rows that are there are
 kept, and a training that was interrupted is resumed from its last epoch.
 
-``train_minutes`` is the time of all epochs that a row rests on, the network's among them. Vectors
-and activations are computed before, once for all rows.
+A row's ``commit`` is that of its network's tuning. ``train_minutes`` is the time of all epochs that
+a row rests on, the network's among them. Vectors and activations are computed before, once for all
+rows.
 """
 
 from __future__ import annotations
@@ -78,6 +79,7 @@ def tuned(protocol: str, arguments: argparse.Namespace, cache: Path) -> Encoder:
                 move,
                 print_epoch,
             )
+        encoder.training["commit"] = commit()
         encoder.save(model)
         shutil.rmtree(work)
     return load_encoder(model)
@@ -108,7 +110,7 @@ def measure(row: dict[str, Any], arguments: argparse.Namespace, cache: Path) -> 
             {"minutes": (before + epoch["seconds"]) / 60, "validation_top5": epoch["top5"]}
             for epoch in encoder.training["epochs"]
         ],
-        "commit": commit(),
+        "commit": network.training["commit"] if network else commit(),
         "machine": machine(),
     }
 

@@ -1,10 +1,12 @@
 """Measure exact Hamming search against its peers: same machine, same threads, same run.
 
-    python benchmarks/search.py --codes CODES.npy --labels LABELS.npy --queries QUERIES.npy
+    python benchmarks/search_codes.py --data DIR --out CODES
+    python benchmarks/search.py --codes CODES
 
 measures everything; ``--part NAME`` measures one part (several are allowed), and ``--report``
 writes the tables and plots from the parts measured so far. Results go to benchmarks/results/search.
-Without ``--codes`` a surrogate of a trained model's codes is used, and the results say so.
+CODES holds the codes of a trained model; without it a surrogate of such codes is used, and the
+results say so.
 """
 
 from __future__ import annotations
@@ -57,7 +59,6 @@ def provenance(args):
     return {
         "command": shlex.join(["python", "benchmarks/search.py", *sys.argv[1:]]),
         "inputs": {name: {"file": Path(p).name, "sha256": sha256(p)} for name, p in given.items()},
-        "model": model_of(args.model),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "commit": commit(),
         "cpu": model,
@@ -67,14 +68,6 @@ def provenance(args):
         "numpy": np.__version__,
         "python": platform.python_version(),
     }
-
-
-def model_of(model):
-    """Return the name of the model that made the codes, and the digest of what describes it."""
-    if not model:
-        return None
-    card = Path(model) / "model.json"
-    return {"name": Path(model).name, "sha256": sha256(card) if card.exists() else None}
 
 
 def sha256(path):
@@ -87,12 +80,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--codes", help="npy file: packed codes of the collection, uint8")
-    parser.add_argument("--labels", help="npy file: their labels")
-    parser.add_argument("--queries", help="npy file: packed codes of images that are not in it")
-    parser.add_argument("--codes128", help="npy file: 128-bit codes for the paper's comparison")
-    parser.add_argument("--queries128", help="npy file: 128-bit codes of queries")
-    parser.add_argument("--model", help="directory or name of the model that made the codes")
+    parser.add_argument("--codes", metavar="CODES", type=Path, help="made by search_codes.py")
     parser.add_argument("--part", action="append", choices=list(PARTS), help="default: all")
     parser.add_argument("--queries-count", type=int, default=300)
     parser.add_argument("--large", type=int, default=100_000_000, help="size of the largest set")
@@ -100,6 +88,9 @@ def main():
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--report", action="store_true", help="only write the report")
     args = parser.parse_args()
+    given = args.codes
+    for name in INPUTS:
+        setattr(args, name, given and given / f"{name}.npy")
     faiss.omp_set_num_threads(THREADS)
     for folder in (args.out, Path(args.work)):
         folder.mkdir(parents=True, exist_ok=True)

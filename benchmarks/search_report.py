@@ -34,13 +34,10 @@ def _commands(results):
 
 def _foot(result):
     made = result["provenance"]
-    model = made.get("model")
     inputs = "".join(
         f" {name}: {given['file']}, SHA-256 {given['sha256'][:16]}."
         for name, given in made.get("inputs", {}).items()
     )
-    if model:
-        inputs += f" Model: {model['name']}, SHA-256 {(model['sha256'] or 'unknown')[:16]}."
     about = result.get("about")
     clumped = ""
     if about:

@@ -70,7 +70,7 @@ def write_calibration(folder: Path, calibration: ModelCalibration) -> None:
 
 
 def read_calibration(folder: Path, model: str) -> ModelCalibration | None:
-    """Return the calibration in a model directory; None where there is none.
+    """Return the calibration in a model directory; None where there is none of the model.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def read_calibration(folder: Path, model: str) -> ModelCalibration | None:
     Raises
     ------
     FormatError
-        If it is damaged, of a newer format version, or of another model.
+        If it is damaged or of a newer format version.
     """
     path = folder / CALIBRATION_FILE
     try:
@@ -105,10 +105,7 @@ def read_calibration(folder: Path, model: str) -> ModelCalibration | None:
             f"{path} is damaged: expected the SHA-256 {expected}, got {found}. {_MEND}"
         )
     if content.get("model") != model:
-        raise FormatError(
-            f"{path} is of another model: expected the digest {model}, got "
-            f"{content.get('model')}. {_MEND}"
-        )
+        return None
     try:
         pairs = Calibration.from_dict(content.pop("pairs"), str(path))
         lengths = tuple(LengthFigures(**length) for length in content.pop("lengths"))

@@ -1,9 +1,9 @@
 """Descriptor + hasher: from decoded images to packed codes, kept in one model directory.
 
 A model directory holds ``model.json`` (format version, descriptor spec, hasher and parameters,
-digests, how it was trained, what it measured), ``hasher.npz`` (the learned arrays),
-``MODEL_CARD.md`` and, where the descriptor is not the bundled one, ``descriptor.onnx``; where the
-model was calibrated, ``calibration.json``. See docs/formats.md.
+digests, how it was trained, what it measured), the file of learned arrays that it names,
+``MODEL_CARD.md`` and, where the descriptor is not the bundled one, the network's ONNX file; where
+the model was calibrated, ``calibration.json``. See docs/formats.md.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from filelock import FileLock, Timeout
 
 from hashlens.calibration_file import (
     CALIBRATION_FILE,
@@ -33,7 +36,7 @@ from hashlens.descriptors import Descriptor, DescriptorSpec, Pixels, Vectors
 from hashlens.descriptors.default import FOLDER, default_descriptor, default_spec
 from hashlens.descriptors.onnx import OnnxDescriptor
 from hashlens.descriptors.spec import file_sha256
-from hashlens.durable import clear_leftovers, replacing, replacing_folder, restore_folder
+from hashlens.durable import replacing, sync_folder
 from hashlens.errors import FormatError, HashlensError, ParameterError
 from hashlens.hashers import Hasher, hasher_class
 from hashlens.images import Fit
@@ -42,9 +45,15 @@ from hashlens.model_card import CARD_FILE, REPORT_DATA, REPORT_PAGE, write_model
 FORMAT_VERSION = 1
 DEFAULT_MODEL = FOLDER / "model"
 
-_MANIFEST, _ARRAYS, _NETWORK = "model.json", "hasher.npz", "descriptor.onnx"
-_OWN = (_MANIFEST, _ARRAYS, _NETWORK, CALIBRATION_FILE, CARD_FILE, REPORT_PAGE, REPORT_DATA)
-"""What goes with a model when another takes its place; other files in its directory stay."""
+PATIENCE = 60.0
+"""Seconds to wait for another process that writes the same model directory."""
+
+_MANIFEST, _LOCK = "model.json", ".lock"
+_PART = re.compile(r"hasher-[0-9a-f]{16}\.npz|descriptor-[0-9a-f]{16}\.onnx")
+_FILES = "|".join(map(re.escape, (_MANIFEST, CARD_FILE, CALIBRATION_FILE)))
+_UNFINISHED = re.compile(rf"\.({_PART.pattern}|{_FILES})\.[0-9a-f]{{32}}")
+"""Parts have names of their content: a new model's lie beside the old one's until the manifest,
+which names them, is replaced."""
 
 
 @dataclass
@@ -139,16 +148,16 @@ class Encoder:
             else:
                 raise FormatError(
                     f"The model's descriptor is {self.spec.name!r}, and its network is not at hand:"
-                    f" the bundled one is {default_spec().name!r}. Give the model directory its "
-                    f"{_NETWORK}."
+                    f" the bundled one is {default_spec().name!r}. Save the model once more from "
+                    "where it was trained."
                 )
         return self.descriptor
 
     def save(self, folder: Path) -> None:
-        """Write a model directory, whole or not at all.
+        """Write a model directory, or put this model into the place of another.
 
-        Where this very model is there already, only what is said about it is written anew. Files
-        of yours in the directory of another model stay.
+        One rename makes the change, so that there is one of the two at any time. What was said of
+        the other goes with it, its report and calibration; files of yours stay.
 
         Raises
         ------
@@ -158,59 +167,13 @@ class Encoder:
             If it can't be written; a model that was there before stays.
         """
         folder = Path(folder).resolve()
-        try:
-            restore_folder(folder)
-            check_model_folder(folder)
-            clear_leftovers(folder, _OWN)
-            if self._is_in(folder):
-                self._write_about(folder)
-                return
-            with replacing_folder(folder, _OWN) as partial:
-                self._write(partial)
-        except OSError as error:
-            raise HashlensError(
-                f"The model can't be written to {folder}: {error.strerror or error}."
-            ) from error
-
-    def _is_in(self, folder: Path) -> bool:
-        """Return whether the learned arrays and the network in a directory are this model's."""
-        try:
-            manifest = _read_manifest(folder)
-            _read_arrays(folder / _ARRAYS, manifest["arrays_sha256"])
-        except (FormatError, KeyError):
-            return False
-        ours, theirs = self.network, folder / _NETWORK
-        if ours is None or not theirs.is_file():
-            same_network = ours is None and not theirs.is_file()
-        else:
-            same_network = file_sha256(ours) == file_sha256(theirs)
-        return same_network and manifest.get("digest") == self.digest
-
-    def _write(self, folder: Path) -> None:
-        arrays = self.hasher.state()
-        with (folder / _ARRAYS).open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-        if self.network is not None:
-            shutil.copyfile(self.network, folder / _NETWORK)
-        self._write_about(folder)
-
-    def _write_about(self, folder: Path) -> None:
-        """Write the manifest of the files in a directory, the calibration and the card."""
-        manifest = {
-            "format_version": FORMAT_VERSION,
-            "bits": self.bits,
-            "digest": self.digest,
-            "descriptor": self.spec.to_dict(),
-            "hasher": {"name": self.hasher.name, "parameters": self.hasher.get_params()},
-            "arrays_sha256": file_sha256(folder / _ARRAYS),
-            "training": self.training,
-            "metrics": self.metrics,
-        }
-        if self.network is not None:
-            manifest["network_sha256"] = file_sha256(folder / _NETWORK)
-        with replacing(folder / _MANIFEST) as partial:
-            partial.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-        self.save_calibration(folder)
+        check_model_folder(folder)
+        with _writing(folder):
+            manifest = self._manifest(self._write_parts(folder))
+            with replacing(folder / _MANIFEST) as partial:
+                partial.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+            _remove_what_went(folder, manifest)
+            self._write_calibration(folder)
 
     def save_calibration(self, folder: Path) -> None:
         """Write the calibration, and the model card that shows it, into the model's directory.
@@ -220,9 +183,40 @@ class Encoder:
         HashlensError
             If they can't be written.
         """
+        with _writing(folder):
+            self._write_calibration(folder)
+
+    def _write_calibration(self, folder: Path) -> None:
         if self.calibration is not None and self.calibration.model == self.digest:
             write_calibration(folder, self.calibration)
         write_model_card(self, folder)
+
+    def _write_parts(self, folder: Path) -> dict[str, Any]:
+        """Write the arrays, and the network if it is not there yet; return names and checksums."""
+        arrays = folder / f"hasher-{self.digest[:16]}.npz"
+        with replacing(arrays) as partial, partial.open("wb") as file:
+            np.savez(file, allow_pickle=False, **self.hasher.state())
+        parts = {"arrays": arrays.name, "arrays_sha256": file_sha256(arrays)}
+        if self.network is None:
+            return parts
+        checksum = file_sha256(self.network)
+        network = folder / f"descriptor-{checksum[:16]}.onnx"
+        if not network.is_file() or file_sha256(network) != checksum:
+            with replacing(network) as partial:
+                shutil.copyfile(self.network, partial)
+        return {**parts, "network": network.name, "network_sha256": checksum}
+
+    def _manifest(self, parts: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "format_version": FORMAT_VERSION,
+            "bits": self.bits,
+            "digest": self.digest,
+            "descriptor": self.spec.to_dict(),
+            "hasher": {"name": self.hasher.name, "parameters": self.hasher.get_params()},
+            **parts,
+            "training": self.training,
+            "metrics": self.metrics,
+        }
 
     @classmethod
     def load(cls, folder: Path) -> Encoder:
@@ -234,23 +228,34 @@ class Encoder:
             If it is missing, damaged, or of a newer format version.
         """
         folder = Path(folder)
-        _restore(folder)
         manifest = _read_manifest(folder)
+        while True:
+            try:
+                return cls._read(folder, manifest)
+            except FormatError:
+                # Another model may have taken the place, and removed what this manifest names.
+                found, manifest = manifest, _read_manifest(folder)
+                if found == manifest:
+                    raise
+
+    @classmethod
+    def _read(cls, folder: Path, manifest: dict[str, Any]) -> Encoder:
+        """Read what a manifest names."""
         try:
             spec = DescriptorSpec.from_dict(manifest["descriptor"], folder / _MANIFEST)
             kind = hasher_class(manifest["hasher"]["name"])
-            state = _read_arrays(folder / _ARRAYS, manifest["arrays_sha256"])
+            state = _read_arrays(_part(folder, manifest["arrays"]), manifest["arrays_sha256"])
             hasher = kind.from_state(state, manifest["hasher"]["parameters"])
             digest = manifest["digest"]
         except (KeyError, TypeError) as error:
             raise FormatError(
                 f"{folder / _MANIFEST} lacks the entry {error}, or has it in another form."
             ) from error
-        network = folder / _NETWORK
+        network = _part(folder, manifest["network"]) if "network" in manifest else None
         encoder = cls(
             hasher,
             spec,
-            network=network if network.is_file() else None,
+            network=network if network is not None and network.is_file() else None,
             network_sha256=manifest.get("network_sha256"),
             training=manifest.get("training", {}),
             metrics=manifest.get("metrics", {}),
@@ -271,25 +276,20 @@ def check_model_folder(folder: Path) -> None:
     ------
     ParameterError
         If there is a file, or a folder that holds something else: nothing of yours is overwritten.
-        If it is the folder that this process works in, which can't be replaced as a whole; or the
-        folder above can't be made or written to.
+        If the folder, or the one above, can't be made or written to.
     """
     folder = folder.resolve()
-    if Path.cwd().is_relative_to(folder):
-        raise ParameterError(
-            f"{folder} is the folder that you are in, and a model directory is replaced as a whole "
-            "when it is written. Give the name of a folder to make, or go to another folder."
-        )
-    above = next(path for path in folder.parents if os.path.lexists(path))
-    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-        what = "may not be written to" if above.is_dir() else "is not a folder"
-        raise ParameterError(f"{folder} can't be made, as {above} {what}. Choose another place.")
-    if not folder.exists() or (folder / _MANIFEST).is_file():
-        return
-    if not folder.is_dir() or any(folder.iterdir()):
-        raise ParameterError(
-            f"{folder} exists and is not a model directory. Choose another, or remove it."
-        )
+    nearest = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        what = "may not be written to" if nearest.is_dir() else "is not a folder"
+        raise ParameterError(f"{folder} can't be made, as {nearest} {what}. Choose another place.")
+    if nearest == folder and not (folder / _MANIFEST).is_file():
+        # A first save that was killed left parts alone.
+        foreign = [p.name for p in folder.iterdir() if not _is_ours(p.name)]
+        if foreign:
+            raise ParameterError(
+                f"{folder} exists and is not a model directory. Choose another, or remove it."
+            )
 
 
 def load_encoder(model: str | Path | None = None) -> Encoder:
@@ -303,7 +303,6 @@ def load_encoder(model: str | Path | None = None) -> Encoder:
     if model is None or str(model) == "default":
         return Encoder.load(DEFAULT_MODEL)
     folder = Path(model)
-    _restore(folder)
     if not folder.is_dir():
         raise HashlensError(
             f"There is no model {str(model)!r}: expected 'default' or a model directory, as "
@@ -312,10 +311,50 @@ def load_encoder(model: str | Path | None = None) -> Encoder:
     return Encoder.load(folder)
 
 
-def _restore(folder: Path) -> None:
-    """End a save that was killed at its last step; where that can't be done, nothing is there."""
-    with contextlib.suppress(OSError):
-        restore_folder(folder.resolve())
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Be the only one that writes a model directory, which is made where there is none."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        sync_folder(folder.parent)
+        with FileLock(folder / _LOCK, timeout=PATIENCE):
+            yield
+    except Timeout:
+        raise HashlensError(
+            f"Another process is writing the model in {folder}. Wait until it is done, or choose "
+            "another folder."
+        ) from None
+    except OSError as error:
+        raise HashlensError(
+            f"The model can't be written to {folder}: {error.strerror or error}."
+        ) from error
+
+
+def _is_ours(name: str) -> bool:
+    return name == _LOCK or any(kind.fullmatch(name) for kind in (_PART, _UNFINISHED))
+
+
+def _remove_what_went(folder: Path, manifest: dict[str, Any]) -> None:
+    """Remove parts that a manifest does not name, and what was said of another model."""
+    kept = {_LOCK, manifest["arrays"], manifest.get("network")}
+    gone = [path for path in folder.iterdir() if _is_ours(path.name) and path.name not in kept]
+    gone += [folder / REPORT_PAGE, folder / REPORT_DATA]
+    try:
+        calibration = read_calibration(folder, manifest["digest"])
+    except FormatError:
+        calibration = None
+    if calibration is None:
+        gone.append(folder / CALIBRATION_FILE)
+    for path in gone:
+        # The model is saved; where a system keeps files that are open, the next save removes them.
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def _part(folder: Path, name: str) -> Path:
+    if not _PART.fullmatch(name):
+        raise FormatError(f"{folder / _MANIFEST} names {name!r}, which is no part of a model.")
+    return folder / name
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:

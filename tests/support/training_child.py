@@ -54,7 +54,7 @@ def arm(point):
     if point == "export":
         kill_at(tuning_module, "verify_network", 1)
     if point == "save":
-        kill_at(Encoder, "_write", 1, after=True)
+        kill_at(Encoder, "_write_parts", 1, after=True)
 
 
 def main(tune, point, folder):
@@ -80,7 +80,7 @@ def main(tune, point, folder):
         place = Workplace(folder / "work", folder / "cache")
         encoder = finetune(data, SmallNetwork(), hasher, options, place)
     encoder.save(folder / "model")
-    kept = np.load(folder / "model" / "hasher.npz")
+    kept = np.load(next((folder / "model").glob("hasher-*.npz")))
     print(Encoder.load(folder / "model").digest, *sorted(kept.files))
 
 

@@ -1,5 +1,6 @@
 """Model directories: what is written is read; what is damaged, foreign or newer is refused."""
 
+import hashlib
 import json
 import os
 import signal
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
+from hashlens import encoder as encoders
 from hashlens.descriptors.default import default_spec
 from hashlens.encoder import Encoder, check_model_folder, load_encoder
 from hashlens.errors import FormatError, HashlensError, ParameterError
@@ -22,6 +25,10 @@ X = np.random.default_rng(0).standard_normal((60, 1280)).astype(np.float32)
 @pytest.fixture
 def encoder() -> Encoder:
     return Encoder(create_hasher("itq", 32).fit(X), default_spec(), training={"method": "itq"})
+
+
+def arrays_of(folder):
+    return folder / json.loads((folder / "model.json").read_text())["arrays"]
 
 
 def edit_manifest(folder, **changes):
@@ -60,77 +67,137 @@ def test_saving_over_something_else_is_refused(encoder, tmp_path):
     assert (tmp_path / "photo.jpg").exists()
 
 
-def test_files_of_the_user_stay_when_another_model_takes_the_place(encoder, tmp_path):
-    encoder.save(tmp_path / "model")
-    for name in ("NOTES.md", "report.html", f".model.json.{'0' * 32}"):
-        (tmp_path / "model" / name).write_text("mine")
-    other = replace(encoder, hasher=create_hasher("lsh", 16).fit(X))
-    other.save(tmp_path / "model")
-    found = {path.name for path in (tmp_path / "model").iterdir()}
-    # The report is of the other model.
-    assert found == {"MODEL_CARD.md", "NOTES.md", "hasher.npz", "model.json"}
-    assert (tmp_path / "model" / "NOTES.md").read_text() == "mine"
-
-
-def test_saving_the_same_model_again_writes_only_what_is_said_about_it(encoder, tmp_path):
-    encoder.save(tmp_path / "model")
-    folder, arrays = tmp_path / "model", tmp_path / "model" / "hasher.npz"
-    before = folder.stat().st_ino, arrays.stat().st_ino
-    (folder / "report.html").touch()
-    replace(encoder, metrics={"top5": 0.25}).save(folder)
-    assert (folder.stat().st_ino, arrays.stat().st_ino) == before
-    assert Encoder.load(folder).metrics == {"top5": 0.25}
-    assert "report" in (folder / "MODEL_CARD.md").read_text()
-    arrays.write_bytes(b"damaged")
+def test_what_is_not_the_new_models_goes_and_files_of_the_user_stay(encoder, tmp_path):
+    folder = tmp_path / "model"
     encoder.save(folder)
-    assert Encoder.load(folder).digest == encoder.digest
+    for name in ("NOTES.md", "report.html", "calibration.json", f".model.json.{'0' * 32}"):
+        (folder / name).write_text("mine")
+    other = replace(encoder, hasher=create_hasher("lsh", 16).fit(X))
+    other.save(folder)
+    found = {path.name for path in folder.iterdir()}
+    assert found == {".lock", "MODEL_CARD.md", "NOTES.md", arrays_of(folder).name, "model.json"}
+    assert (folder / "NOTES.md").read_text() == "mine"
+
+
+def test_a_damaged_part_is_written_anew_when_the_same_model_is_saved(encoder, tmp_path):
+    encoder.save(tmp_path / "model")
+    arrays_of(tmp_path / "model").write_bytes(b"damaged")
+    encoder.save(tmp_path / "model")
+    assert Encoder.load(tmp_path / "model").digest == encoder.digest
 
 
 KILLED_SAVE = """
-import os, pathlib, shutil, signal, sys
+import os, pathlib, signal, sys
+from hashlens import encoder
 from hashlens.encoder import Encoder
-owner, name = (shutil, "rmtree") if sys.argv[3] == "clear" else (pathlib.Path, "rename")
-work, left = getattr(owner, name), [2 if sys.argv[3] == "second" else 1]
+owner = os if sys.argv[3] == "replace" else encoder
+work, left = getattr(owner, sys.argv[3]), [int(sys.argv[4])]
 def deadly(*arguments, **named):
     left[0] -= 1
     if not left[0]:
         os.kill(os.getpid(), signal.SIGKILL)
     return work(*arguments, **named)
-setattr(owner, name, deadly)
+setattr(owner, sys.argv[3], deadly)
 Encoder.load(pathlib.Path(sys.argv[1])).save(pathlib.Path(sys.argv[2]))
 """
 
 
-@pytest.mark.parametrize(("point", "new"), [("first", False), ("second", True), ("clear", True)])
-def test_a_kill_while_a_model_is_overwritten_leaves_one_of_the_two(encoder, tmp_path, point, new):
+@pytest.mark.parametrize(
+    ("call", "number", "new"),
+    [
+        ("replace", 1, False),
+        ("replace", 2, False),
+        ("_remove_what_went", 1, True),
+        ("replace", 3, True),
+    ],
+    ids=["arrays", "manifest", "removal", "card"],
+)
+@pytest.mark.parametrize("first", [False, True])
+def test_a_kill_while_a_model_is_saved_leaves_one_of_the_two(
+    encoder, tmp_path, call, number, new, first
+):
     other = replace(encoder, hasher=create_hasher("lsh", 16).fit(X))
-    place, target = tmp_path / "place", tmp_path / "place" / "model"
-    encoder.save(target)
-    (target / "NOTES.md").write_text("mine")
+    target = tmp_path / "model"
+    if not first:
+        encoder.save(target)
+        (target / "NOTES.md").write_text("mine")
     other.save(tmp_path / "other")
-    done = subprocess.run([sys.executable, "-c", KILLED_SAVE, tmp_path / "other", target, point])
-    assert done.returncode == -signal.SIGKILL
-    assert load_encoder(target).digest == (other if new else encoder).digest
+    killed = [sys.executable, "-c", KILLED_SAVE, tmp_path / "other", target, call, str(number)]
+    assert subprocess.run(killed).returncode == -signal.SIGKILL
+    if first and not new:
+        with pytest.raises(FormatError, match=r"has no model\.json"):
+            load_encoder(target)
+    else:
+        assert load_encoder(target).digest == (other if new else encoder).digest
     encoder.save(target)
     assert Encoder.load(target).digest == encoder.digest
-    assert (target / "NOTES.md").read_text() == "mine"
-    assert [path.name for path in place.iterdir()] == ["model"]
+    found = {path.name for path in target.iterdir()}
+    kept = {".lock", "MODEL_CARD.md", arrays_of(target).name, "model.json"}
+    assert found == kept | (set() if first else {"NOTES.md"})
+
+
+def test_a_reader_between_two_models_gets_the_new_one(encoder, tmp_path, monkeypatch):
+    other = replace(encoder, hasher=create_hasher("lsh", 16).fit(X))
+    encoder.save(tmp_path / "model")
+    read, late = encoders._read_manifest, iter([True])
+
+    def overtaken(folder):
+        manifest = read(folder)
+        if next(late, False):
+            other.save(folder)
+        return manifest
+
+    monkeypatch.setattr(encoders, "_read_manifest", overtaken)
+    assert Encoder.load(tmp_path / "model").digest == other.digest
+
+
+def test_a_second_writer_waits_and_is_refused_in_the_end(encoder, tmp_path, monkeypatch):
+    encoder.save(tmp_path / "model")
+    monkeypatch.setattr(encoders, "PATIENCE", 0.01)
+    other = replace(encoder, hasher=create_hasher("lsh", 16).fit(X))
+    with (
+        FileLock(tmp_path / "model" / ".lock"),
+        pytest.raises(HashlensError, match="Another process is writing the model"),
+    ):
+        other.save(tmp_path / "model")
+    assert Encoder.load(tmp_path / "model").digest == encoder.digest
+
+
+def test_the_network_lies_in_the_directory_under_its_checksum(encoder, tmp_path):
+    network = tmp_path / "network.onnx"
+    network.write_bytes(b"one network")
+    replace(encoder, network=network).save(tmp_path / "model")
+    read = Encoder.load(tmp_path / "model")
+    assert read.network.read_bytes() == b"one network"
+    assert read.network_sha256 == hashlib.sha256(b"one network").hexdigest()
+    read.save(tmp_path / "model")  # from its own place
+    assert Encoder.load(tmp_path / "model").network == read.network
+    encoder.save(tmp_path / "model")
+    assert not list((tmp_path / "model").glob("*.onnx"))
+
+
+@pytest.mark.parametrize("name", ["../secret.npz", "hasher.npz"])
+def test_a_part_outside_of_the_directory_is_refused(encoder, tmp_path, name):
+    encoder.save(tmp_path / "model")
+    edit_manifest(tmp_path / "model", arrays=name)
+    with pytest.raises(FormatError, match="which is no part of a model"):
+        Encoder.load(tmp_path / "model")
 
 
 def test_places_where_no_model_can_be_written_are_told_before_the_work(tmp_path, monkeypatch):
     (tmp_path / "photo.jpg").touch()
     with pytest.raises(ParameterError, match=r"photo\.jpg is not a folder"):
         check_model_folder(tmp_path / "photo.jpg" / "models" / "mine")
+    with pytest.raises(ParameterError, match=r"photo\.jpg is not a folder"):
+        check_model_folder(tmp_path / "photo.jpg")
     (tmp_path / "empty").mkdir()
     check_model_folder(tmp_path / "empty")
     monkeypatch.chdir(tmp_path / "empty")
-    for name in (".", "../empty", ".."):
-        with pytest.raises(ParameterError, match="is the folder that you are in"):
-            check_model_folder(Path(name))
     check_model_folder(Path("new", "model"))
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    with pytest.raises(ParameterError, match="empty may not be written to"):
-        check_model_folder(Path("new", "model"))
+    for name in (".", "new/model"):
+        with pytest.raises(ParameterError, match="empty may not be written to"):
+            check_model_folder(Path(name))
 
 
 def test_a_full_disk_leaves_the_old_model(encoder, tmp_path, monkeypatch):
@@ -154,17 +221,18 @@ def test_a_newer_format_version_is_refused(encoder, tmp_path):
         Encoder.load(tmp_path / "model")
 
 
-@pytest.mark.parametrize("name", ["model.json", "hasher.npz"])
-def test_a_missing_file_is_named(encoder, tmp_path, name):
+@pytest.mark.parametrize("find", [arrays_of, lambda folder: folder / "model.json"])
+def test_a_missing_file_is_named(encoder, tmp_path, find):
     encoder.save(tmp_path / "model")
-    (tmp_path / "model" / name).unlink()
-    with pytest.raises(FormatError, match=name):
+    path = find(tmp_path / "model")
+    path.unlink()
+    with pytest.raises(FormatError, match=path.name):
         Encoder.load(tmp_path / "model")
 
 
 def test_damaged_arrays_are_found_by_their_checksum(encoder, tmp_path):
     encoder.save(tmp_path / "model")
-    path = tmp_path / "model" / "hasher.npz"
+    path = arrays_of(tmp_path / "model")
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)

@@ -98,6 +98,14 @@ def train(
         int | None,
         typer.Option(min=1, help="Most epochs of a deep method.", show_default=False),
     ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            min=1e-9,
+            help="The highest of a deep method; lower it if training diverges.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the method.")] = 0,
     tune: TuneOption = "head",
     tune_blocks: TuneBlocksOption = 3,
@@ -126,11 +134,14 @@ def train(
       hashlens train products/ --method codebook --tune last
     """
     check_tune(tune, device)
-    hasher = _create_hasher(method, bits, preset, epochs, seed)
+    hasher = _create_hasher(
+        method, bits, seed, preset=preset, epochs=epochs, learning_rate=learning_rate
+    )
     target = out or Path(f"{method}-{bits}")
-    check_model_folder(target)
     options = None
-    if tune != "head":
+    if not check:
+        check_model_folder(target)
+    if tune != "head" and not check:
         options = tuning_options(hasher, tune, tune_blocks, protocol, split_seed, seed, device)
     # With the head alone, images are decoded once, when they are described.
     dataset, found = opened(data, data_folder, decode=check or tune != "head")
@@ -220,23 +231,20 @@ def evaluate(
         _print_figures(figures)
 
 
-def _create_hasher(
-    method: str, bits: int, preset: str | None, epochs: int | None, seed: int
-) -> Any:
+def _create_hasher(method: str, bits: int, seed: int, **options: Any) -> Any:
+    """Return the hasher of ``--preset`` and of a schedule's options; None is not given."""
     check_bits(bits, "train")
     known = hasher_class(method)().get_params()
-    wanted: dict[str, Any] = {}
-    if "random_state" in known:
-        wanted["random_state"] = seed
-    for option, name, value in (
-        ("--preset", "preset", preset),
-        ("--epochs", "schedule", None if epochs is None else {"epochs": epochs}),
-    ):
+    wanted: dict[str, Any] = {"random_state": seed} if "random_state" in known else {}
+    for name, value in options.items():
         if value is None:
             continue
-        if name not in known:
-            raise ParameterError(f"The method {method!r} takes no {option}.")
-        wanted[name] = value
+        if ("preset" if name == "preset" else "schedule") not in known:
+            raise ParameterError(f"The method {method!r} takes no --{name.replace('_', '-')}.")
+        if name == "preset":
+            wanted["preset"] = value
+        else:
+            wanted.setdefault("schedule", {})[name] = value
     return create_hasher(method, bits, **wanted)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hashlens.durable import sync_tree
 from hashlens.encoder import Encoder
 from hashlens.errors import ModelMismatchError
 from hashlens.store import Storage
@@ -15,7 +14,6 @@ MODEL_FOLDER = "model"
 def save_model(encoder: Encoder, folder: Path) -> None:
     """Write a model into the folder of a collection, and return when it is on the disk."""
     encoder.save(folder / MODEL_FOLDER)
-    sync_tree(folder / MODEL_FOLDER)
 
 
 def load_model(storage: Storage) -> Encoder:

@@ -70,7 +70,7 @@ def network_of(encoder: Encoder) -> Path:
     if not isinstance(descriptor, OnnxDescriptor):
         raise ParameterError(
             f"The descriptor {encoder.spec.name!r} is a {type(descriptor).__name__}, not an ONNX "
-            "file. Save the model as a directory with its descriptor.onnx, then export that."
+            "file. Save the model as a directory with its network, then export that."
         )
     return descriptor.path
 

@@ -92,11 +92,13 @@ class Schedule:
         The peak where ``decay`` is "one-cycle".
     momentum : float
     weight_decay : float
-        L2 on all parameters, inside of SGD.
+        L2 inside of SGD: on all parameters; where a network is fine-tuned, not on biases and batch
+        norms.
     decay : {"one-cycle", "constant"}
         One-cycle: up for a sixth of the steps, then down to nearly zero along a cosine.
     patience : int
-        Epochs without a better validation top-5 after which training stops.
+        Epochs without a better validation top-5 after which training stops. Where a network is
+        fine-tuned, it counts with a constant rate only.
     validation_share : float
         Share of the training vectors that is held out to choose the epoch; at most 5,000, and 1,000
         where a network is fine-tuned.

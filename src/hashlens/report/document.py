@@ -149,12 +149,14 @@ def _part(images: DescribedImages, names: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
+_ELSEWHERE = (
+    "epochs", "kept_epoch", "method", "data", "data_digest", "images", "classes", "seconds",
+)  # fmt: skip
+"""What a section of its own says of the training."""
+
+
 def _settings(encoder: Encoder, search: Search, command: str | None) -> dict[str, Any]:
-    training = {
-        name: value
-        for name, value in encoder.training.items()
-        if name not in ("epochs", "method", "data", "data_digest", "images", "classes", "seconds")
-    }
+    training = {name: value for name, value in encoder.training.items() if name not in _ELSEWHERE}
     return {
         **training,
         "split": search.split.describe(),

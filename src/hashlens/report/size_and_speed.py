@@ -27,7 +27,7 @@ def size_figures(encoder: Encoder, model: Path) -> dict[str, Any]:
 
     The bundled network is no part of a model directory, but a part of hashlens.
     """
-    files = sorted(path for path in model.iterdir() if path.is_file())
+    files = sorted(p for p in model.iterdir() if p.is_file() and not p.name.startswith("."))
     bundled = None
     if encoder.spec.digest == default_spec().digest:
         bundled = default_descriptor().path.stat().st_size

@@ -71,7 +71,7 @@ def test_foreign_files_beside_an_interrupted_creation_are_safe(tmp_path, encoder
 @pytest.mark.parametrize("step", ["save", "records", "catalogue"])
 def test_an_interrupted_creation_can_be_done_again(tmp_path, encoder, photos, monkeypatch, step):
     target = {
-        "save": "hashlens.collection.model.sync_tree",
+        "save": "hashlens.encoder.write_model_card",
         "records": "hashlens.store.recordfile.write_all",
         "catalogue": "hashlens.store.catalog.migrate",
     }[step]

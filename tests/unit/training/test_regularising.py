@@ -263,6 +263,22 @@ def test_images_of_small_classes_are_shown_more_often(monkeypatch):
     np.testing.assert_allclose(shares(1.0), np.full(3, 1 / 3), atol=0.1)
 
 
+def test_the_network_sees_a_mixed_batch_and_the_loss_both_labels(monkeypatch):
+    tuning = make_tuning(Regularisation(mixup=0.5))
+    tuning.network.eval()
+    rows, partners = np.arange(9), torch.arange(8, -1, -1)
+    monkeypatch.setattr(Mixture, "draw", lambda *_: Mixture(0.3, partners))
+    found = tuning._terms(rows, np.zeros(9, bool), torch.Generator())
+    x = Maps().maps[:9]
+    features = tuning.network.features(0.3 * x + 0.7 * x[partners])
+    own, other = (
+        tuning.head.terms(features, torch.from_numpy(LABELS[order]))["codeword"][1]
+        for order in (rows, rows[::-1].copy())
+    )
+    assert own.item() != pytest.approx(other.item())
+    assert found["codeword"][1].item() == pytest.approx((0.3 * own + 0.7 * other).item(), rel=1e-5)
+
+
 def test_each_option_changes_the_outcome():
     plain = make_tuning()
     plain.run()

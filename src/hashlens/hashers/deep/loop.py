@@ -64,7 +64,7 @@ class Epoch:
 
 
 OnEpoch = Callable[[Epoch], None]
-LossTerms = Callable[[Tensor, Tensor], dict[str, tuple[float, Tensor]]]
+LossFunction = Callable[[Tensor, Tensor], dict[str, tuple[float, Tensor]]]
 """From a batch (inputs, labels) to name → (weight, term)."""
 
 
@@ -86,7 +86,7 @@ class Training:
     """
 
     network: nn.Module
-    terms: LossTerms
+    terms: LossFunction
     schedule: Schedule
     seed: int
     on_epoch: OnEpoch | None = None
@@ -257,8 +257,8 @@ def take_step(
     loss = torch.stack([weight * term for weight, term in terms.values()]).sum()
     if not torch.isfinite(loss):
         raise DataError(
-            "Training diverged: the loss is not finite. Lower the schedule's learning_rate or the "
-            "weight of the largest term."
+            "Training diverged: the loss is not finite. Lower the learning rate (--learning-rate, "
+            "or learning_rate in the schedule) or the weight of the largest term."
         )
     optimiser.zero_grad()
     loss.backward()

@@ -18,7 +18,7 @@ from hashlens.hashers.base import Hasher
 from hashlens.hashers.codebook import CodebookHasher
 from hashlens.hashers.deep.autoencoder import Autoencoder, AutoencoderLoss, folded
 from hashlens.hashers.deep.heads import CodewordLoss, codebook_arrays, codebook_network
-from hashlens.hashers.deep.loop import LossTerms
+from hashlens.hashers.deep.loop import LossFunction
 from hashlens.hashers.presets import Schedule, changed, check_schedule, resolve_preset
 
 TUNING = Schedule(epochs=8, batch_size=128, learning_rate=0.05, patience=6, finish_epochs=0)
@@ -87,7 +87,7 @@ class TunableHead:
     """
 
     network: nn.Module
-    terms: LossTerms
+    terms: LossFunction
     schedule: Schedule
     finish: Callable[[], None]
 

@@ -28,10 +28,10 @@ def curve(name: str, part: str, field: str, values: Sequence[float]) -> list[Met
 START = MethodPreset("autoencoder", "default", {})
 CURVES: dict[str, list[MethodPreset]] = {
     "share of free bits": curve("free", "architecture", "free_share", (0.5, 0.7, 0.9)),
-    "weight of distillation": curve("distilled", "terms", "distillation", (1.0, 4.0)),
+    "weight of distillation": curve("distilled", "terms", "distillation", (4.0,)),
     "weight of reconstruction": curve("reconstruction", "terms", "reconstruction", (0.1,)),
 }
-REFERENCES = [MethodPreset(method, "default", {}) for method in ("itq", "pca-rr", "codebook")]
+REFERENCES = [MethodPreset(method, "default", {}) for method in ("itq", "pca-rr")]
 
 
 def main() -> None:

@@ -22,13 +22,8 @@ from hashlens.benchmark.files import write_json
 from hashlens.benchmark.markdown import facts
 from hashlens.benchmark.methods import MethodPreset, choose_presets
 from hashlens.benchmark.selection import make_hasher
-from hashlens.evaluation import (
-    SearchSide,
-    TiedMean,
-    evaluate_codes,
-    evaluate_reranked,
-    make_split,
-)
+from hashlens.evaluation import SearchSide, evaluate_codes, evaluate_reranked, make_split
+from hashlens.evaluation.retrieval import TiedMean
 
 
 def measure(

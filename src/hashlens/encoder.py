@@ -157,7 +157,7 @@ class Encoder:
         """Write a model directory, or put this model into the place of another.
 
         One rename makes the change, so that there is one of the two at any time. What was said of
-        the other goes with it, its report and calibration; files of yours stay.
+        the other goes, its report and calibration; files of yours stay.
 
         Raises
         ------
@@ -278,17 +278,17 @@ def check_model_folder(folder: Path) -> None:
         If there is a file, or a folder that holds something else: nothing of yours is overwritten.
         If the folder, or the one above, can't be made or written to.
     """
-    folder = folder.resolve()
+    given, folder = folder, folder.resolve()
     nearest = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         what = "may not be written to" if nearest.is_dir() else "is not a folder"
-        raise ParameterError(f"{folder} can't be made, as {nearest} {what}. Choose another place.")
+        raise ParameterError(f"{given} can't be made, as {nearest} {what}. Choose another place.")
     if nearest == folder and not (folder / _MANIFEST).is_file():
         # A first save that was killed left parts alone.
         foreign = [p.name for p in folder.iterdir() if not _is_ours(p.name)]
         if foreign:
             raise ParameterError(
-                f"{folder} exists and is not a model directory. Choose another, or remove it."
+                f"{given} exists and is not a model directory. Choose another, or remove it."
             )
 
 
@@ -335,16 +335,10 @@ def _is_ours(name: str) -> bool:
 
 
 def _remove_what_went(folder: Path, manifest: dict[str, Any]) -> None:
-    """Remove parts that a manifest does not name, and what was said of another model."""
+    """Remove parts that a manifest does not name, and what was said of the model before."""
     kept = {_LOCK, manifest["arrays"], manifest.get("network")}
     gone = [path for path in folder.iterdir() if _is_ours(path.name) and path.name not in kept]
-    gone += [folder / REPORT_PAGE, folder / REPORT_DATA]
-    try:
-        calibration = read_calibration(folder, manifest["digest"])
-    except FormatError:
-        calibration = None
-    if calibration is None:
-        gone.append(folder / CALIBRATION_FILE)
+    gone += [folder / name for name in (REPORT_PAGE, REPORT_DATA, CALIBRATION_FILE)]
     for path in gone:
         # The model is saved; where a system keeps files that are open, the next save removes them.
         with contextlib.suppress(OSError):

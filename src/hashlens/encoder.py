@@ -8,52 +8,38 @@ the model was calibrated, ``calibration.json``. See docs/formats.md.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
-import os
-import re
 import shutil
-import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from filelock import FileLock, Timeout
 
-from hashlens.calibration_file import (
-    CALIBRATION_FILE,
-    ModelCalibration,
-    read_calibration,
-    write_calibration,
-)
+from hashlens.calibration_file import ModelCalibration, read_calibration, write_calibration
 from hashlens.codes import Codes
 from hashlens.descriptors import Descriptor, DescriptorSpec, Pixels, Vectors
 from hashlens.descriptors.default import FOLDER, default_descriptor, default_spec
 from hashlens.descriptors.onnx import OnnxDescriptor
 from hashlens.descriptors.spec import file_sha256
-from hashlens.durable import replacing, sync_folder
-from hashlens.errors import FormatError, HashlensError, ParameterError
+from hashlens.durable import replacing
+from hashlens.errors import FormatError, HashlensError
 from hashlens.hashers import Hasher, hasher_class
 from hashlens.images import Fit
-from hashlens.model_card import CARD_FILE, REPORT_DATA, REPORT_PAGE, write_model_card
+from hashlens.model_card import write_model_card
+from hashlens.model_folder import (
+    FORMAT_VERSION,
+    MANIFEST,
+    check_model_folder,
+    part_of,
+    read_arrays,
+    read_manifest,
+    write_manifest,
+    writing,
+)
 
-FORMAT_VERSION = 1
 DEFAULT_MODEL = FOLDER / "model"
-
-PATIENCE = 60.0
-"""Seconds to wait for another process that writes the same model directory."""
-
-_MANIFEST, _LOCK = "model.json", ".lock"
-_PART = re.compile(r"hasher-[0-9a-f]{16}\.npz|descriptor-[0-9a-f]{16}\.onnx")
-_FILES = "|".join(map(re.escape, (_MANIFEST, CARD_FILE, CALIBRATION_FILE)))
-_UNFINISHED = re.compile(rf"\.({_PART.pattern}|{_FILES})\.[0-9a-f]{{32}}")
-"""Parts have names of their content: a new model's lie beside the old one's until the manifest,
-which names them, is replaced."""
 
 
 @dataclass
@@ -168,11 +154,8 @@ class Encoder:
         """
         folder = Path(folder).resolve()
         check_model_folder(folder)
-        with _writing(folder):
-            manifest = self._manifest(self._write_parts(folder))
-            with replacing(folder / _MANIFEST) as partial:
-                partial.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-            _remove_what_went(folder, manifest)
+        with writing(folder):
+            write_manifest(folder, self._manifest(self._write_parts(folder)))
             self._write_calibration(folder)
 
     def save_calibration(self, folder: Path) -> None:
@@ -183,7 +166,7 @@ class Encoder:
         HashlensError
             If they can't be written.
         """
-        with _writing(folder):
+        with writing(folder):
             self._write_calibration(folder)
 
     def _write_calibration(self, folder: Path) -> None:
@@ -228,13 +211,13 @@ class Encoder:
             If it is missing, damaged, or of a newer format version.
         """
         folder = Path(folder)
-        manifest = _read_manifest(folder)
+        manifest = read_manifest(folder)
         while True:
             try:
                 return cls._read(folder, manifest)
             except FormatError:
                 # Another model may have taken the place, and removed what this manifest names.
-                found, manifest = manifest, _read_manifest(folder)
+                found, manifest = manifest, read_manifest(folder)
                 if found == manifest:
                     raise
 
@@ -242,16 +225,16 @@ class Encoder:
     def _read(cls, folder: Path, manifest: dict[str, Any]) -> Encoder:
         """Read what a manifest names."""
         try:
-            spec = DescriptorSpec.from_dict(manifest["descriptor"], folder / _MANIFEST)
+            spec = DescriptorSpec.from_dict(manifest["descriptor"], folder / MANIFEST)
             kind = hasher_class(manifest["hasher"]["name"])
-            state = _read_arrays(_part(folder, manifest["arrays"]), manifest["arrays_sha256"])
+            state = read_arrays(part_of(folder, manifest["arrays"]), manifest["arrays_sha256"])
             hasher = kind.from_state(state, manifest["hasher"]["parameters"])
             digest = manifest["digest"]
         except (KeyError, TypeError) as error:
             raise FormatError(
-                f"{folder / _MANIFEST} lacks the entry {error}, or has it in another form."
+                f"{folder / MANIFEST} lacks the entry {error}, or has it in another form."
             ) from error
-        network = _part(folder, manifest["network"]) if "network" in manifest else None
+        network = part_of(folder, manifest["network"]) if "network" in manifest else None
         encoder = cls(
             hasher,
             spec,
@@ -263,33 +246,10 @@ class Encoder:
         )
         if encoder.digest != digest:
             raise FormatError(
-                f"The model in {folder} does not have the digest that its {_MANIFEST} states: "
+                f"The model in {folder} does not have the digest that its {MANIFEST} states: "
                 f"expected {digest}, got {encoder.digest}. The directory is damaged."
             )
         return encoder
-
-
-def check_model_folder(folder: Path) -> None:
-    """Refuse a place where no model directory can be written, before the work for it is done.
-
-    Raises
-    ------
-    ParameterError
-        If there is a file, or a folder that holds something else: nothing of yours is overwritten.
-        If the folder, or the one above, can't be made or written to.
-    """
-    given, folder = folder, folder.resolve()
-    nearest = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        what = "may not be written to" if nearest.is_dir() else "is not a folder"
-        raise ParameterError(f"{given} can't be made, as {nearest} {what}. Choose another place.")
-    if nearest == folder and not (folder / _MANIFEST).is_file():
-        # A first save that was killed left parts alone.
-        foreign = [p.name for p in folder.iterdir() if not _is_ours(p.name)]
-        if foreign:
-            raise ParameterError(
-                f"{given} exists and is not a model directory. Choose another, or remove it."
-            )
 
 
 def load_encoder(model: str | Path | None = None) -> Encoder:
@@ -309,76 +269,3 @@ def load_encoder(model: str | Path | None = None) -> Encoder:
             "`hashlens train ... --out DIR` makes it."
         )
     return Encoder.load(folder)
-
-
-@contextlib.contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """Be the only one that writes a model directory, which is made where there is none."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        sync_folder(folder.parent)
-        with FileLock(folder / _LOCK, timeout=PATIENCE):
-            yield
-    except Timeout:
-        raise HashlensError(
-            f"Another process is writing the model in {folder}. Wait until it is done, or choose "
-            "another folder."
-        ) from None
-    except OSError as error:
-        raise HashlensError(
-            f"The model can't be written to {folder}: {error.strerror or error}."
-        ) from error
-
-
-def _is_ours(name: str) -> bool:
-    return name == _LOCK or any(kind.fullmatch(name) for kind in (_PART, _UNFINISHED))
-
-
-def _remove_what_went(folder: Path, manifest: dict[str, Any]) -> None:
-    """Remove parts that a manifest does not name, and what was said of the model before."""
-    kept = {_LOCK, manifest["arrays"], manifest.get("network")}
-    gone = [path for path in folder.iterdir() if _is_ours(path.name) and path.name not in kept]
-    gone += [folder / name for name in (REPORT_PAGE, REPORT_DATA, CALIBRATION_FILE)]
-    for path in gone:
-        # The model is saved; where a system keeps files that are open, the next save removes them.
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
-
-
-def _part(folder: Path, name: str) -> Path:
-    if not _PART.fullmatch(name):
-        raise FormatError(f"{folder / _MANIFEST} names {name!r}, which is no part of a model.")
-    return folder / name
-
-
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    path = folder / _MANIFEST
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise FormatError(f"{folder} is not a model directory: it has no {_MANIFEST}.") from None
-    except (OSError, ValueError) as error:
-        raise FormatError(f"{path} is not a readable JSON file: {error}") from error
-    version = manifest.get("format_version") if isinstance(manifest, dict) else None
-    if not isinstance(version, int):
-        raise FormatError(f"{path} states no format version, so it is no hashlens model.")
-    if version > FORMAT_VERSION:
-        raise FormatError(
-            f"{path} has the format version {version}; this hashlens reads up to "
-            f"{FORMAT_VERSION}. Upgrade it: pip install --upgrade hashlens"
-        )
-    checked: dict[str, Any] = manifest
-    return checked
-
-
-def _read_arrays(path: Path, expected: str) -> dict[str, npt.NDArray[Any]]:
-    if not path.is_file():
-        raise FormatError(f"The model's learned arrays, {path}, are missing.")
-    found = file_sha256(path)
-    if found != expected:
-        raise FormatError(f"{path} is damaged: expected the SHA-256 {expected}, got {found}.")
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise FormatError(f"{path} is not a readable npz file: {error}") from error

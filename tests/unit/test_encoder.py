@@ -14,10 +14,12 @@ import pytest
 from filelock import FileLock
 
 from hashlens import encoder as encoders
+from hashlens import model_folder
 from hashlens.descriptors.default import default_spec
-from hashlens.encoder import Encoder, check_model_folder, load_encoder
+from hashlens.encoder import Encoder, load_encoder
 from hashlens.errors import FormatError, HashlensError, ParameterError
 from hashlens.hashers import create_hasher
+from hashlens.model_folder import check_model_folder
 
 X = np.random.default_rng(0).standard_normal((60, 1280)).astype(np.float32)
 
@@ -88,9 +90,9 @@ def test_a_damaged_part_is_written_anew_when_the_same_model_is_saved(encoder, tm
 
 KILLED_SAVE = """
 import os, pathlib, signal, sys
-from hashlens import encoder
+from hashlens import model_folder
 from hashlens.encoder import Encoder
-owner = os if sys.argv[3] == "replace" else encoder
+owner = os if sys.argv[3] == "replace" else model_folder
 work, left = getattr(owner, sys.argv[3]), [int(sys.argv[4])]
 def deadly(*arguments, **named):
     left[0] -= 1
@@ -139,7 +141,7 @@ def test_a_kill_while_a_model_is_saved_leaves_one_of_the_two(
 def test_a_reader_between_two_models_gets_the_new_one(encoder, tmp_path, monkeypatch):
     other = replace(encoder, hasher=create_hasher("lsh", 16).fit(X))
     encoder.save(tmp_path / "model")
-    read, late = encoders._read_manifest, iter([True])
+    read, late = encoders.read_manifest, iter([True])
 
     def overtaken(folder):
         manifest = read(folder)
@@ -147,13 +149,13 @@ def test_a_reader_between_two_models_gets_the_new_one(encoder, tmp_path, monkeyp
             other.save(folder)
         return manifest
 
-    monkeypatch.setattr(encoders, "_read_manifest", overtaken)
+    monkeypatch.setattr(encoders, "read_manifest", overtaken)
     assert Encoder.load(tmp_path / "model").digest == other.digest
 
 
 def test_a_second_writer_waits_and_is_refused_in_the_end(encoder, tmp_path, monkeypatch):
     encoder.save(tmp_path / "model")
-    monkeypatch.setattr(encoders, "PATIENCE", 0.01)
+    monkeypatch.setattr(model_folder, "PATIENCE", 0.01)
     other = replace(encoder, hasher=create_hasher("lsh", 16).fit(X))
     with (
         FileLock(tmp_path / "model" / ".lock"),

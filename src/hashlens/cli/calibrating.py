@@ -13,9 +13,10 @@ from hashlens.cli.console import note, print_json
 from hashlens.cli.options import CacheOption, DataFolderOption, JsonOption
 from hashlens.codes import check_bits
 from hashlens.collection import MODEL_FOLDER, Collection, is_collection
-from hashlens.encoder import DEFAULT_MODEL, Encoder, check_model_folder, load_encoder
+from hashlens.encoder import DEFAULT_MODEL, Encoder, load_encoder
 from hashlens.errors import ParameterError
 from hashlens.evaluation.bootstrap import Resampling
+from hashlens.model_folder import check_model_folder
 
 PrecisionOption = Annotated[
     float | None,

@@ -36,11 +36,12 @@ from hashlens.descriptors import Descriptor, load_descriptor
 from hashlens.descriptors.default import default_spec
 from hashlens.descriptors.onnx import OnnxDescriptor
 from hashlens.descriptors.timm import TimmDescriptor
-from hashlens.encoder import Encoder, check_model_folder, load_encoder
+from hashlens.encoder import Encoder, load_encoder
 from hashlens.errors import ParameterError
 from hashlens.hashers import create_hasher, hasher_class
 from hashlens.hashers.base import check_labels
 from hashlens.images.data_check import MAX_UNUSABLE
+from hashlens.model_folder import check_model_folder
 from hashlens.training import (
     DescribedDataset,
     evaluate_encoder,

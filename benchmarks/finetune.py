@@ -16,7 +16,9 @@ rows.
 from __future__ import annotations
 
 import argparse
+import shlex
 import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -39,7 +41,6 @@ METHOD = "codebook"
 PROTOCOLS = ("standard", "heldout", "unseen")
 TUNED_BITS = 64
 BITS = (TUNED_BITS, 32, 48, 128)
-COMMAND = "python benchmarks/finetune.py --data DIR"
 KEYS = ("tune", "bits", "protocol", "seed", "tuned_epochs")
 
 
@@ -124,6 +125,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=150, help="begin no row after so many")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
+    command = shlex.join(["python", *sys.argv])
     began = time.monotonic()
     rows = read_json(arguments.out)["rows"] if arguments.out.exists() else []
     for row in planned(arguments.seed, arguments.epochs):
@@ -132,7 +134,7 @@ def main() -> None:
         if time.monotonic() - began > 60 * arguments.minutes:
             break
         rows.append(measure(row, arguments, cache_folder(arguments.cache)))
-        write_json(arguments.out, {"rows": rows, "context": {"command": COMMAND}})
+        write_json(arguments.out, {"rows": rows, "context": {"command": command}})
         print({key: rows[-1][key] for key in (*KEYS, "top5", "train_minutes")}, flush=True)
 
 

@@ -12,7 +12,9 @@ import argparse
 import io
 import json
 import os
+import shlex
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -100,7 +102,12 @@ def main():
     load = os.getloadavg()[0]
     for name, make in (("png_32", small_pngs), ("jpeg_12_megapixels", large_jpegs)):
         result[name] = measure(make, arguments.images, encoder)
-    result["context"] = {"commit": commit(), "load_before": load, "machine": machine()}
+    result["context"] = {
+        "command": shlex.join(["python", *sys.argv]),
+        "commit": commit(),
+        "load_before": load,
+        "machine": machine(),
+    }
     write_json(arguments.out, result)
     print(json.dumps(result, indent=2))
 

@@ -27,7 +27,7 @@ def curve(name: str, part: str, field: str, values: Sequence[float]) -> list[Met
 
 START = MethodPreset("autoencoder", "default", {})
 CURVES: dict[str, list[MethodPreset]] = {
-    "share of free bits": curve("free", "architecture", "free_share", (0.5, 0.7, 0.9)),
+    "share of free bits": curve("free", "architecture", "free_share", (0.5, 0.6, 0.7, 0.9)),
     "weight of distillation": curve("distilled", "terms", "distillation", (4.0,)),
     "weight of reconstruction": curve("reconstruction", "terms", "reconstruction", (0.1,)),
 }

@@ -12,6 +12,7 @@ from hashlens.durable import replacing
 from hashlens.errors import FormatError
 from hashlens.evaluation.calibration import Calibration
 from hashlens.evaluation.length_choice import LengthFigures
+from hashlens.versioned_json import read_versioned
 
 CALIBRATION_FILE = "calibration.json"
 FORMAT_VERSION = 1
@@ -85,27 +86,18 @@ def read_calibration(folder: Path, model: str) -> ModelCalibration | None:
     """
     path = folder / CALIBRATION_FILE
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_versioned(path, FORMAT_VERSION, _MEND)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise FormatError(f"{path} is not a readable JSON file: {error}. {_MEND}") from error
-    version = content.pop("format_version", None) if isinstance(content, dict) else None
-    if not isinstance(version, int):
-        raise FormatError(f"{path} states no format version. {_MEND}")
-    if version > FORMAT_VERSION:
-        raise FormatError(
-            f"{path} has the format version {version}; this hashlens reads up to "
-            f"{FORMAT_VERSION}. Upgrade it: pip install --upgrade hashlens"
-        )
     expected = content.pop("sha256", None)
-    found = _checksum({"format_version": version, **content})
+    found = _checksum(content)
     if found != expected:
         raise FormatError(
             f"{path} is damaged: expected the SHA-256 {expected}, got {found}. {_MEND}"
         )
     if content.get("model") != model:
         return None
+    del content["format_version"]
     try:
         pairs = Calibration.from_dict(content.pop("pairs"), str(path))
         lengths = tuple(LengthFigures(**length) for length in content.pop("lengths"))

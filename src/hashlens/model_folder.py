@@ -20,6 +20,7 @@ from hashlens.descriptors.spec import file_sha256
 from hashlens.durable import replacing, sync_folder
 from hashlens.errors import FormatError, HashlensError, ParameterError
 from hashlens.model_card import CARD_FILE, REPORT_DATA, REPORT_PAGE
+from hashlens.versioned_json import read_versioned
 
 FORMAT_VERSION = 1
 
@@ -27,11 +28,12 @@ PATIENCE = 60.0
 """Seconds to wait for another process that writes the same model directory."""
 
 MANIFEST, _LOCK = "model.json", ".lock"
-_PART = re.compile(r"hasher-[0-9a-f]{16}\.npz|descriptor-[0-9a-f]{16}\.onnx")
 _FILES = "|".join(map(re.escape, (MANIFEST, CARD_FILE, CALIBRATION_FILE)))
-_UNFINISHED = re.compile(rf"\.({_PART.pattern}|{_FILES})\.[0-9a-f]{{32}}")
+_PART = re.compile(r"hasher-[0-9a-f]{16}\.npz|descriptor-[0-9a-f]{16}\.onnx")
 """Parts have names of their content: a new model's lie beside the old one's until the manifest,
 which names them, is replaced."""
+_UNFINISHED = re.compile(rf"\.({_PART.pattern}|{_FILES})\.[0-9a-f]{{32}}")
+"""What `replacing` leaves of these files when it is killed."""
 
 
 def check_model_folder(folder: Path) -> None:
@@ -119,23 +121,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     FormatError
         If it is missing, unreadable, or of a newer format version.
     """
-    path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        return read_versioned(folder / MANIFEST, FORMAT_VERSION)
     except FileNotFoundError:
         raise FormatError(f"{folder} is not a model directory: it has no {MANIFEST}.") from None
-    except (OSError, ValueError) as error:
-        raise FormatError(f"{path} is not a readable JSON file: {error}") from error
-    version = manifest.get("format_version") if isinstance(manifest, dict) else None
-    if not isinstance(version, int):
-        raise FormatError(f"{path} states no format version, so it is no hashlens model.")
-    if version > FORMAT_VERSION:
-        raise FormatError(
-            f"{path} has the format version {version}; this hashlens reads up to "
-            f"{FORMAT_VERSION}. Upgrade it: pip install --upgrade hashlens"
-        )
-    checked: dict[str, Any] = manifest
-    return checked
 
 
 def read_arrays(path: Path, expected: str) -> dict[str, npt.NDArray[Any]]:

@@ -19,6 +19,7 @@ from hashlens.codes import pack
 from hashlens.evaluation import evaluate_codes
 from hashlens.hashers.deep.heads import LossTerms
 from hashlens.hashers.deep.loop import (
+    MAX_DATABASE,
     Epoch,
     OnEpoch,
     epoch_order,
@@ -36,9 +37,6 @@ from hashlens.training.regularising import Mixture, moving_average, parameter_gr
 MAX_VALIDATION = 1_000
 """Images that are held out. A head ends its training on all images, a network does not; and images
 that were not trained on are coded less surely."""
-
-MAX_DATABASE = 10_000
-"""Training images that validation searches: enough to see the course by, and quick."""
 
 
 class TunedNetwork(nn.Module):

@@ -62,9 +62,10 @@ def draw(found: Sequence[Cell], lengths: Sequence[int], out: Path) -> list[Path]
                 axes.plot(*zip(*points, strict=True), marker="o", label=label)
                 for preset, at in zip(presets, points[1:], strict=True):
                     axes.annotate(preset.preset.rsplit("-", 1)[1], at, fontsize=7)
-            for preset in (START, *REFERENCES):
+            axes.annotate("default ", point(START), ha="right")
+            for preset, side in zip(REFERENCES, ("bottom", "top"), strict=True):
                 axes.plot(*point(preset), "kx")
-                axes.annotate(preset.method, point(preset))
+                axes.annotate(f" {preset.method}", point(preset), va=side)
             axes.set_title(f"{bits} bits")
             axes.set_xlabel("top-5 of seen classes (standard), %")
             axes.set_ylabel("top-5 of unseen classes, %")

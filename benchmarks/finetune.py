@@ -67,8 +67,11 @@ def tuned(protocol: str, arguments: argparse.Namespace, cache: Path) -> Encoder:
     """
     model = cache / "finetune-benchmark" / f"{protocol}-{arguments.seed}-{arguments.epochs}"
     if not model.exists():
-        hasher = create_hasher(METHOD, TUNED_BITS, random_state=arguments.seed)
-        hasher.set_params(schedule={"epochs": arguments.epochs})
+        begun = commit()
+        schedule = {"epochs": arguments.epochs}
+        hasher = create_hasher(
+            METHOD, TUNED_BITS, hidden=0, schedule=schedule, random_state=arguments.seed
+        )
         work = model.with_name(f"{model.name}-work")
         with progress_bar("images") as move:
             encoder = finetune(
@@ -80,7 +83,7 @@ def tuned(protocol: str, arguments: argparse.Namespace, cache: Path) -> Encoder:
                 move,
                 print_epoch,
             )
-        encoder.training["commit"] = commit()
+        encoder.training["commit"] = begun
         encoder.save(model)
         shutil.rmtree(work)
     return load_encoder(model)

@@ -109,7 +109,7 @@ def train(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the method.")] = 0,
     tune: TuneOption = "head",
-    tune_blocks: TuneBlocksOption = 3,
+    tune_blocks: TuneBlocksOption = 4,
     device: DeviceOption = None,
     report: ReportOption = True,
     check: CheckOption = False,

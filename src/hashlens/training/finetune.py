@@ -69,7 +69,7 @@ class TuningOptions:
     """
 
     tune: Literal["last", "all"] = "last"
-    blocks: int = 3
+    blocks: int = 4
     protocol: str = "standard"
     split_seed: int = 0
     seed: int = 0

@@ -32,6 +32,7 @@ from hashlens.hashers.deep.tuning import Regularisation, TunableHead
 from hashlens.labels import AnyLabels
 from hashlens.training.activations import Inputs
 from hashlens.training.checkpoints import read_checkpoint, write_checkpoint
+from hashlens.training.memory import freed_memory_kept
 from hashlens.training.regularising import Mixture, moving_average, parameter_groups
 
 MAX_VALIDATION = 1_000
@@ -141,9 +142,10 @@ class Tuning:
         course = self._begin(len(training))
         began = time.monotonic() - (self.history[-1].seconds if self.history else 0.0)
         while not self._is_done(course):
-            losses = self._pass(training, course)
             judged = self.network if course.average is None else course.average.module
-            top5 = self._validate(judged, validation, training[:MAX_DATABASE])
+            with freed_memory_kept():
+                losses = self._pass(training, course)
+                top5 = self._validate(judged, validation, training[:MAX_DATABASE])
             number = len(self.history) + 1
             self.history.append(
                 Epoch(number, schedule.epochs, losses, top5, time.monotonic() - began)

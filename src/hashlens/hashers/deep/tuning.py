@@ -54,8 +54,8 @@ class Regularisation:
     averaging", SIAM J. Control Optim. 30, 1992; the average here is exponential.
     """
 
-    body_rate: float = 1.0
-    mixup: float = 0.0
+    body_rate: float = 0.3
+    mixup: float = 0.3
     average: float = 0.0
 
     def __post_init__(self) -> None:

@@ -104,7 +104,7 @@ def measure(row: dict[str, Any], arguments: argparse.Namespace, cache: Path) -> 
     return {
         **row,
         "method": METHOD,
-        "network": f"tuned under {TUNED_BITS} bits" if network else "as it comes",
+        "network": _tuned_how(network) if network else "as it comes",
         "top5": figures["top5"],
         "top5_low": figures["top5_low"],
         "top5_high": figures["top5_high"],
@@ -119,12 +119,22 @@ def measure(row: dict[str, Any], arguments: argparse.Namespace, cache: Path) -> 
     }
 
 
+def _tuned_how(network: Encoder) -> dict[str, Any]:
+    """Return what tells one tuning of a network from another."""
+    return {
+        "bits": network.hasher.bits,
+        "hidden": network.hasher.get_params()["hidden"],
+        "blocks": network.training["tuned_blocks"],
+        **network.training["regularisation"],
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/finetune.json"))
     parser.add_argument("--cache", type=Path)
-    parser.add_argument("--epochs", type=int, default=12, help="of a network's tuning")
+    parser.add_argument("--epochs", type=int, default=9, help="of a network's tuning")
     parser.add_argument("--minutes", type=float, default=150, help="begin no row after so many")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()

@@ -138,6 +138,9 @@ def train(
     hasher = _create_hasher(
         method, bits, seed, preset=preset, epochs=epochs, learning_rate=learning_rate
     )
+    if tune != "head" and "hidden" in hasher.get_params():
+        # Layers between the network and the code learn the training images by heart.
+        hasher.set_params(hidden=0)
     target = out or Path(f"{method}-{bits}")
     options = None
     if not check:

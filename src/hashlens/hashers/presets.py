@@ -88,6 +88,7 @@ class Schedule:
     epochs : int
         At most; early stopping may end before.
     batch_size : int
+        Where a network is fine-tuned on fewer than 4,096 images, at most.
     learning_rate : float
         The peak where ``decay`` is "one-cycle".
     momentum : float

@@ -102,6 +102,8 @@ def moving_average(network: nn.Module, steps: float) -> AveragedModel:
     """
 
     def averaged(mean: Tensor, value: Tensor, seen: Tensor | int) -> Tensor:
-        return mean + (value - mean) / min(int(seen) + 1, steps)
+        # As a tensor: a number would have to be waited for, once a parameter, on a GPU.
+        span = (torch.as_tensor(seen, device=mean.device) + 1).clamp(max=steps)
+        return mean + (value - mean) / span
 
     return AveragedModel(network, avg_fn=averaged, use_buffers=True)

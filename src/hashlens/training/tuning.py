@@ -39,6 +39,12 @@ MAX_VALIDATION = 1_000
 """Images that are held out. A head ends its training on all images, a network does not; and images
 that were not trained on are coded less surely."""
 
+LEAST_STEPS = 32
+SMALLEST_BATCH = 16
+"""The schedule's batches are made smaller, down to this, for an epoch of so many steps: of a few
+hundred images, its batches are two or three an epoch, and training ends where it has hardly begun.
+"""
+
 
 class TunedNetwork(nn.Module):
     """The tuned part and the head on it.
@@ -172,7 +178,7 @@ class Tuning:
     def _begin(self, images: int) -> _Course:
         """Return the course at its beginning, or where the checkpoint left it."""
         schedule = self.head.schedule
-        size = min(schedule.batch_size, images)
+        size = min(schedule.batch_size, max(SMALLEST_BATCH, images // LEAST_STEPS), images)
         groups = parameter_groups(
             self.network.suffix, self.network.head, schedule, self.regularisation.body_rate
         )

@@ -263,6 +263,17 @@ def test_images_of_small_classes_are_shown_more_often(monkeypatch):
     np.testing.assert_allclose(shares(1.0), np.full(3, 1 / 3), atol=0.1)
 
 
+def test_few_images_are_shown_in_small_batches(monkeypatch):
+    sizes, terms = [], Tuning._terms
+    monkeypatch.setattr(
+        Tuning,
+        "_terms",
+        lambda self, rows, *rest: sizes.append(len(rows)) or terms(self, rows, *rest),
+    )
+    make_tuning(epochs=1, batch_size=128).run()
+    assert sizes == [16, 16, 16]
+
+
 def test_the_network_sees_a_mixed_batch_and_the_loss_both_labels(monkeypatch):
     tuning = make_tuning(Regularisation(mixup=0.5))
     tuning.network.eval()

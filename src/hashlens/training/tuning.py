@@ -41,8 +41,8 @@ that were not trained on are coded less surely."""
 
 LEAST_STEPS = 32
 SMALLEST_BATCH = 16
-"""The schedule's batches are made smaller, down to this, for an epoch of so many steps: of a few
-hundred images, its batches are two or three an epoch, and training ends where it has hardly begun.
+"""Where an epoch would have fewer steps, batches are smaller than the schedule's, down to this. A few
+hundred images make two or three of its batches, and training would end where it has hardly begun.
 """
 
 

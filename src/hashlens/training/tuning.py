@@ -41,9 +41,9 @@ that were not trained on are coded less surely."""
 
 LEAST_STEPS = 32
 SMALLEST_BATCH = 16
-"""Where an epoch would have fewer steps, batches are smaller than the schedule's, down to this: a few
-hundred images make two or three of its batches, and training would end where it has hardly begun.
-"""
+"""Where an epoch would have fewer steps, batches are smaller than the schedule's, down to this: a
+few hundred images make two or three of its batches, and training would end where it has hardly
+begun."""
 
 
 class TunedNetwork(nn.Module):

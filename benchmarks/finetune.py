@@ -16,10 +16,13 @@ rows.
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import shlex
 import shutil
 import sys
 import time
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +44,15 @@ METHOD = "codebook"
 PROTOCOLS = ("standard", "heldout", "unseen")
 TUNED_BITS = 64
 BITS = (TUNED_BITS, 32, 48, 128)
-KEYS = ("tune", "bits", "protocol", "seed", "tuned_epochs")
+OPTIONS = TuningOptions()
+TUNED = {
+    "bits": TUNED_BITS,
+    "hidden": 0,
+    "blocks": OPTIONS.blocks,
+    **asdict(OPTIONS.regularisation),
+}
+"""What tells one tuning of a network from another, beside its epochs."""
+KEYS = ("tune", "bits", "protocol", "seed", "tuned_epochs", "network")
 
 
 def planned(seed: int, epochs: int) -> list[dict[str, Any]]:
@@ -53,6 +64,7 @@ def planned(seed: int, epochs: int) -> list[dict[str, Any]]:
             "protocol": protocol,
             "seed": seed,
             "tuned_epochs": epochs if tune == "last" else 0,
+            "network": TUNED if tune == "last" else "as it comes",
         }
         for protocol in PROTOCOLS
         for tune in ("last", "head")
@@ -65,12 +77,18 @@ def tuned(protocol: str, arguments: argparse.Namespace, cache: Path) -> Encoder:
 
     It is kept, for describing the images with it takes a while and may be interrupted, too.
     """
-    model = cache / "finetune-benchmark" / f"{protocol}-{arguments.seed}-{arguments.epochs}"
+    digest = hashlib.sha256(json.dumps(TUNED).encode()).hexdigest()[:8]
+    name = f"{protocol}-{arguments.seed}-{arguments.epochs}-{digest}"
+    model = cache / "finetune-benchmark" / name
     if not model.exists():
         begun = commit()
         schedule = {"epochs": arguments.epochs}
         hasher = create_hasher(
-            METHOD, TUNED_BITS, hidden=0, schedule=schedule, random_state=arguments.seed
+            METHOD,
+            TUNED_BITS,
+            hidden=TUNED["hidden"],
+            schedule=schedule,
+            random_state=arguments.seed,
         )
         work = model.with_name(f"{model.name}-work")
         with progress_bar("images") as move:
@@ -78,7 +96,7 @@ def tuned(protocol: str, arguments: argparse.Namespace, cache: Path) -> Encoder:
                 load_dataset("cifar100", arguments.data),
                 load_descriptor("default"),
                 hasher,
-                TuningOptions(protocol=protocol, seed=arguments.seed),
+                replace(OPTIONS, protocol=protocol, seed=arguments.seed),
                 Workplace(work, cache),
                 move,
                 print_epoch,
@@ -104,7 +122,6 @@ def measure(row: dict[str, Any], arguments: argparse.Namespace, cache: Path) -> 
     return {
         **row,
         "method": METHOD,
-        "network": _tuned_how(network) if network else "as it comes",
         "top5": figures["top5"],
         "top5_low": figures["top5_low"],
         "top5_high": figures["top5_high"],
@@ -116,16 +133,6 @@ def measure(row: dict[str, Any], arguments: argparse.Namespace, cache: Path) -> 
         ],
         "commit": network.training["commit"] if network else commit(),
         "machine": machine(),
-    }
-
-
-def _tuned_how(network: Encoder) -> dict[str, Any]:
-    """Return what tells one tuning of a network from another."""
-    return {
-        "bits": network.hasher.bits,
-        "hidden": network.hasher.get_params()["hidden"],
-        "blocks": network.training["tuned_blocks"],
-        **network.training["regularisation"],
     }
 
 

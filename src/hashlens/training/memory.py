@@ -18,8 +18,8 @@ def freed_memory_kept() -> Iterator[None]:
     """Let glibc keep what is freed, for the next tensor; elsewhere, do nothing.
 
     By default glibc maps a large tensor by itself and unmaps it when it is freed, so that every
-    layer of every step asks the system for its pages anew. That was a fifth to a quarter of a
-    step's time on a CPU. What is kept goes back to the system at the end.
+    layer of every step asks the system for its pages anew. That was a fifth to a third of a step's
+    time on a CPU. What is kept goes back to the system at the end.
     """
     if platform.libc_ver()[0] != "glibc":
         yield

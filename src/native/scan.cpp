@@ -27,6 +27,16 @@ constexpr std::size_t kQueriesPerBlockFilter = 12;
 // Blocks with more wanted rows than this are filtered row by row again instead of picked apart.
 constexpr int kManyRows = 12;
 
+// A sample of the codes is so large that it is expected to hold so many of the k nearest.
+constexpr std::size_t kNearestInSample = 16;
+// The rank in the sample of the distance that is taken for the k-th of all: as many standard
+// deviations above that expectation that hardly one query in 10,000 has its k-th beyond.
+constexpr std::size_t kRankInSample = 32;
+// A smaller k has too few codes pushed out for a sample to pay.
+constexpr std::size_t kFewestToSample = 64;
+// A k that is a larger share of the codes than one in so many leaves little to push out.
+constexpr std::size_t kMostShare = 8;
+
 // The queries of a pass, as the kernels want them; shared by all threads.
 struct Queries {
   const std::uint8_t* codes;
@@ -211,12 +221,64 @@ void scan_pass(const Database& database, const Queries& queries, SearchLimits li
     if (!pass) pass = std::make_unique<Pass>(database, queries, limits, reach, kernels);
     pass->scan(*tasks[task].view, tasks[task].begin, tasks[task].end);
   });
-  for (std::size_t q = 0; q < queries.count; ++q) {
+  parallel_for(queries.count, threads, [&](std::size_t q, int) {
     for (const auto& pass : passes) {
       if (pass) pass->found(q).append_to(out[q]);
     }
     keep_smallest(out[q], limits.k);
+  });
+}
+
+// Whether codes that are near at first and pushed out later would cost more than a sample.
+bool pays_to_sample(const Database& database, std::size_t queries, std::size_t k) {
+  const std::size_t count = database.count();
+  if (database.rows.blocked || k < kFewestToSample || k > count / kMostShare) return false;
+  return k * std::min(queries, kFewestToSample) >= count / k;
+}
+
+// Returns codes at equal steps through the database.
+std::vector<std::uint8_t> sample(const Database& database, std::size_t step) {
+  const auto stride = static_cast<std::size_t>(database.bytes());
+  std::vector<std::uint8_t> codes;
+  codes.reserve((database.count() / step + 1) * stride);
+  std::size_t at = step / 2;
+  for (const CodeView& view : database.views) {
+    for (; at < view.count; at += step) {
+      const std::uint8_t* code = view.codes + at * stride;
+      codes.insert(codes.end(), code, code + stride);
+    }
+    at -= view.count;
   }
+  return codes;
+}
+
+// Searches for the queries of a pass, first within a radius each that a sample of the codes
+// suggests. Where k is large, that spares most of the work on codes that are no neighbours in the
+// end. Those that have fewer than k neighbours there are searched for again.
+void scan_sampled(const Database& database, const Queries& queries, SearchLimits limits,
+                  int threads, const Kernels& kernels, Level level, std::vector<Key>* out) {
+  const std::vector<std::uint8_t> codes = sample(database, limits.k / kNearestInSample);
+  const std::vector<CodeView> view{{codes.data(), codes.size() / queries.stride, database.bytes(), 0, {}}};
+  std::vector<std::vector<Key>> near(queries.count);
+  scan_pass({view, RowView{}}, queries, {kRankInSample, limits.radius}, nullptr, threads, kernels,
+            near.data());
+  std::vector<int> reach(queries.count, limits.radius);
+  for (std::size_t q = 0; q < queries.count; ++q) {
+    if (near[q].size() == kRankInSample) reach[q] = key_distance(near[q].back());
+  }
+  scan_pass(database, queries, limits, reach.data(), threads, kernels, out);
+  std::vector<std::size_t> again;
+  std::vector<std::uint8_t> their_codes;
+  for (std::size_t q = 0; q < queries.count; ++q) {
+    if (out[q].size() >= limits.k || reach[q] == limits.radius) continue;
+    again.push_back(q);
+    their_codes.insert(their_codes.end(), queries.code(q), queries.code(q) + queries.stride);
+  }
+  if (again.empty()) return;
+  std::vector<std::vector<Key>> found(again.size());
+  scan_pass(database, {their_codes.data(), again.size(), database.bytes(), level}, limits, nullptr,
+            threads, kernels, found.data());
+  for (std::size_t i = 0; i < again.size(); ++i) out[again[i]] = std::move(found[i]);
 }
 
 }  // namespace
@@ -240,8 +302,12 @@ std::vector<std::vector<Key>> scan(const std::vector<CodeView>& views, const Row
   for (std::size_t first = 0; first < query_count; first += kQueriesPerPass) {
     const std::size_t count = std::min(kQueriesPerPass, query_count - first);
     const Queries pass(queries + first * stride, count, database.bytes(), level);
-    scan_pass(database, pass, limits, reach ? reach + first : nullptr, threads, kernels,
-              results.data() + first);
+    if (!reach && pays_to_sample(database, count, limits.k)) {
+      scan_sampled(database, pass, limits, threads, kernels, level, results.data() + first);
+    } else {
+      scan_pass(database, pass, limits, reach ? reach + first : nullptr, threads, kernels,
+                results.data() + first);
+    }
   }
   return results;
 }

@@ -95,8 +95,10 @@ void expect_equal(const Fixture& f, const std::vector<std::vector<Key>>& found,
   }
 }
 
+// A k of 70 among 650 codes begins with a sample.
 const std::vector<SearchLimits> kLimits = {
-    {1, 512}, {7, 512}, {5000, 512}, {Neighbours::kNoLimit, 3}, {Neighbours::kNoLimit, 40}};
+    {1, 512},    {7, 512}, {70, 512}, {70, 9},
+    {5000, 512}, {Neighbours::kNoLimit, 3}, {Neighbours::kNoLimit, 40}};
 
 constexpr double kUnlimited = 1e9;  // a budget that no shells exceed
 

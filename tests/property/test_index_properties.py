@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
-from search_cases import ManySegments
+from search_cases import ManySegments, clumped_codes
 
 from hashlens.codes import hamming_distance
 from hashlens.indexes import AutoIndex, LinearIndex, MultiIndex, pairs_within
@@ -70,6 +70,34 @@ def test_every_index_equals_the_naive_scan(session, filtered):
             count = int(within.counts[q])
             np.testing.assert_array_equal(within.ids[q, :count], ids[near])
             np.testing.assert_array_equal(within.distances[q, :count], distances[q][near])
+
+
+@given(st.data())
+@settings(max_examples=40, deadline=None)
+def test_a_large_k_equals_the_naive_scan(data):
+    bits = data.draw(st.sampled_from([32, 64, 72, 128]))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    count = data.draw(st.integers(600, 4_000))
+    flip = data.draw(st.sampled_from([0.02, 0.1, 0.5]))
+    codes = clumped_codes(rng, count + 14, bits, data.draw(st.integers(1, 40)), flip)
+    if data.draw(st.booleans()):  # as in a folder a class: what is near lies side by side
+        codes = codes[np.lexsort(codes.T)]
+    queries = codes[rng.permutation(len(codes))[: data.draw(st.sampled_from([1, 3, 14]))]]
+    ids = np.arange(len(codes))
+    if data.draw(st.booleans()):
+        rng.shuffle(ids)
+    k = data.draw(st.integers(64, count // 6))
+    distances = hamming_distance(queries[:, None], codes[None])
+    linear, multi = LinearIndex(bits), MultiIndex(bits)
+    multi.recent_limit = 1_000
+    for index in (linear, multi):
+        index.add(codes, ids)
+    found = [linear.search(queries, k), multi.search_checked(queries, k, bits, budget=0.0)[0]]
+    for q in range(len(queries)):
+        order = np.lexsort((ids, distances[q]))[:k]
+        for result in found:
+            np.testing.assert_array_equal(result.ids[q], ids[order])
+            np.testing.assert_array_equal(result.distances[q], distances[q][order])
 
 
 @given(sessions())

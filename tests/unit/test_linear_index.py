@@ -45,6 +45,21 @@ def test_removed_codes_give_their_memory_back():
     assert index.search(np.array([[1]], dtype=np.uint8), 1).ids.tolist() == [[100]]
 
 
+@pytest.mark.parametrize("queries", [1, 20])
+def test_a_sample_that_misleads_costs_no_neighbour(queries):
+    # A search for so many begins with a sample of every 40th code: here all that are near.
+    k, step = 640, 640 // 16
+    codes = np.full((10 * k, 8), 255, dtype=np.uint8)
+    codes[step // 2 :: step] = 0
+    query = np.zeros((queries, 8), dtype=np.uint8)
+    index = LinearIndex.from_codes(codes)
+    near = np.arange(step // 2, len(codes), step)
+    far = np.setdiff1d(np.arange(len(codes)), near)
+    result = index.search(query, k)
+    np.testing.assert_array_equal(result.ids, [np.r_[near, far][:k]] * queries)
+    np.testing.assert_array_equal(result.counts, [k] * queries)
+
+
 @pytest.mark.parametrize("text", ["0", "-2", "many", "1.5"])
 def test_a_senseless_thread_count_is_refused(monkeypatch, text):
     monkeypatch.setenv("HASHLENS_THREADS", text)

@@ -49,6 +49,7 @@ TUNED = {
     "bits": TUNED_BITS,
     "hidden": 0,
     "blocks": OPTIONS.blocks,
+    "crops": OPTIONS.crops,
     **asdict(OPTIONS.regularisation),
 }
 """What tells one tuning of a network from another, beside its epochs."""

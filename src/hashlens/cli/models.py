@@ -23,6 +23,7 @@ from hashlens.cli.training import (
     DeviceOption,
     ReportOption,
     TuneBlocksOption,
+    TuneCropsOption,
     TuneOption,
     check_tune,
     discard_work,
@@ -110,6 +111,7 @@ def train(
     seed: Annotated[int, typer.Option(help="Seed of the method.")] = 0,
     tune: TuneOption = "head",
     tune_blocks: TuneBlocksOption = 4,
+    tune_crops: TuneCropsOption = 4,
     device: DeviceOption = None,
     report: ReportOption = True,
     check: CheckOption = False,
@@ -146,7 +148,16 @@ def train(
     if not check:
         check_model_folder(target)
     if tune != "head" and not check:
-        options = tuning_options(hasher, tune, tune_blocks, protocol, split_seed, seed, device)
+        options = tuning_options(
+            hasher,
+            tune=tune,
+            blocks=tune_blocks,
+            crops=tune_crops,
+            protocol=protocol,
+            split_seed=split_seed,
+            seed=seed,
+            device=device,
+        )
     # With the head alone, images are decoded once, when they are described.
     dataset, found = opened(data, data_folder, decode=check or tune != "head")
     say(found.lines())

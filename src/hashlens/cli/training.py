@@ -29,6 +29,14 @@ TuneOption = Annotated[
     ),
 ]
 TuneBlocksOption = Annotated[int, typer.Option(min=1, help="How many blocks --tune last changes.")]
+TuneCropsOption = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        help="Random crops of each image, some mirrored, that --tune last trains on beside it. "
+        "--tune all draws new ones all the time; 0 is none for it, too.",
+    ),
+]
 DeviceOption = Annotated[
     str | None,
     typer.Option(help="cpu, cuda or mps. Default: the best one here.", show_default=False),
@@ -57,16 +65,14 @@ def check_tune(tune: str, device: str | None) -> None:
         raise ParameterError("--device goes with --tune last or --tune all.")
 
 
-def tuning_options(
-    hasher: Hasher,
-    tune: str,
-    blocks: int,
-    protocol: str,
-    split_seed: int,
-    seed: int,
-    device: str | None,
-) -> TuningOptions:
+def tuning_options(hasher: Hasher, **values: Any) -> TuningOptions:
     """Return the options of a fine-tuning, before any image is opened.
+
+    Parameters
+    ----------
+    hasher : Hasher
+    **values
+        Fields of `TuningOptions`.
 
     Raises
     ------
@@ -83,8 +89,7 @@ def tuning_options(
             raise
         raise MissingExtraError("Fine-tuning a network", "torch", "train") from None
     check_tunable(hasher)
-    kind: Any = tune
-    return TuningOptions(kind, blocks, protocol, split_seed, seed, device)
+    return TuningOptions(**values)
 
 
 def work_folder(target: Path) -> Path:

@@ -23,6 +23,7 @@ from hashlens.descriptors.torch_export import export_network
 from hashlens.errors import DataError
 from hashlens.images import decode_image, map_ordered
 from hashlens.images.datasets import LabelledImages
+from hashlens.training.views import view
 
 Rows = npt.NDArray[np.int64]
 _CHUNK = 16
@@ -31,29 +32,43 @@ _SPARE = 64 * 2**20
 
 
 class Inputs(Protocol):
-    """What the tuned part is trained on."""
+    """What the tuned part is trained on.
 
-    def gather(self, rows: Rows, flips: npt.NDArray[np.bool_]) -> Tensor:
-        """Return the float32 inputs of some images, those of ``flips`` mirrored left to right."""
+    Attributes
+    ----------
+    views : int
+        How many `hashlens.training.views` there are of each image.
+    """
+
+    views: int
+
+    def gather(self, rows: Rows, views: Rows) -> Tensor:
+        """Return the float32 inputs of some images, each in a view of its own."""
 
 
 class FrozenPart(Descriptor):
-    """The frozen part as a descriptor of two maps an image: of itself and of its mirror image.
+    """The frozen part as a descriptor of several maps an image: one of each view.
 
     On the CPU it runs in ONNX Runtime, which takes about half of PyTorch's time; on a GPU, in
     PyTorch.
 
     Parameters
     ----------
-    prefix : nn.Module
+    prefix : nn.Sequential
+        The units that are frozen.
     spec : DescriptorSpec
         Of the whole network.
     device : torch.device
+    crops : int
+        Views beside the image itself.
     """
 
-    def __init__(self, prefix: nn.Module, spec: DescriptorSpec, device: torch.device) -> None:
+    def __init__(
+        self, prefix: nn.Sequential, spec: DescriptorSpec, device: torch.device, crops: int
+    ) -> None:
         self.spec = spec
         self.device = device
+        self.views = 1 + crops
         self.prefix = prefix.eval().to(device, memory_format=torch.channels_last)
         size = spec.input_size
         self.shape = tuple(self.run(np.zeros((1, 3, size, size), np.float32)).shape[1:])
@@ -68,15 +83,15 @@ class FrozenPart(Descriptor):
         return np.ascontiguousarray(torch.cat(maps).numpy())
 
     def describe(self, pixels: Pixels) -> Vectors:
-        """Return both maps of decoded images in a row, (n, 2 · C · H · W).
+        """Return the maps of decoded images in a row, (n, views · C · H · W).
 
         Raises
         ------
         MissingExtraError, DataError
             If the part can't be exported, see `hashlens.descriptors.torch_export.export_network`.
         """
-        mirrored = np.ascontiguousarray(pixels[:, :, ::-1])
-        return np.concatenate([self._maps(pixels), self._maps(mirrored)], axis=1)
+        shown = (np.stack([view(image, n) for image in pixels]) for n in range(self.views))
+        return np.concatenate([self._maps(images) for images in shown], axis=1)
 
     @property
     def runtime(self) -> str:
@@ -104,20 +119,21 @@ class FrozenPart(Descriptor):
 
 
 class ActivationCache(RowCache):
-    """Both maps of every image, fp16, in a sub-folder for the descriptor, the cut and the runtime.
+    """The maps of every image, fp16, in a sub-folder of their own.
+
+    It is named for the descriptor, the cut, the views and the runtime.
 
     Parameters
     ----------
     folder : Path
         Of all caches.
     frozen : FrozenPart
-    cut : int
-        Units in the frozen part.
     """
 
-    def __init__(self, folder: Path, frozen: FrozenPart, cut: int) -> None:
-        dimension = 2 * int(np.prod(frozen.shape))
-        name = f"{frozen.spec.digest[:32]}-cut{cut}-{frozen.runtime}"
+    def __init__(self, folder: Path, frozen: FrozenPart) -> None:
+        dimension = frozen.views * int(np.prod(frozen.shape))
+        cut = f"cut{len(frozen.prefix)}-views{frozen.views}"
+        name = f"{frozen.spec.digest[:32]}-{cut}-{frozen.runtime}"
         super().__init__(Path(folder) / name, "activations.f16", dimension, np.float16)
 
     def check_room(self, rows: int) -> None:
@@ -132,8 +148,8 @@ class ActivationCache(RowCache):
         if free < needed:
             raise DataError(
                 f"Activations need {needed / 1e9:.2f} GB in {self.folder}, where {free / 1e9:.2f} "
-                "GB are free. Free some space, choose another folder with --cache, tune fewer "
-                "blocks, or train the head alone with --tune head."
+                "GB are free. Free some space, choose another folder with --cache, train on fewer "
+                "--tune-crops, or train the head alone with --tune head."
             )
 
 
@@ -142,19 +158,20 @@ class CachedActivations:
 
     Parameters
     ----------
-    maps : float16 array of shape (m, 2 · C · H · W), mapped from the disk
+    maps : float16 array of shape (m, views · C · H · W), mapped from the disk
     rows : int64 array of shape (n,)
         Where the images are in it.
     shape : (C, H, W)
     """
 
     def __init__(self, maps: npt.NDArray[np.float16], rows: Rows, shape: tuple[int, ...]) -> None:
-        self.maps = maps.reshape(len(maps), 2, *shape)
+        self.maps = maps.reshape(len(maps), -1, *shape)
+        self.views = self.maps.shape[1]
         self.rows = rows
 
-    def gather(self, rows: Rows, flips: npt.NDArray[np.bool_]) -> Tensor:
+    def gather(self, rows: Rows, views: Rows) -> Tensor:
         """Return float32 maps (n, C, H, W)."""
-        maps = self.maps[self.rows[rows], flips.astype(np.int64)]
+        maps = self.maps[self.rows[rows], views]
         return torch.from_numpy(maps.astype(np.float32))
 
 
@@ -167,12 +184,17 @@ class DecodedImages:
     indices : int64 array of shape (n,)
         Those that can be read.
     spec : DescriptorSpec
+    cropped : bool
+        Whether there are crops: then so many that hardly one is seen twice.
     """
 
-    def __init__(self, images: LabelledImages, indices: Rows, spec: DescriptorSpec) -> None:
+    def __init__(
+        self, images: LabelledImages, indices: Rows, spec: DescriptorSpec, cropped: bool
+    ) -> None:
         self.images, self.indices, self.spec = images, indices, spec
+        self.views = 2**31 if cropped else 1
 
-    def gather(self, rows: Rows, flips: npt.NDArray[np.bool_]) -> Tensor:
+    def gather(self, rows: Rows, views: Rows) -> Tensor:
         """Return standardised pixels (n, 3, size, size).
 
         Raises
@@ -192,15 +214,13 @@ class DecodedImages:
                     "it back, then run the same command again."
                 )
             pixels.append(found)
-        inputs = standardise(np.stack(pixels), self.spec)
-        inputs[flips] = inputs[flips][..., ::-1]
-        return torch.from_numpy(inputs)
+        shown = np.stack([view(*one) for one in zip(pixels, views.tolist(), strict=True)])
+        return torch.from_numpy(standardise(shown, self.spec))
 
 
 def cache_activations(
     images: LabelledImages,
     frozen: FrozenPart,
-    cut: int,
     folder: Path,
     on_progress: OnProgress | None = None,
 ) -> tuple[CachedActivations, CachedImages]:
@@ -211,6 +231,6 @@ def cache_activations(
     DataError
         If the disk can't hold them, or no image can be read. What was kept before stays.
     """
-    with ActivationCache(folder, frozen, cut) as cache:
+    with ActivationCache(folder, frozen) as cache:
         held = fill_cache(images, frozen, cache, on_progress)
         return CachedActivations(cache.mapped(), cache.rows(held.keys), frozen.shape), held

@@ -58,23 +58,39 @@ class TuningOptions:
         The last blocks on cached activations of the others, or everything on images.
     blocks : int
         How many blocks "last" means.
+    crops : int
+        Random crops of each image, some of them mirrored, that are trained on beside it. "all"
+        draws new ones whenever it sees an image, where this is not 0.
     protocol : {"standard", "heldout", "unseen"}
     split_seed : int
         Of the protocol's split.
     seed : int
-        Of the validation part, the order of batches, flips and mixtures.
+        Of the validation part, the order of batches, views and mixtures.
     device : str, optional
         As PyTorch names it; by default CUDA, else MPS, else the CPU.
     regularisation : Regularisation
+
+    Raises
+    ------
+    ParameterError
+        If there are fewer than no crops.
     """
 
     tune: Literal["last", "all"] = "last"
     blocks: int = 4
+    crops: int = 4
     protocol: str = "standard"
     split_seed: int = 0
     seed: int = 0
     device: str | None = None
     regularisation: Regularisation = field(default_factory=Regularisation)
+
+    def __post_init__(self) -> None:
+        if self.crops < 0:
+            raise ParameterError(
+                "The 'crops' field of TuningOptions must be at least 0. "
+                f"Got {self.crops!r} instead."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +154,13 @@ def finetune(
     # A head for all labels, put away again: what it refuses is refused before the long work.
     _network(suffix, hasher, backbone.spec, _targets(dataset.train.labels, dataset, options)[2])
     _make_folder(place.folder)
-    inputs, held = (
-        _activations(dataset.train, prefix, backbone.spec, device, place.cache, on_images)
-        if len(prefix)
-        else _images(dataset.train, descriptor, place.cache, on_images)
-    )
+    if len(prefix):
+        frozen = FrozenPart(prefix, backbone.spec, device, options.crops)
+        report = on_images and partial(on_images, "activations")
+        inputs, held = cache_activations(dataset.train, frozen, place.cache, report)
+    else:
+        held = _readable(dataset.train, descriptor, place.cache, on_images)
+        inputs = DecodedImages(dataset.train, held.indices, backbone.spec, options.crops > 0)
     fit, targets, classes = _targets(dataset.train.labels[held.indices], dataset, options)
     network, head = _network(suffix, hasher, backbone.spec, classes)
     part = _Part(inputs, fit)
@@ -224,32 +242,18 @@ class _Part:
 
     def __init__(self, inputs: Inputs, rows: npt.NDArray[np.int64]) -> None:
         self.inputs, self.rows = inputs, rows
+        self.views = inputs.views
 
-    def gather(self, rows: npt.NDArray[np.int64], flips: npt.NDArray[np.bool_]) -> torch.Tensor:
-        return self.inputs.gather(self.rows[rows], flips)
-
-
-def _activations(
-    images: LabelledImages,
-    prefix: nn.Sequential,
-    spec: DescriptorSpec,
-    device: torch.device,
-    cache: Path,
-    on_images: OnImages | None,
-) -> tuple[Inputs, CachedImages]:
-    """Return what the frozen part gives of images."""
-    frozen = FrozenPart(prefix, spec, device)
-    report = on_images and partial(on_images, "activations")
-    return cache_activations(images, frozen, len(prefix), cache, report)
+    def gather(self, rows: npt.NDArray[np.int64], views: npt.NDArray[np.int64]) -> torch.Tensor:
+        return self.inputs.gather(self.rows[rows], views)
 
 
-def _images(
+def _readable(
     images: LabelledImages, descriptor: Descriptor, cache: Path, on_images: OnImages | None
-) -> tuple[Inputs, CachedImages]:
+) -> CachedImages:
     """Find the images that can be read, by describing them: the cache knows them next time."""
     with DescriptorCache(cache, descriptor.spec) as kept:
-        held = fill_cache(images, descriptor, kept, on_images and partial(on_images, "train"))
-    return DecodedImages(images, held.indices, descriptor.spec), held
+        return fill_cache(images, descriptor, kept, on_images and partial(on_images, "train"))
 
 
 def _network(
@@ -270,7 +274,7 @@ def _revive(suffix: nn.Module, inputs: _Part, count: int) -> None:
     """Let batch norms learn what their inputs are like."""
     rows = np.random.default_rng(0).permutation(count)[: 64 * _STATISTICS]
     batches = np.split(rows, range(64, len(rows), 64))
-    revive_batch_norms(suffix, [inputs.gather(some, np.zeros(len(some), bool)) for some in batches])
+    revive_batch_norms(suffix, [inputs.gather(some, np.zeros_like(some)) for some in batches])
 
 
 def _facts(
@@ -306,5 +310,6 @@ def _described(
         "split_seed": options.split_seed,
         "tune": options.tune,
         "tuned_blocks": options.blocks if options.tune == "last" else None,
+        "crops": options.crops,
         "regularisation": asdict(options.regularisation),
     }

@@ -97,7 +97,7 @@ class Tuning:
     inputs : Inputs
     labels : int64 array of shape (n,), from 0, or bool array of shape (n, classes)
     seed : int
-        Of the validation part, the order of batches, the flips and the mixtures.
+        Of the validation part, the order of batches, the views and the mixtures.
     device : torch.device
     regularisation : Regularisation
     checkpoint : Path, optional
@@ -204,23 +204,23 @@ class Tuning:
         self.network.train()
         weights = sampling_weights(self.labels, self.head.schedule.balance)
         shuffled = epoch_order(torch.from_numpy(training), weights, course.order).numpy()
-        flips = torch.randint(2, (len(training),), generator=course.order).bool().numpy()
+        views = torch.randint(self.inputs.views, (len(training),), generator=course.order).numpy()
         sums: dict[str, float] = {}
         size = course.batch_size
         batches = len(shuffled) // size
         for start in range(0, batches * size, size):
             rows = shuffled[start : start + size]
-            terms = self._terms(rows, flips[start : start + size], course.order)
+            terms = self._terms(rows, views[start : start + size], course.order)
             take_step(terms, course.optimiser, course.rate, sums)
             if course.average is not None:
                 course.average.update_parameters(self.network)
         return {name: total / batches for name, total in sums.items()}
 
     def _terms(
-        self, rows: npt.NDArray[np.int64], flips: npt.NDArray[np.bool_], order: torch.Generator
+        self, rows: npt.NDArray[np.int64], views: npt.NDArray[np.int64], order: torch.Generator
     ) -> LossTerms:
         """Return the loss terms of a batch."""
-        x = self._gather(rows, flips)
+        x = self._gather(rows, views)
         labels = torch.from_numpy(self.labels[rows]).to(self.device)
         mixture = None
         if self.regularisation.mixup:
@@ -232,8 +232,8 @@ class Tuning:
             return self.head.terms(features, labels)
         return mixture.terms(self.head, features, labels)
 
-    def _gather(self, rows: npt.NDArray[np.int64], flips: npt.NDArray[np.bool_]) -> Tensor:
-        x = self.inputs.gather(rows, flips)
+    def _gather(self, rows: npt.NDArray[np.int64], views: npt.NDArray[np.int64]) -> Tensor:
+        x = self.inputs.gather(rows, views)
         return x.to(self.device, memory_format=torch.channels_last)
 
     def _autocast(self) -> torch.autocast:
@@ -249,7 +249,7 @@ class Tuning:
         parts = []
         for start in range(0, len(rows), 256):
             some = rows[start : start + 256]
-            x = self._gather(some, np.zeros(len(some), bool))
+            x = self._gather(some, np.zeros_like(some))
             parts.append(network(x).float().cpu().numpy())
         return np.concatenate(parts)
 

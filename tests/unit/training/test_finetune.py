@@ -34,6 +34,7 @@ from hashlens.training.activations import (  # noqa: E402
 )
 from hashlens.training.backbone import load_backbone, revive_batch_norms  # noqa: E402
 from hashlens.training.finetune import TuningOptions, Workplace, finetune  # noqa: E402
+from hashlens.training.views import view  # noqa: E402
 
 CLASSES = 3
 
@@ -156,7 +157,7 @@ def test_only_images_that_the_protocol_allows_are_trained_on(protocol, tmp_path,
     monkeypatch.setattr(
         CachedActivations,
         "gather",
-        lambda self, rows, flips: shown.append(rows) or gather(self, rows, flips),
+        lambda self, rows, views: shown.append(rows) or gather(self, rows, views),
     )
     labels = data.train.labels
     encoder = tune(data, tmp_path / "work", hasher_of(epochs=1), protocol=protocol, split_seed=3)
@@ -194,26 +195,38 @@ def test_a_full_disk_keeps_the_checkpoint_before(tiles, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("runtime", ["onnx", "torch"])
-def test_cached_activations_are_those_of_images_and_of_mirror_images(
-    tiles, tmp_path, monkeypatch, runtime
-):
+def test_cached_activations_are_those_of_every_view(tiles, tmp_path, monkeypatch, runtime):
     monkeypatch.setattr(FrozenPart, "runtime", runtime)
     network = load_backbone(SmallNetwork())
     prefix, suffix = network.cut(2)
-    frozen = FrozenPart(prefix, network.spec, torch.device("cpu"))
-    inputs, held = cache_activations(tiles.train, frozen, len(prefix), tmp_path)
+    frozen = FrozenPart(prefix, network.spec, torch.device("cpu"), crops=2)
+    inputs, held = cache_activations(tiles.train, frozen, tmp_path)
     rows = np.array([5, 2, 7])
     pixels = np.stack([np.asarray(Image.open(io.BytesIO(tiles.train.read(i)))) for i in rows])
     assert held.indices.tolist() == list(range(90))
-    for flipped in (False, True):
-        shown = np.ascontiguousarray(pixels[:, :, ::-1] if flipped else pixels)
+    assert inputs.views == 3
+    for number in range(3):
+        shown = np.stack([view(image, number) for image in pixels])
         with torch.inference_mode():
             expected = prefix(torch.from_numpy(standardise(shown, network.spec)))
             whole = suffix(expected)
-        found = inputs.gather(rows, np.full(3, flipped))
+        found = inputs.gather(rows, np.full(3, number))
         torch.testing.assert_close(found, expected, rtol=2e-3, atol=1e-3)
         plain = torch.from_numpy(SmallNetwork().run(standardise(shown, network.spec)))
         torch.testing.assert_close(whole, plain, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("cropped", [False, True])
+def test_a_network_that_is_tuned_whole_sees_views_of_decoded_images(tiles, cropped):
+    spec = SmallNetwork().spec
+    inputs = DecodedImages(tiles.train, np.arange(10, 90), spec, cropped)
+    assert (inputs.views > 1) == cropped
+    rows, views = np.array([5, 2, 7]), np.array([0, 0, inputs.views - 1])
+    images = [np.asarray(Image.open(io.BytesIO(tiles.train.read(10 + row)))) for row in rows]
+    shown = np.stack([view(image, int(n)) for image, n in zip(images, views, strict=True)])
+    torch.testing.assert_close(
+        inputs.gather(rows, views), torch.from_numpy(standardise(shown, spec))
+    )
 
 
 def test_an_image_that_vanishes_while_a_whole_network_is_tuned_is_named(tmp_path):
@@ -222,22 +235,22 @@ def test_an_image_that_vanishes_while_a_whole_network_is_tuned_is_named(tmp_path
         for number in range(3):
             Image.new("RGB", (SIZE, SIZE), (number, 0, 0)).save(tmp_path / name / f"{number}.png")
     images = load_dataset(tmp_path).train
-    inputs = DecodedImages(images, np.arange(len(images)), SmallNetwork().spec)
+    inputs = DecodedImages(images, np.arange(len(images)), SmallNetwork().spec, cropped=True)
     Path(images.name(0)).unlink()
     with pytest.raises(DataError, match=r"\.png was read before, .*: can't be read: No such"):
-        inputs.gather(np.arange(2), np.zeros(2, bool))
+        inputs.gather(np.arange(2), np.arange(2))
 
 
 @pytest.mark.parametrize("lacking", [0, 1])
 def test_room_is_asked_for_the_rows_that_are_missing(tiles, tmp_path, monkeypatch, lacking):
     network = load_backbone(SmallNetwork())
     prefix, _ = network.cut(2)
-    frozen = FrozenPart(prefix, network.spec, torch.device("cpu"))
-    cache_activations(Tiles(40, 7), frozen, len(prefix), tmp_path)  # other images
+    frozen = FrozenPart(prefix, network.spec, torch.device("cpu"), crops=1)
+    cache_activations(Tiles(40, 7), frozen, tmp_path)  # other images
     some = Tiles(90, 0)
     some.labels, some.files = some.labels[:50], some.files[:50]
-    cache_activations(some, frozen, len(prefix), tmp_path)
-    # In half precision, of an image and its mirror image: 40 of the 90 images are missing.
+    cache_activations(some, frozen, tmp_path)
+    # In half precision, of an image and a crop: 40 of the 90 images are missing.
     free = 40 * 2 * 2 * int(np.prod(frozen.shape)) + activations._SPARE - lacking
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: type("Usage", (), {"free": free}))
     described = []
@@ -251,10 +264,10 @@ def test_room_is_asked_for_the_rows_that_are_missing(tiles, tmp_path, monkeypatc
     )
     if lacking:
         with pytest.raises(DataError, match=r"Activations need .* GB .* are free"):
-            cache_activations(tiles.train, frozen, len(prefix), tmp_path)
+            cache_activations(tiles.train, frozen, tmp_path)
         assert not described
     else:
-        cache_activations(tiles.train, frozen, len(prefix), tmp_path)
+        cache_activations(tiles.train, frozen, tmp_path)
         assert sum(described) == 40
 
 
@@ -288,6 +301,7 @@ def test_an_onnx_file_of_another_architecture_is_refused(monkeypatch):
     ("hasher", "options", "classes", "message"),
     [
         (hasher_of(), {"blocks": 4}, 3, "4 blocks, of which 1 to 3"),
+        (hasher_of(), {"crops": -1}, 3, "'crops' field of TuningOptions must be at least 0"),
         (create_hasher("itq", 16), {}, 3, "'codebook' or 'autoencoder'"),
         (
             create_hasher("autoencoder", 16, preset="general"),

@@ -29,10 +29,11 @@ class Maps:
     def __init__(self):
         self.maps = torch.randn(IMAGES, 4, 5, 5, generator=torch.Generator().manual_seed(1))
         self.maps[np.arange(IMAGES), LABELS] += 1.0
+        self.views = 2
 
-    def gather(self, rows, flips):
+    def gather(self, rows, views):
         chosen = self.maps[rows]
-        chosen[flips] = chosen[flips].flip(-1)
+        chosen[views == 1] = chosen[views == 1].flip(-1)
         return chosen
 
 

@@ -27,15 +27,17 @@ constexpr std::size_t kQueriesPerBlockFilter = 12;
 // Blocks with more wanted rows than this are filtered row by row again instead of picked apart.
 constexpr int kManyRows = 12;
 
-// A sample of the codes is so large that it is expected to hold so many of the k nearest.
+// A sample of the codes is so large that at most so many of the k nearest are expected in it.
 constexpr std::size_t kNearestInSample = 16;
-// The rank in the sample of the distance that is taken for the k-th of all: as many standard
-// deviations above that expectation that hardly one query in 10,000 has its k-th beyond.
+// The rank in the sample of the distance that is taken for the k-th of all, four standard
+// deviations above that: one query in some thousands has its k-th beyond.
 constexpr std::size_t kRankInSample = 32;
-// A smaller k has too few codes pushed out for a sample to pay.
-constexpr std::size_t kFewestToSample = 64;
+// For a smaller k the sample would be too large a share of the codes.
+constexpr std::size_t kFewestToSample = 128;
 // A k that is a larger share of the codes than one in so many leaves little to push out.
 constexpr std::size_t kMostShare = 8;
+// Queries share the copying of a sample. From so many on it costs less than their comparisons.
+constexpr std::size_t kQueriesThatShareSample = 64;
 
 // The queries of a pass, as the kernels want them; shared by all threads.
 struct Queries {
@@ -221,7 +223,8 @@ void scan_pass(const Database& database, const Queries& queries, SearchLimits li
     if (!pass) pass = std::make_unique<Pass>(database, queries, limits, reach, kernels);
     pass->scan(*tasks[task].view, tasks[task].begin, tasks[task].end);
   });
-  parallel_for(queries.count, threads, [&](std::size_t q, int) {
+  // A few keys are sorted before another thread is awake.
+  parallel_for(queries.count, limits.k < kFewestToSample ? 1 : threads, [&](std::size_t q, int) {
     for (const auto& pass : passes) {
       if (pass) pass->found(q).append_to(out[q]);
     }
@@ -232,52 +235,74 @@ void scan_pass(const Database& database, const Queries& queries, SearchLimits li
 // Whether codes that are near at first and pushed out later would cost more than a sample.
 bool pays_to_sample(const Database& database, std::size_t queries, std::size_t k) {
   const std::size_t count = database.count();
-  if (database.rows.blocked || k < kFewestToSample || k > count / kMostShare) return false;
-  return k * std::min(queries, kFewestToSample) >= count / k;
+  if (k < kFewestToSample || k > count / kMostShare) return false;
+  return k * std::min(queries, kQueriesThatShareSample) >= count / k;
 }
 
-// Returns codes at equal steps through the database.
+// Whether a code has a row that is not blocked, as far as its first row tells.
+bool is_wanted(const CodeView& view, std::size_t at, const RowView& rows) {
+  if (!view.groups.refs) return !rows.is_blocked(view.first_row + at);
+  std::size_t row = view.groups.refs[at];
+  if (row & RowGroups::kGroupFlag) {
+    row = view.groups.rows[view.groups.starts[row & ~RowGroups::kGroupFlag]];
+  }
+  return !rows.is_blocked(view.first_row + row);
+}
+
+// Returns one of every `step` codes: which one seems random, lest the order of the codes has a
+// period in step with it.
 std::vector<std::uint8_t> sample(const Database& database, std::size_t step) {
   const auto stride = static_cast<std::size_t>(database.bytes());
   std::vector<std::uint8_t> codes;
   codes.reserve((database.count() / step + 1) * stride);
-  std::size_t at = step / 2;
+  std::size_t before = 0;  // codes in the views before this one
+  std::uint64_t number = 0;
   for (const CodeView& view : database.views) {
-    for (; at < view.count; at += step) {
+    for (;; ++number) {
+      const std::size_t at = number * step + (number * 0x9e3779b97f4a7c15u >> 32) % step - before;
+      if (at >= view.count) break;
+      if (!is_wanted(view, at, database.rows)) continue;
       const std::uint8_t* code = view.codes + at * stride;
       codes.insert(codes.end(), code, code + stride);
     }
-    at -= view.count;
+    before += view.count;
   }
   return codes;
 }
 
 // Searches for the queries of a pass, first within a radius each that a sample of the codes
 // suggests. Where k is large, that spares most of the work on codes that are no neighbours in the
-// end. Those that have fewer than k neighbours there are searched for again.
+// end. Those that have fewer than k neighbours there are searched for again, within `reach`.
 void scan_sampled(const Database& database, const Queries& queries, SearchLimits limits,
-                  int threads, const Kernels& kernels, Level level, std::vector<Key>* out) {
-  const std::vector<std::uint8_t> codes = sample(database, limits.k / kNearestInSample);
-  const std::vector<CodeView> view{{codes.data(), codes.size() / queries.stride, database.bytes(), 0, {}}};
+                  const int* reach, int threads, const Kernels& kernels, Level level,
+                  std::vector<Key>* out) {
+  const std::size_t step = (limits.k + kNearestInSample - 1) / kNearestInSample;
+  const std::vector<std::uint8_t> codes = sample(database, step);
+  const std::size_t count = codes.size() / queries.stride;
+  const std::vector<CodeView> view{{codes.data(), count, database.bytes(), 0, {}}};
   std::vector<std::vector<Key>> near(queries.count);
-  scan_pass({view, RowView{}}, queries, {kRankInSample, limits.radius}, nullptr, threads, kernels,
+  scan_pass({view, RowView{}}, queries, {kRankInSample, limits.radius}, reach, threads, kernels,
             near.data());
-  std::vector<int> reach(queries.count, limits.radius);
+  std::vector<int> allowed(queries.count, limits.radius);
+  if (reach) std::copy_n(reach, queries.count, allowed.begin());
+  std::vector<int> tried = allowed;
   for (std::size_t q = 0; q < queries.count; ++q) {
-    if (near[q].size() == kRankInSample) reach[q] = key_distance(near[q].back());
+    if (near[q].size() == kRankInSample) tried[q] = key_distance(near[q].back());
   }
-  scan_pass(database, queries, limits, reach.data(), threads, kernels, out);
+  scan_pass(database, queries, limits, tried.data(), threads, kernels, out);
   std::vector<std::size_t> again;
   std::vector<std::uint8_t> their_codes;
+  std::vector<int> their_reach;
   for (std::size_t q = 0; q < queries.count; ++q) {
-    if (out[q].size() >= limits.k || reach[q] == limits.radius) continue;
+    if (out[q].size() >= limits.k || tried[q] == allowed[q]) continue;
     again.push_back(q);
     their_codes.insert(their_codes.end(), queries.code(q), queries.code(q) + queries.stride);
+    their_reach.push_back(allowed[q]);
   }
   if (again.empty()) return;
   std::vector<std::vector<Key>> found(again.size());
-  scan_pass(database, {their_codes.data(), again.size(), database.bytes(), level}, limits, nullptr,
-            threads, kernels, found.data());
+  scan_pass(database, {their_codes.data(), again.size(), database.bytes(), level}, limits,
+            their_reach.data(), threads, kernels, found.data());
   for (std::size_t i = 0; i < again.size(); ++i) out[again[i]] = std::move(found[i]);
 }
 
@@ -302,11 +327,12 @@ std::vector<std::vector<Key>> scan(const std::vector<CodeView>& views, const Row
   for (std::size_t first = 0; first < query_count; first += kQueriesPerPass) {
     const std::size_t count = std::min(kQueriesPerPass, query_count - first);
     const Queries pass(queries + first * stride, count, database.bytes(), level);
-    if (!reach && pays_to_sample(database, count, limits.k)) {
-      scan_sampled(database, pass, limits, threads, kernels, level, results.data() + first);
+    const int* their_reach = reach ? reach + first : nullptr;
+    if (pays_to_sample(database, count, limits.k)) {
+      scan_sampled(database, pass, limits, their_reach, threads, kernels, level,
+                   results.data() + first);
     } else {
-      scan_pass(database, pass, limits, reach ? reach + first : nullptr, threads, kernels,
-                results.data() + first);
+      scan_pass(database, pass, limits, their_reach, threads, kernels, results.data() + first);
     }
   }
   return results;

@@ -95,9 +95,9 @@ void expect_equal(const Fixture& f, const std::vector<std::vector<Key>>& found,
   }
 }
 
-// A k of 70 among 650 codes begins with a sample.
+// A k of 130 among 1,100 codes begins with a sample.
 const std::vector<SearchLimits> kLimits = {
-    {1, 512},    {7, 512}, {70, 512}, {70, 9},
+    {1, 512},    {7, 512}, {130, 512}, {130, 9},
     {5000, 512}, {Neighbours::kNoLimit, 3}, {Neighbours::kNoLimit, 40}};
 
 constexpr double kUnlimited = 1e9;  // a budget that no shells exceed
@@ -278,7 +278,7 @@ int main() {
   for (const Level level : available_levels()) {
     for (const int bytes : {1, 3, 4, 5, 6, 8, 12, 13, 16, 17, 32, 33, 63, 64}) {
       for (const bool clumped : {false, true}) {
-        for (const std::size_t count : {std::size_t{1}, std::size_t{63}, std::size_t{650}}) {
+        for (const std::size_t count : {std::size_t{1}, std::size_t{63}, std::size_t{1100}}) {
           test_scan(level, bytes, count, 3, clumped);
           test_scan(level, bytes, count, 14, clumped);
         }

@@ -47,13 +47,15 @@ def test_removed_codes_give_their_memory_back():
 
 @pytest.mark.parametrize("queries", [1, 20])
 def test_a_sample_that_misleads_costs_no_neighbour(queries):
-    # A search for so many begins with a sample of every 40th code: here all that are near.
+    # A search for so many begins with a sample of one in 40 codes: here all that are near.
     k, step = 640, 640 // 16
     codes = np.full((10 * k, 8), 255, dtype=np.uint8)
-    codes[step // 2 :: step] = 0
+    numbers = np.arange(len(codes) // step, dtype=np.uint64)
+    offsets = (numbers * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(32)) % np.uint64(step)
+    near = (numbers * np.uint64(step) + offsets).astype(np.int64)
+    codes[near] = 0
     query = np.zeros((queries, 8), dtype=np.uint8)
     index = LinearIndex.from_codes(codes)
-    near = np.arange(step // 2, len(codes), step)
     far = np.setdiff1d(np.arange(len(codes)), near)
     result = index.search(query, k)
     np.testing.assert_array_equal(result.ids, [np.r_[near, far][:k]] * queries)

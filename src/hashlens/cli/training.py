@@ -33,8 +33,8 @@ TuneCropsOption = Annotated[
     int,
     typer.Option(
         min=0,
-        help="Random crops of each image, some mirrored, that --tune last trains on beside it. "
-        "--tune all draws new ones all the time; 0 is none for it, too.",
+        help="Random crops of each image, half of them mirrored, that are trained on beside it; "
+        "with --tune all they are new ones all the time.",
     ),
 ]
 DeviceOption = Annotated[

@@ -21,7 +21,8 @@ OnProgress = Callable[[int, int], None]
 
 _BATCH = 64
 _COMMIT = 512
-"""Images after which descriptors are made durable: a few seconds of work."""
+_COMMIT_BYTES = 2**27
+"""Images, or bytes, after which descriptors are made durable: a few seconds of work."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ def _describe(
         if batch.items:
             done += batch.items
             vectors.append(descriptor.describe(batch.pixels))
-        if len(done) >= _COMMIT:
+        if len(done) >= _COMMIT or sum(some.nbytes for some in vectors) >= _COMMIT_BYTES:
             yield done, np.concatenate(vectors)
             done, vectors = [], []
     if done:

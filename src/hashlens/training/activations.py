@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
@@ -23,7 +25,8 @@ from hashlens.descriptors.torch_export import export_network
 from hashlens.errors import DataError
 from hashlens.images import decode_image, map_ordered
 from hashlens.images.datasets import LabelledImages
-from hashlens.training.views import view
+from hashlens.native import thread_count
+from hashlens.training.views import RECIPE, view
 
 Rows = npt.NDArray[np.int64]
 _CHUNK = 16
@@ -32,15 +35,10 @@ _SPARE = 64 * 2**20
 
 
 class Inputs(Protocol):
-    """What the tuned part is trained on.
+    """What the tuned part is trained on: images, each in several `hashlens.training.views`."""
 
-    Attributes
-    ----------
-    views : int
-        How many `hashlens.training.views` there are of each image.
-    """
-
-    views: int
+    def draw(self, count: int, order: torch.Generator) -> Rows:
+        """Return the numbers of ``count`` views, drawn at random."""
 
     def gather(self, rows: Rows, views: Rows) -> Tensor:
         """Return the float32 inputs of some images, each in a view of its own."""
@@ -90,8 +88,12 @@ class FrozenPart(Descriptor):
         MissingExtraError, DataError
             If the part can't be exported, see `hashlens.descriptors.torch_export.export_network`.
         """
-        shown = (np.stack([view(image, n) for image in pixels]) for n in range(self.views))
-        return np.concatenate([self._maps(images) for images in shown], axis=1)
+        maps = []
+        with ThreadPoolExecutor(thread_count()) as pool:
+            for number in range(self.views):
+                shown = np.stack(list(pool.map(view, pixels, repeat(number))))
+                maps.append(self._maps(shown))
+        return np.concatenate(maps, axis=1)
 
     @property
     def runtime(self) -> str:
@@ -121,7 +123,7 @@ class FrozenPart(Descriptor):
 class ActivationCache(RowCache):
     """The maps of every image, fp16, in a sub-folder of their own.
 
-    It is named for the descriptor, the cut, the views and the runtime.
+    It is named for the descriptor, the cut, the views, how they are drawn, and the runtime.
 
     Parameters
     ----------
@@ -132,8 +134,8 @@ class ActivationCache(RowCache):
 
     def __init__(self, folder: Path, frozen: FrozenPart) -> None:
         dimension = frozen.views * int(np.prod(frozen.shape))
-        cut = f"cut{len(frozen.prefix)}-views{frozen.views}"
-        name = f"{frozen.spec.digest[:32]}-{cut}-{frozen.runtime}"
+        views = f"views{frozen.views}.{RECIPE}"
+        name = f"{frozen.spec.digest[:32]}-cut{len(frozen.prefix)}-{views}-{frozen.runtime}"
         super().__init__(Path(folder) / name, "activations.f16", dimension, np.float16)
 
     def check_room(self, rows: int) -> None:
@@ -148,8 +150,8 @@ class ActivationCache(RowCache):
         if free < needed:
             raise DataError(
                 f"Activations need {needed / 1e9:.2f} GB in {self.folder}, where {free / 1e9:.2f} "
-                "GB are free. Free some space, choose another folder with --cache, train on fewer "
-                "--tune-crops, or train the head alone with --tune head."
+                "GB are free. Free some space, choose another folder with --cache, lower "
+                "--tune-crops or --tune-blocks, or train the head alone with --tune head."
             )
 
 
@@ -166,8 +168,12 @@ class CachedActivations:
 
     def __init__(self, maps: npt.NDArray[np.float16], rows: Rows, shape: tuple[int, ...]) -> None:
         self.maps = maps.reshape(len(maps), -1, *shape)
-        self.views = self.maps.shape[1]
         self.rows = rows
+
+    def draw(self, count: int, order: torch.Generator) -> Rows:
+        """Return the numbers of ``count`` views, int64 (count,), each of those there are alike."""
+        views: Rows = torch.randint(self.maps.shape[1], (count,), generator=order).numpy()
+        return views
 
     def gather(self, rows: Rows, views: Rows) -> Tensor:
         """Return float32 maps (n, C, H, W)."""
@@ -184,15 +190,21 @@ class DecodedImages:
     indices : int64 array of shape (n,)
         Those that can be read.
     spec : DescriptorSpec
-    cropped : bool
-        Whether there are crops: then so many that hardly one is seen twice.
+    crops : int
+        How many crops are seen for each time that the image itself is; hardly one is seen twice.
     """
 
     def __init__(
-        self, images: LabelledImages, indices: Rows, spec: DescriptorSpec, cropped: bool
+        self, images: LabelledImages, indices: Rows, spec: DescriptorSpec, crops: int
     ) -> None:
-        self.images, self.indices, self.spec = images, indices, spec
-        self.views = 2**31 if cropped else 1
+        self.images, self.indices, self.spec, self.crops = images, indices, spec, crops
+
+    def draw(self, count: int, order: torch.Generator) -> Rows:
+        """Return the numbers of ``count`` views, int64 (count,)."""
+        crops = torch.randint(1, 2**31, (count,), generator=order)
+        is_crop = torch.randint(1 + self.crops, (count,), generator=order) > 0
+        views: Rows = (crops * is_crop).numpy()
+        return views
 
     def gather(self, rows: Rows, views: Rows) -> Tensor:
         """Return standardised pixels (n, 3, size, size).
@@ -203,19 +215,20 @@ class DecodedImages:
             If an image that could be read before can't be any more.
         """
 
-        def load(index: int) -> Pixels:
-            return decode_image(self.images.read(index), self.spec.image_fit)
+        def load(wanted: tuple[int, int]) -> Pixels:
+            index, number = wanted
+            return view(decode_image(self.images.read(index), self.spec.image_fit), number)
 
         pixels = []
-        for index, found in map_ordered(load, self.indices[rows].tolist()):
+        wanted = zip(self.indices[rows].tolist(), views.tolist(), strict=True)
+        for (index, _), found in map_ordered(load, wanted):
             if isinstance(found, Exception):
                 raise DataError(
                     f"{self.images.name(index)} was read before, and is needed again: {found}. Put "
                     "it back, then run the same command again."
                 )
             pixels.append(found)
-        shown = np.stack([view(*one) for one in zip(pixels, views.tolist(), strict=True)])
-        return torch.from_numpy(standardise(shown, self.spec))
+        return torch.from_numpy(standardise(np.stack(pixels), self.spec))
 
 
 def cache_activations(

@@ -41,6 +41,7 @@ from hashlens.training.backbone import load_backbone, normalised, revive_batch_n
 from hashlens.training.train import OnImages
 from hashlens.training.tuned_network import export_tuned, verify_network
 from hashlens.training.tuning import TunedNetwork, Tuning
+from hashlens.training.views import RECIPE
 
 _VERIFIED = 64
 """Images on which the exported network is compared with PyTorch's."""
@@ -59,8 +60,8 @@ class TuningOptions:
     blocks : int
         How many blocks "last" means.
     crops : int
-        Random crops of each image, some of them mirrored, that are trained on beside it. "all"
-        draws new ones whenever it sees an image, where this is not 0.
+        Random crops of each image, half of them mirrored, each trained on as often as the image
+        itself. "all" draws new ones all the time, as often in all.
     protocol : {"standard", "heldout", "unseen"}
     split_seed : int
         Of the protocol's split.
@@ -73,7 +74,7 @@ class TuningOptions:
     Raises
     ------
     ParameterError
-        If there are fewer than no crops.
+        If the number of crops is negative.
     """
 
     tune: Literal["last", "all"] = "last"
@@ -154,13 +155,14 @@ def finetune(
     # A head for all labels, put away again: what it refuses is refused before the long work.
     _network(suffix, hasher, backbone.spec, _targets(dataset.train.labels, dataset, options)[2])
     _make_folder(place.folder)
+    inputs: Inputs
     if len(prefix):
         frozen = FrozenPart(prefix, backbone.spec, device, options.crops)
         report = on_images and partial(on_images, "activations")
         inputs, held = cache_activations(dataset.train, frozen, place.cache, report)
     else:
         held = _readable(dataset.train, descriptor, place.cache, on_images)
-        inputs = DecodedImages(dataset.train, held.indices, backbone.spec, options.crops > 0)
+        inputs = DecodedImages(dataset.train, held.indices, backbone.spec, options.crops)
     fit, targets, classes = _targets(dataset.train.labels[held.indices], dataset, options)
     network, head = _network(suffix, hasher, backbone.spec, classes)
     part = _Part(inputs, fit)
@@ -242,7 +244,9 @@ class _Part:
 
     def __init__(self, inputs: Inputs, rows: npt.NDArray[np.int64]) -> None:
         self.inputs, self.rows = inputs, rows
-        self.views = inputs.views
+
+    def draw(self, count: int, order: torch.Generator) -> npt.NDArray[np.int64]:
+        return self.inputs.draw(count, order)
 
     def gather(self, rows: npt.NDArray[np.int64], views: npt.NDArray[np.int64]) -> torch.Tensor:
         return self.inputs.gather(self.rows[rows], views)
@@ -286,6 +290,7 @@ def _facts(
         # Rows are in the order of reading, which the data's own digest leaves out.
         "order": hashlib.sha256(b"".join(held.keys)).hexdigest(),
         "descriptor": descriptor.spec.digest,
+        "views": RECIPE,
         "hasher": [hasher.name, hasher.get_params()],
         "options": {k: v for k, v in asdict(options).items() if k != "device"},
     }

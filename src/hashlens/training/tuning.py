@@ -204,7 +204,7 @@ class Tuning:
         self.network.train()
         weights = sampling_weights(self.labels, self.head.schedule.balance)
         shuffled = epoch_order(torch.from_numpy(training), weights, course.order).numpy()
-        views = torch.randint(self.inputs.views, (len(training),), generator=course.order).numpy()
+        views = self.inputs.draw(len(training), course.order)
         sums: dict[str, float] = {}
         size = course.batch_size
         batches = len(shuffled) // size

@@ -167,6 +167,23 @@ def test_only_images_that_the_protocol_allows_are_trained_on(protocol, tmp_path,
     assert encoder.training["classes"] == len(np.unique(labels[split.fit]))
 
 
+@pytest.mark.parametrize("crops", [0, 2])
+def test_crops_are_trained_on_and_images_validated_on(tiles, tmp_path, monkeypatch, crops):
+    shown = []
+    gather = CachedActivations.gather
+
+    def recorded(self, rows, views):
+        shown.append((torch.is_inference_mode_enabled(), set(views.tolist())))
+        return gather(self, rows, views)
+
+    monkeypatch.setattr(CachedActivations, "gather", recorded)
+    encoder = tune(tiles, tmp_path / "work", hasher_of(epochs=2), crops=crops)
+    assert encoder.training["crops"] == crops
+    trained = [views for judging, views in shown if not judging]
+    assert set.union(*trained) == set(range(1 + crops))
+    assert {0} == set.union(*(views for judging, views in shown if judging))
+
+
 def test_a_checkpoint_of_other_options_is_refused(tiles, tmp_path):
     tune(tiles, tmp_path / "work", hasher_of(epochs=1))
     checkpoint = tmp_path / "work" / "checkpoint.pt"
@@ -204,7 +221,8 @@ def test_cached_activations_are_those_of_every_view(tiles, tmp_path, monkeypatch
     rows = np.array([5, 2, 7])
     pixels = np.stack([np.asarray(Image.open(io.BytesIO(tiles.train.read(i)))) for i in rows])
     assert held.indices.tolist() == list(range(90))
-    assert inputs.views == 3
+    order = torch.Generator().manual_seed(0)
+    assert set(inputs.draw(50, order).tolist()) == {0, 1, 2}
     for number in range(3):
         shown = np.stack([view(image, number) for image in pixels])
         with torch.inference_mode():
@@ -216,12 +234,14 @@ def test_cached_activations_are_those_of_every_view(tiles, tmp_path, monkeypatch
         torch.testing.assert_close(whole, plain, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("cropped", [False, True])
-def test_a_network_that_is_tuned_whole_sees_views_of_decoded_images(tiles, cropped):
+@pytest.mark.parametrize("crops", [0, 1, 3])
+def test_a_network_that_is_tuned_whole_sees_views_of_decoded_images(tiles, crops):
     spec = SmallNetwork().spec
-    inputs = DecodedImages(tiles.train, np.arange(10, 90), spec, cropped)
-    assert (inputs.views > 1) == cropped
-    rows, views = np.array([5, 2, 7]), np.array([0, 0, inputs.views - 1])
+    inputs = DecodedImages(tiles.train, np.arange(10, 90), spec, crops)
+    drawn = inputs.draw(2_000, torch.Generator().manual_seed(0))
+    assert np.mean(drawn == 0) == pytest.approx(1 / (1 + crops), abs=0.05)
+    assert len(np.unique(drawn[drawn > 0])) == np.sum(drawn > 0)
+    rows, views = np.array([5, 2, 7]), np.array([0, 1, drawn.max()])
     images = [np.asarray(Image.open(io.BytesIO(tiles.train.read(10 + row)))) for row in rows]
     shown = np.stack([view(image, int(n)) for image, n in zip(images, views, strict=True)])
     torch.testing.assert_close(
@@ -235,7 +255,7 @@ def test_an_image_that_vanishes_while_a_whole_network_is_tuned_is_named(tmp_path
         for number in range(3):
             Image.new("RGB", (SIZE, SIZE), (number, 0, 0)).save(tmp_path / name / f"{number}.png")
     images = load_dataset(tmp_path).train
-    inputs = DecodedImages(images, np.arange(len(images)), SmallNetwork().spec, cropped=True)
+    inputs = DecodedImages(images, np.arange(len(images)), SmallNetwork().spec, crops=1)
     Path(images.name(0)).unlink()
     with pytest.raises(DataError, match=r"\.png was read before, .*: can't be read: No such"):
         inputs.gather(np.arange(2), np.arange(2))

@@ -29,7 +29,9 @@ class Maps:
     def __init__(self):
         self.maps = torch.randn(IMAGES, 4, 5, 5, generator=torch.Generator().manual_seed(1))
         self.maps[np.arange(IMAGES), LABELS] += 1.0
-        self.views = 2
+
+    def draw(self, count, order):
+        return torch.randint(2, (count,), generator=order).numpy()
 
     def gather(self, rows, views):
         chosen = self.maps[rows]
@@ -280,7 +282,7 @@ def test_the_network_sees_a_mixed_batch_and_the_loss_both_labels(monkeypatch):
     tuning.network.eval()
     rows, partners = np.arange(9), torch.arange(8, -1, -1)
     monkeypatch.setattr(Mixture, "draw", lambda *_: Mixture(0.3, partners))
-    found = tuning._terms(rows, np.zeros(9, bool), torch.Generator())
+    found = tuning._terms(rows, np.zeros(9, np.int64), torch.Generator())
     x = Maps().maps[:9]
     features = tuning.network.features(0.3 * x + 0.7 * x[partners])
     own, other = (

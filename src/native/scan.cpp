@@ -22,6 +22,9 @@ constexpr std::size_t kComparisonsToShare = 16384;
 constexpr std::size_t kComparisonsPerTask = 4096;
 constexpr std::size_t kRowsPerTask = std::size_t{1} << 20;
 
+// Fewer neighbours of a query are sorted before another thread is awake.
+constexpr std::size_t kNeighboursToShare = 128;
+
 // The tables of a block filter pay for themselves from so many queries on.
 constexpr std::size_t kQueriesPerBlockFilter = 12;
 // Blocks with more wanted rows than this are filtered row by row again instead of picked apart.
@@ -223,8 +226,8 @@ void scan_pass(const Database& database, const Queries& queries, SearchLimits li
     if (!pass) pass = std::make_unique<Pass>(database, queries, limits, reach, kernels);
     pass->scan(*tasks[task].view, tasks[task].begin, tasks[task].end);
   });
-  // A few keys are sorted before another thread is awake.
-  parallel_for(queries.count, limits.k < kFewestToSample ? 1 : threads, [&](std::size_t q, int) {
+  if (limits.k < kNeighboursToShare) threads = 1;
+  parallel_for(queries.count, threads, [&](std::size_t q, int) {
     for (const auto& pass : passes) {
       if (pass) pass->found(q).append_to(out[q]);
     }

@@ -96,9 +96,13 @@ void expect_equal(const Fixture& f, const std::vector<std::vector<Key>>& found,
 }
 
 // A k of 130 among 1,100 codes begins with a sample.
-const std::vector<SearchLimits> kLimits = {
-    {1, 512},    {7, 512}, {130, 512}, {130, 9},
-    {5000, 512}, {Neighbours::kNoLimit, 3}, {Neighbours::kNoLimit, 40}};
+const std::vector<SearchLimits> kLimits = {{1, 512},
+                                           {7, 512},
+                                           {130, 512},
+                                           {130, 9},
+                                           {5000, 512},
+                                           {Neighbours::kNoLimit, 3},
+                                           {Neighbours::kNoLimit, 40}};
 
 constexpr double kUnlimited = 1e9;  // a budget that no shells exceed
 

@@ -33,6 +33,7 @@ from hashlens.labels import AnyLabels
 from hashlens.training.activations import Inputs
 from hashlens.training.checkpoints import read_checkpoint, write_checkpoint
 from hashlens.training.memory import freed_memory_kept
+from hashlens.training.precision import mixed_precision
 from hashlens.training.regularising import Mixture, moving_average, parameter_groups
 
 MAX_VALIDATION = 1_000
@@ -226,7 +227,7 @@ class Tuning:
         if self.regularisation.mixup:
             mixture = Mixture.draw(self.regularisation.mixup, len(rows), order)
             x = mixture.inputs(x)
-        with self._autocast():
+        with mixed_precision(self.network, self.device):
             features = self.network.features(x)
         if mixture is None:
             return self.head.terms(features, labels)
@@ -235,12 +236,6 @@ class Tuning:
     def _gather(self, rows: npt.NDArray[np.int64], views: npt.NDArray[np.int64]) -> Tensor:
         x = self.inputs.gather(rows, views)
         return x.to(self.device, memory_format=torch.channels_last)
-
-    def _autocast(self) -> torch.autocast:
-        """Mixed precision in bfloat16, which needs no scaling of the loss, on GPUs alone."""
-        kind = self.device.type
-        wanted = kind == "mps" or (kind == "cuda" and torch.cuda.is_bf16_supported())
-        return torch.autocast(kind, dtype=torch.bfloat16, enabled=wanted)
 
     @torch.inference_mode()  # type: ignore[untyped-decorator]
     def _project(self, network: nn.Module, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:

@@ -12,6 +12,7 @@ from hashlens.errors import ParameterError  # noqa: E402
 from hashlens.hashers import create_hasher  # noqa: E402
 from hashlens.hashers.deep.tuning import Regularisation, tunable_head  # noqa: E402
 from hashlens.hashers.presets import Schedule  # noqa: E402
+from hashlens.training.precision import mixed_precision  # noqa: E402
 from hashlens.training.regularising import (  # noqa: E402
     Mixture,
     moving_average,
@@ -284,7 +285,8 @@ def test_the_network_sees_a_mixed_batch_and_the_loss_both_labels(monkeypatch):
     monkeypatch.setattr(Mixture, "draw", lambda *_: Mixture(0.3, partners))
     found = tuning._terms(rows, np.zeros(9, np.int64), torch.Generator())
     x = Maps().maps[:9]
-    features = tuning.network.features(0.3 * x + 0.7 * x[partners])
+    with mixed_precision(tuning.network, tuning.device):
+        features = tuning.network.features(0.3 * x + 0.7 * x[partners])
     own, other = (
         tuning.head.terms(features, torch.from_numpy(LABELS[order]))["codeword"][1]
         for order in (rows, rows[::-1].copy())

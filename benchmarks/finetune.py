@@ -44,7 +44,7 @@ METHOD = "codebook"
 PROTOCOLS = ("standard", "heldout", "unseen")
 TUNED_BITS = 64
 BITS = (TUNED_BITS, 32, 48, 128)
-OPTIONS = TuningOptions()
+OPTIONS = TuningOptions(blocks=8)
 TUNED = {
     "bits": TUNED_BITS,
     "hidden": 0,
@@ -142,7 +142,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/finetune.json"))
     parser.add_argument("--cache", type=Path)
-    parser.add_argument("--epochs", type=int, default=16, help="of a network's tuning")
+    parser.add_argument("--epochs", type=int, default=10, help="of a network's tuning")
     parser.add_argument("--minutes", type=float, default=150, help="begin no row after so many")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()

@@ -23,6 +23,9 @@ TWIN = "tf_efficientnet_lite0"
 _SAME = 0.999
 """Least cosine of what the file and its rebuilt network give, and of chain and whole network."""
 
+_SHORTEST = 1e-6
+"""Filters of a smaller norm are taken for zero."""
+
 
 @dataclass(frozen=True, slots=True)
 class Backbone:
@@ -150,8 +153,11 @@ def _noise(spec: DescriptorSpec) -> Tensor:
 def _fill(network: nn.Module, path: Path) -> None:
     """Give a network the convolutions of an ONNX file, which holds them in the same order.
 
-    The file's batch norms are folded into its convolutions, so the network's do nothing but add the
-    bias; `revive_batch_norms` makes them work again.
+    The file's batch norms are folded into its convolutions: filters have norms from 0.1 to 14. One
+    rate can't serve them all, for under a batch norm an update turns a filter by as much as the
+    inverse of its squared norm (T. van Laarhoven, "L2 regularization versus batch and weight
+    normalization", 2017, section 2). So filters get norm 1 here, and the network's batch norms
+    multiply by the norms that they had and add the bias; `revive_batch_norms` makes them work again.
     """
     found = _convolutions(path)
     layers = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
@@ -168,12 +174,14 @@ def _fill(network: nn.Module, path: Path) -> None:
         )
     with torch.no_grad():
         for layer, norm, (weight, bias) in zip(layers, norms, found, strict=True):
-            layer.weight.copy_(torch.from_numpy(weight))
+            filters = torch.from_numpy(weight)
+            lengths = filters.flatten(1).norm(dim=1).clamp_min(_SHORTEST)
+            layer.weight.copy_(filters / lengths.view(-1, 1, 1, 1))
             assert norm.running_mean is not None
             assert norm.running_var is not None
             norm.running_mean.zero_()
             norm.running_var.fill_(1.0)
-            norm.weight.fill_((1 + norm.eps) ** 0.5)
+            norm.weight.copy_(lengths * (1 + norm.eps) ** 0.5)
             norm.bias.copy_(torch.from_numpy(bias))
 
 

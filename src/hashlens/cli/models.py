@@ -110,7 +110,7 @@ def train(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the method.")] = 0,
     tune: TuneOption = "head",
-    tune_blocks: TuneBlocksOption = 4,
+    tune_blocks: TuneBlocksOption = None,
     tune_crops: TuneCropsOption = 4,
     device: DeviceOption = None,
     report: ReportOption = True,

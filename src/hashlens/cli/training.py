@@ -28,7 +28,10 @@ TuneOption = Annotated[
         "too; all: the whole network."
     ),
 ]
-TuneBlocksOption = Annotated[int, typer.Option(min=1, help="How many blocks --tune last changes.")]
+TuneBlocksOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="How many blocks --tune last changes; by default half of them."),
+]
 TuneCropsOption = Annotated[
     int,
     typer.Option(

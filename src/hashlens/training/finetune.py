@@ -37,7 +37,7 @@ from hashlens.training.activations import (
     Inputs,
     cache_activations,
 )
-from hashlens.training.backbone import load_backbone, normalised, revive_batch_norms
+from hashlens.training.backbone import Backbone, load_backbone, normalised, revive_batch_norms
 from hashlens.training.train import OnImages
 from hashlens.training.tuned_network import export_tuned, verify_network
 from hashlens.training.tuning import TunedNetwork, Tuning
@@ -57,8 +57,8 @@ class TuningOptions:
     ----------
     tune : {"last", "all"}
         The last blocks on cached activations of the others, or everything on images.
-    blocks : int
-        How many blocks "last" means.
+    blocks : int, optional
+        How many blocks "last" means; by default half of them.
     crops : int
         Random crops of each image, half of them mirrored, each trained on as often as the image
         itself. "all" draws new ones all the time, as often in all.
@@ -78,7 +78,7 @@ class TuningOptions:
     """
 
     tune: Literal["last", "all"] = "last"
-    blocks: int = 4
+    blocks: int | None = None
     crops: int = 4
     protocol: str = "standard"
     split_seed: int = 0
@@ -151,7 +151,8 @@ def finetune(
     device = choose_device(options.device)
     check_tunable(hasher)
     backbone = load_backbone(descriptor)
-    prefix, suffix = backbone.cut(options.blocks if options.tune == "last" else None)
+    blocks = _tuned_blocks(backbone, options)
+    prefix, suffix = backbone.cut(blocks)
     # A head for all labels, put away again: what it refuses is refused before the long work.
     _network(suffix, hasher, backbone.spec, _targets(dataset.train.labels, dataset, options)[2])
     _make_folder(place.folder)
@@ -187,6 +188,7 @@ def finetune(
     cosine = verify_network(whole, tuned, hasher, _pixels(dataset, held, tuned.spec.image_fit))
     training = {
         **_described(hasher, options, dataset, held),
+        "tuned_blocks": blocks,
         "classes": classes,
         "images": len(fit),
         "seconds": round(history[-1].seconds, 1),
@@ -218,6 +220,13 @@ def choose_device(name: str | None) -> torch.device:
             "default the best that is there is taken."
         ) from None
     return device
+
+
+def _tuned_blocks(backbone: Backbone, options: TuningOptions) -> int | None:
+    """Return how many blocks are tuned; None is everything."""
+    if options.tune == "all":
+        return None
+    return max(1, len(backbone.blocks) // 2) if options.blocks is None else options.blocks
 
 
 def _targets(
@@ -314,7 +323,6 @@ def _described(
         "protocol": options.protocol,
         "split_seed": options.split_seed,
         "tune": options.tune,
-        "tuned_blocks": options.blocks if options.tune == "last" else None,
         "crops": options.crops,
         "regularisation": asdict(options.regularisation),
     }

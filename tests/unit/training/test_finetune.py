@@ -311,6 +311,19 @@ def test_the_bundled_network_is_rebuilt_from_its_file():
         assert prefix(torch.zeros(1, 3, 224, 224)).shape == (1, 192, 7, 7)
 
 
+def test_the_filters_of_the_bundled_network_are_trained_from_norm_1():
+    """Folded ones have norms from 0.1 to 14: at one rate, some would be shaken and others stay."""
+    network = torch.nn.Sequential(*load_backbone(default_descriptor(threads=1)).units)
+    filters = [m.weight.flatten(1) for m in network.modules() if isinstance(m, torch.nn.Conv2d)]
+    lengths = torch.cat([some.norm(dim=1) for some in filters])
+    torch.testing.assert_close(lengths, torch.ones_like(lengths))
+
+
+def test_half_of_the_blocks_are_tuned_where_nothing_else_is_said(tiles, tmp_path):
+    encoder = tune(tiles, tmp_path / "work", hasher_of(epochs=1), blocks=None)
+    assert encoder.training["tuned_blocks"] == 2
+
+
 def test_an_onnx_file_of_another_architecture_is_refused(monkeypatch):
     monkeypatch.setattr(backbones, "TWIN", "tf_efficientnet_lite1")
     with pytest.raises(DataError, match="another architecture .* 49 convolutions"):

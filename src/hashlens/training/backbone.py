@@ -156,8 +156,8 @@ def _fill(network: nn.Module, path: Path) -> None:
     The file's batch norms are folded into its convolutions: filters have norms from 0.1 to 14. One
     rate can't serve them all, for under a batch norm an update turns a filter by as much as the
     inverse of its squared norm (T. van Laarhoven, "L2 regularization versus batch and weight
-    normalization", 2017, section 2). So filters get norm 1 here, and the network's batch norms
-    multiply by the norms that they had and add the bias; `revive_batch_norms` makes them work again.
+    normalization", 2017, section 2). So filters get norm 1 here, and the network's batch norms give
+    back the norms that they had and add the bias; `revive_batch_norms` makes them work again.
     """
     found = _convolutions(path)
     layers = [m for m in network.modules() if isinstance(m, nn.Conv2d)]

@@ -24,7 +24,7 @@ _SAME = 0.999
 """Least cosine of what the file and its rebuilt network give, and of chain and whole network."""
 
 _SHORTEST = 1e-6
-"""Filters of a smaller norm are taken for zero."""
+"""Filters of a smaller norm are dead, and are left all but zero."""
 
 
 @dataclass(frozen=True, slots=True)

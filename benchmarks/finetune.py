@@ -36,6 +36,7 @@ from hashlens.cli.training import print_epoch
 from hashlens.descriptors import load_descriptor
 from hashlens.encoder import Encoder, load_encoder
 from hashlens.hashers import create_hasher
+from hashlens.hashers.deep.tuning import TUNING
 from hashlens.images.datasets import load_dataset
 from hashlens.training import evaluate_encoder, train_encoder
 from hashlens.training.finetune import TuningOptions, Workplace, finetune
@@ -142,7 +143,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/finetune.json"))
     parser.add_argument("--cache", type=Path)
-    parser.add_argument("--epochs", type=int, default=10, help="of a network's tuning")
+    parser.add_argument("--epochs", type=int, default=TUNING.epochs, help="of a network's tuning")
     parser.add_argument("--minutes", type=float, default=150, help="begin no row after so many")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()

@@ -21,7 +21,7 @@ from hashlens.hashers.deep.heads import CodewordLoss, codebook_arrays, codebook_
 from hashlens.hashers.deep.loop import LossFunction
 from hashlens.hashers.presets import Schedule, changed, check_schedule, resolve_preset
 
-TUNING = Schedule(epochs=8, batch_size=128, learning_rate=0.05, patience=6, finish_epochs=0)
+TUNING = Schedule(epochs=10, batch_size=128, learning_rate=0.05, patience=6, finish_epochs=0)
 """Where the hasher's ``schedule`` says nothing else. An epoch costs minutes, so there are few.
 ``patience`` counts where ``decay`` is "constant": a cycle is gone through to its end."""
 

@@ -68,8 +68,8 @@ def planned(seed: int, epochs: int) -> list[dict[str, Any]]:
             "tuned_epochs": epochs if tune == "last" else 0,
             "network": TUNED if tune == "last" else "as it comes",
         }
-        for protocol in PROTOCOLS
         for tune in ("last", "head")
+        for protocol in PROTOCOLS
         for bits in BITS
     ]
 

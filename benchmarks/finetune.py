@@ -6,7 +6,8 @@ DIR holds CIFAR-100 as parquet files in the public hub's layout. For each protoc
 tuned once, under a code of 64 bits; for the other lengths a head is trained on the tuned network.
 Heads on the network as it comes stand beside them. Rows are measured in the order of their worth
 until the minutes are over. Stopped at any moment, the same command goes on: rows that are there are
-kept, and a training that was interrupted is resumed from its last epoch.
+kept, and a training that was interrupted is resumed from its last epoch. FILE holds the rows; a
+page and a picture are written beside it when the command ends.
 
 A row's ``commit`` is that of its network's tuning. ``train_minutes`` is the time of all epochs that
 a row rests on, the network's among them. Vectors and activations are computed before, once for all
@@ -27,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from cifar import described
+from finetune_report import write_report
 
 from hashlens.benchmark.context import commit, machine
 from hashlens.benchmark.files import read_json, write_json
@@ -150,14 +152,18 @@ def main() -> None:
     command = shlex.join(["python", *sys.argv])
     began = time.monotonic()
     rows = read_json(arguments.out)["rows"] if arguments.out.exists() else []
+    reported = []
     for row in planned(arguments.seed, arguments.epochs):
-        if any(all(known[key] == row[key] for key in KEYS) for known in rows):
-            continue
-        if time.monotonic() - began > 60 * arguments.minutes:
-            break
-        rows.append(measure(row, arguments, cache_folder(arguments.cache)))
-        write_json(arguments.out, {"rows": rows, "context": {"command": command}})
-        print({key: rows[-1][key] for key in (*KEYS, "top5", "train_minutes")}, flush=True)
+        known = next((old for old in rows if all(old[key] == row[key] for key in KEYS)), None)
+        if known is None and time.monotonic() - began < 60 * arguments.minutes:
+            known = measure(row, arguments, cache_folder(arguments.cache))
+            rows.append(known)
+            write_json(arguments.out, {"rows": rows, "context": {"command": command}})
+            print({key: known[key] for key in (*KEYS, "top5", "train_minutes")}, flush=True)
+        if known is not None:
+            reported.append(known)
+    if reported:
+        write_report(reported, command, arguments.out.with_suffix(".md"))
 
 
 if __name__ == "__main__":

@@ -163,7 +163,7 @@ def main() -> None:
         if known is not None:
             reported.append(known)
     if reported:
-        write_report(reported, command, arguments.out.with_suffix(".md"))
+        write_report(reported, arguments.out.with_suffix(".md"))
 
 
 if __name__ == "__main__":

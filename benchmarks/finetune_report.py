@@ -16,15 +16,13 @@ Row = dict[str, Any]
 NAMES = {"last": "tuned", "head": "head"}
 
 
-def write_report(rows: list[Row], command: str, out: Path) -> None:
+def write_report(rows: list[Row], out: Path) -> None:
     """Write ``out``, a Markdown page, and the picture that it shows, beside it.
 
     Parameters
     ----------
     rows : list of dict
         Of one seed, of one way to tune.
-    command : str
-        That made them.
     out : Path
     """
     picture = out.with_suffix(".png")
@@ -33,13 +31,14 @@ def write_report(rows: list[Row], command: str, out: Path) -> None:
     commits = ", ".join(dict.fromkeys(row["commit"] for row in rows))
     out.write_text(
         "# What fine-tuning buys\n\n"
-        f"Made by `{command}`.\n\n"
+        "Made by `python benchmarks/finetune.py --data DIR`.\n\n"
         "CIFAR-100, `codebook`, one seed. Precision at 5 in %, expectation over ties; in brackets, "
         "the worst\nand the best order of ties. **tuned**: the network and 64 bits were trained "
         "together; for other lengths, a\nhead was trained on that network. **head**: on the "
         "network as it comes. Minutes are those of training.\n\n"
         f"{_table(rows)}\n"
-        "By minutes of training, at 64 bits, on images that were held out to validate:\n\n"
+        "By minutes of training, at 64 bits, on images held out to validate, of the classes that "
+        "were trained on:\n\n"
         f"![Precision by minutes of training]({picture.name})\n\n"
         f"<sub>{machine['processor']}, {machine['cores']} cores, commits {commits}</sub>\n"
     )

@@ -35,7 +35,7 @@ types: $(VENV)/.dev
 layers: $(VENV)/.dev
 	$(BIN)/lint-imports
 
-sanitize: ## the native tests under address and undefined-behaviour sanitizers (needs cmake)
+sanitize: ## the native tests under address and undefined-behavior sanitizers (needs cmake)
 	cmake -S . -B build/sanitize -DHASHLENS_SANITIZE=ON
 	cmake --build build/sanitize --parallel
 	ctest --test-dir build/sanitize --output-on-failure

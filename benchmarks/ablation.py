@@ -16,8 +16,8 @@ from hashlens.benchmark.methods import MethodPreset
 
 TERMS: dict[str, dict[str, Any]] = {
     "no-reconstruction": {"reconstruction": 0.0},
-    "no-quantisation": {"quantisation": 0.0},
-    "labels-alone": {"reconstruction": 0.0, "quantisation": 0.0},
+    "no-quantization": {"quantization": 0.0},
+    "labels-alone": {"reconstruction": 0.0, "quantization": 0.0},
     "no-labels": {"nll": 0.0},
     "with-l1": {"penalty": 1e-6, "p": 1},
     "with-l2": {"penalty": 1e-5, "p": 2},

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from hashlens.cli.console import progress_bar
 from hashlens.cli.options import cache_folder
+from hashlens.datasets.dataset import Dataset, load_dataset
+from hashlens.datasets.described import DescribedDataset, describe_dataset
 from hashlens.descriptors import Descriptor, load_descriptor
-from hashlens.images.datasets import Dataset, load_dataset
-from hashlens.training import DescribedDataset, describe_dataset
 
 
 def described(

@@ -35,13 +35,14 @@ from hashlens.benchmark.files import read_json, write_json
 from hashlens.cli.console import progress_bar
 from hashlens.cli.options import cache_folder
 from hashlens.cli.training import print_epoch
+from hashlens.datasets.dataset import load_dataset
 from hashlens.descriptors import load_descriptor
-from hashlens.encoder import Encoder, load_encoder
 from hashlens.hashers import create_hasher
-from hashlens.hashers.deep.tuning import TUNING
-from hashlens.images.datasets import load_dataset
-from hashlens.training import evaluate_encoder, train_encoder
-from hashlens.training.finetune import TuningOptions, Workplace, finetune
+from hashlens.hashers.networks.tunable import TUNING
+from hashlens.model.evaluate import evaluate_model
+from hashlens.model.model import Model, load_model
+from hashlens.training import train_model
+from hashlens.training.finetune.finetune import TuningOptions, Workplace, finetune
 
 METHOD = "codebook"
 PROTOCOLS = ("standard", "heldout", "unseen")
@@ -53,7 +54,7 @@ TUNED = {
     "hidden": 0,
     "blocks": OPTIONS.blocks,
     "crops": OPTIONS.crops,
-    **asdict(OPTIONS.regularisation),
+    **asdict(OPTIONS.regularization),
 }
 """What tells one tuning of a network from another, beside its epochs."""
 KEYS = ("tune", "bits", "protocol", "seed", "tuned_epochs", "network")
@@ -76,15 +77,15 @@ def planned(seed: int, epochs: int) -> list[dict[str, Any]]:
     ]
 
 
-def tuned(protocol: str, arguments: argparse.Namespace, cache: Path) -> Encoder:
+def tuned(protocol: str, arguments: argparse.Namespace, cache: Path) -> Model:
     """Return the model whose network is tuned under a protocol, trained where there is none yet.
 
     It is kept, for describing the images with it takes a while and may be interrupted, too.
     """
     digest = hashlib.sha256(json.dumps(TUNED).encode()).hexdigest()[:8]
     name = f"{protocol}-{arguments.seed}-{arguments.epochs}-{digest}"
-    model = cache / "finetune-benchmark" / name
-    if not model.exists():
+    folder = cache / "finetune-benchmark" / name
+    if not folder.exists():
         begun = commit()
         schedule = {"epochs": arguments.epochs}
         hasher = create_hasher(
@@ -94,9 +95,9 @@ def tuned(protocol: str, arguments: argparse.Namespace, cache: Path) -> Encoder:
             schedule=schedule,
             random_state=arguments.seed,
         )
-        work = model.with_name(f"{model.name}-work")
+        work = folder.with_name(f"{folder.name}-work")
         with progress_bar("images") as move:
-            encoder = finetune(
+            model = finetune(
                 load_dataset("cifar100", arguments.data),
                 load_descriptor("default"),
                 hasher,
@@ -105,10 +106,10 @@ def tuned(protocol: str, arguments: argparse.Namespace, cache: Path) -> Encoder:
                 move,
                 print_epoch,
             )
-        encoder.training["commit"] = begun
-        encoder.save(model)
+        model.training["commit"] = begun
+        model.save(folder)
         shutil.rmtree(work)
-    return load_encoder(model)
+    return load_model(folder)
 
 
 def measure(row: dict[str, Any], arguments: argparse.Namespace, cache: Path) -> dict[str, Any]:
@@ -117,23 +118,26 @@ def measure(row: dict[str, Any], arguments: argparse.Namespace, cache: Path) -> 
     descriptor = network.load_descriptor() if network else load_descriptor("default")
     _, data = described(arguments.data, cache, descriptor)
     if network and row["bits"] == TUNED_BITS:
-        encoder, before = network, 0.0
+        model, before = network, 0.0
     else:
         hasher = create_hasher(METHOD, row["bits"], random_state=row["seed"])
-        encoder = train_encoder(data, hasher, row["protocol"], on_epoch=print_epoch)
+        model = train_model(data, hasher, row["protocol"], on_epoch=print_epoch)
         before = network.training["seconds"] if network else 0.0
-    figures = evaluate_encoder(encoder, data, row["protocol"])
+    figures = evaluate_model(model, data, row["protocol"])
     return {
         **row,
         "method": METHOD,
-        "top5": figures["top5"],
-        "top5_low": figures["top5_low"],
-        "top5_high": figures["top5_high"],
+        "precision_at_5": figures["precision_at_5"],
+        "precision_at_5_low": figures["precision_at_5_low"],
+        "precision_at_5_high": figures["precision_at_5_high"],
         "map": figures["map"],
-        "train_minutes": (before + encoder.training["seconds"]) / 60,
+        "train_minutes": (before + model.training["seconds"]) / 60,
         "curve": [
-            {"minutes": (before + epoch["seconds"]) / 60, "validation_top5": epoch["top5"]}
-            for epoch in encoder.training["epochs"]
+            {
+                "minutes": (before + epoch["seconds"]) / 60,
+                "validation_precision_at_5": epoch["precision_at_5"],
+            }
+            for epoch in model.training["epochs"]
         ],
         "commit": network.training["commit"] if network else commit(),
         "machine": machine(),
@@ -159,7 +163,9 @@ def main() -> None:
             known = measure(row, arguments, cache_folder(arguments.cache))
             rows.append(known)
             write_json(arguments.out, {"rows": rows, "context": {"command": command}})
-            print({key: known[key] for key in (*KEYS, "top5", "train_minutes")}, flush=True)
+            print(
+                {key: known[key] for key in (*KEYS, "precision_at_5", "train_minutes")}, flush=True
+            )
         if known is not None:
             reported.append(known)
     if reported:

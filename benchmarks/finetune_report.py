@@ -59,8 +59,10 @@ def _table(rows: list[Row]) -> str:
 def _cell(row: Row | None) -> str:
     if row is None:
         return ""
-    top5, low, high = (100 * row[name] for name in ("top5", "top5_low", "top5_high"))
-    return f"**{top5:.1f}** ({low:.1f} to {high:.1f}), {row['train_minutes']:.1f} min"
+    precision_at_5, low, high = (
+        100 * row[name] for name in ("precision_at_5", "precision_at_5_low", "precision_at_5_high")
+    )
+    return f"**{precision_at_5:.1f}** ({low:.1f} to {high:.1f}), {row['train_minutes']:.1f} min"
 
 
 def _plot(rows: list[Row], path: Path) -> None:
@@ -71,7 +73,7 @@ def _plot(rows: list[Row], path: Path) -> None:
             if row["bits"] == 64:
                 axes.plot(
                     [epoch["minutes"] for epoch in row["curve"]],
-                    [100 * epoch["validation_top5"] for epoch in row["curve"]],
+                    [100 * epoch["validation_precision_at_5"] for epoch in row["curve"]],
                     marker=".",
                     color=f"C{protocols.index(row['protocol'])}",
                     linestyle="-" if row["tune"] == "last" else ":",

@@ -25,7 +25,7 @@ from PIL import Image
 from hashlens.benchmark.context import commit, machine
 from hashlens.benchmark.files import write_json
 from hashlens.collection import Collection
-from hashlens.encoder import load_encoder
+from hashlens.model.model import load_model
 
 
 def small_pngs(folder, count):
@@ -53,24 +53,24 @@ def large_jpegs(folder, count):
         (folder / f"{number}.jpg").write_bytes(photo[:2] + comment + photo[2:])
 
 
-def descriptor_time(encoder, size):
+def descriptor_time(model, size):
     """Return the milliseconds an image of a decoded batch: the network alone, median of 9 calls."""
-    pixels = np.random.default_rng(0).integers(0, 256, (size, *2 * [encoder.fit.size], 3), np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 256, (size, *2 * [model.fit.size], 3), np.uint8)
     times = []
     for _ in range(9):
         start = time.perf_counter()
-        encoder.describe(pixels)
+        model.describe(pixels)
         times.append(1000 * (time.perf_counter() - start) / size)
     return round(statistics.median(times), 2)
 
 
-def measure(make, count, encoder):
+def measure(make, count, model):
     with tempfile.TemporaryDirectory() as folder:
         images = Path(folder) / "images"
         images.mkdir()
         make(images, count)
         sizes = [path.stat().st_size for path in images.iterdir()]
-        with Collection.create(Path(folder) / "collection", encoder) as collection:
+        with Collection.create(Path(folder) / "collection", model) as collection:
             wall, cpu = time.perf_counter(), time.process_time()
             report = collection.index([images])
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
@@ -91,17 +91,17 @@ def main():
     parser.add_argument("--images", type=int, default=120, help="JPEGs; twenty times as many PNGs")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/indexing.json"))
     arguments = parser.parse_args()
-    encoder = load_encoder()
-    size = encoder.fit.size
-    encoder.encode_pixels(np.zeros((1, size, size, 3), np.uint8))  # Load the network first.
+    model = load_model()
+    size = model.fit.size
+    model.encode_pixels(np.zeros((1, size, size, 3), np.uint8))  # Load the network first.
     result = {
         "descriptor_milliseconds_an_image": {
-            f"batch of {size}": descriptor_time(encoder, size) for size in (1, 8, 32)
+            f"batch of {size}": descriptor_time(model, size) for size in (1, 8, 32)
         }
     }
     load = os.getloadavg()[0]
     for name, make in (("png_32", small_pngs), ("jpeg_12_megapixels", large_jpegs)):
-        result[name] = measure(make, arguments.images, encoder)
+        result[name] = measure(make, arguments.images, model)
     result["context"] = {
         "command": shlex.join(["python", *sys.argv]),
         "commit": commit(),

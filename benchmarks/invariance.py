@@ -1,4 +1,4 @@
-"""Measure how codes react to changes of colour, texture, compression and framing.
+"""Measure how codes react to changes of color, texture, compression and framing.
 
     python benchmarks/invariance.py --data DIR --out benchmarks/results/invariance.json
 
@@ -104,7 +104,10 @@ def table(rows: list[dict[str, Any]]) -> str:
     ]  # fmt: skip
     for change, grade in dict.fromkeys((row["change"], row["grade"]) for row in rows):
         here = {r["method"]: r for r in rows if (r["change"], r["grade"]) == (change, grade)}
-        cells = [f"{100 * here[m]['distance']:.1f} | {100 * here[m]['top5']:.1f}" for m in methods]
+        cells = [
+            f"{100 * here[m]['distance']:.1f} | {100 * here[m]['precision_at_5']:.1f}"
+            for m in methods
+        ]
         lines.append(f"| {change} | {'' if grade is None else grade} | " + " | ".join(cells) + " |")
     lines.append("")
     lines += [

@@ -22,7 +22,8 @@ from hashlens.benchmark.files import write_json
 from hashlens.benchmark.markdown import facts
 from hashlens.benchmark.methods import MethodPreset, choose_presets
 from hashlens.benchmark.selection import make_hasher
-from hashlens.evaluation import SearchSide, evaluate_codes, evaluate_reranked, make_split
+from hashlens.datasets.protocols import make_split
+from hashlens.evaluation import SearchSide, evaluate_codes, evaluate_reranked
 from hashlens.evaluation.retrieval import TiedMean
 
 
@@ -51,9 +52,9 @@ def measure(
 def shares(precision: TiedMean) -> dict[str, float]:
     """Return expectation and bounds over the orders of ties."""
     return {
-        "top5": precision.expected,
-        "top5_low": precision.low,
-        "top5_high": precision.high,
+        "precision_at_5": precision.expected,
+        "precision_at_5_low": precision.low,
+        "precision_at_5_high": precision.high,
     }
 
 
@@ -70,8 +71,8 @@ def table(rows: list[dict[str, Any]], candidates: list[int]) -> str:
     ]  # fmt: skip
     for key in dict.fromkeys((r["method"], r["bits"], r["protocol"]) for r in rows):
         here = [r for r in rows if (r["method"], r["bits"], r["protocol"]) == key]
-        cells = [f"{100 * here[0]['top5']:.1f}"]
-        cells += [f"{100 * r['top5']:.1f} ({r['compared']:.0f})" for r in here[1:]]
+        cells = [f"{100 * here[0]['precision_at_5']:.1f}"]
+        cells += [f"{100 * r['precision_at_5']:.1f} ({r['compared']:.0f})" for r in here[1:]]
         lines.append(f"| `{key[0]}` | {key[1]} | {key[2]} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 

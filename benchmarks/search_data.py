@@ -1,6 +1,6 @@
 """The codes that the search benchmark runs on; every generator is seeded.
 
-Uniform codes are random bytes. Clumped codes come from a trained model: its codes of a labelled
+Uniform codes are random bytes. Clumped codes come from a trained model: its codes of a labeled
 collection, resampled to any size. Resampling draws a real code and flips each of its bits with the
 rate at which two images of one class differ, measured on the real codes.
 """
@@ -63,16 +63,16 @@ def resample(real, n, rate, path, seed=0):
 def surrogate(bits=64, seed=0):
     """Return codes, labels and queries that clump like those of a trained model.
 
-    For runs without a model: 100 classes around random centres; half of the codes equal theirs or
+    For runs without a model: 100 classes around random centers; half of the codes equal theirs or
     nearly so, the others and the queries stray up to a quarter of their bits.
     """
     rng = np.random.default_rng(seed)
-    centres = rng.random((100, bits)) < 0.5
+    centers = rng.random((100, bits)) < 0.5
 
     def draw(n, rates, shares):
         labels = rng.integers(0, 100, n)
         noise = rng.random((n, bits)) < rng.choice(rates, n, p=shares)[:, None]
-        return np.packbits(centres[labels] ^ noise, axis=1), labels
+        return np.packbits(centers[labels] ^ noise, axis=1), labels
 
     real, labels = draw(50_000, [0.003, 0.02, 0.06, 0.12], [0.5, 0.2, 0.2, 0.1])
     queries, _ = draw(10_000, [0.01, 0.05, 0.12, 0.25], [0.4, 0.3, 0.2, 0.1])

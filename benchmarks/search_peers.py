@@ -70,7 +70,7 @@ def plain_numpy(codes):
 
 
 def recall_by_distance(found, exact):
-    """Return the share of found neighbours that are as near as the exact k-th (ties are safe)."""
+    """Return the share of found neighbors that are as near as the exact k-th (ties are safe)."""
     worst = exact.max(axis=1, keepdims=True)
     good = (found >= 0) & (found <= worst)
     return float(good.sum() / exact.size)

@@ -118,7 +118,7 @@ def _trained(result, title="One query at a time, codes of a trained model (µs)"
         )
     head = (
         "codes",
-        "10th neighbour at (median / p90 bits)",
+        "10th neighbor at (median / p90 bits)",
         "multi-index median / p90 / p99 / max",
         "our scan",
         "faiss flat",

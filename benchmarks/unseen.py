@@ -46,7 +46,9 @@ def draw(found: Sequence[Cell], lengths: Sequence[int], out: Path) -> list[Path]
     """Draw unseen against seen classes, a panel a code length, as PNG and SVG."""
     from matplotlib import pyplot, rc_context
 
-    top5 = {(cell.label, cell.bits, cell.protocol): cell.spread("top5") for cell in found}
+    precision_at_5 = {
+        (cell.label, cell.bits, cell.protocol): cell.spread("precision_at_5") for cell in found
+    }
     with rc_context(STYLE):
         figure, panels = pyplot.subplots(
             1, len(lengths), figsize=(4 * len(lengths), 3.8), squeeze=False, layout="constrained"
@@ -54,7 +56,7 @@ def draw(found: Sequence[Cell], lengths: Sequence[int], out: Path) -> list[Path]
         for axes, bits in zip(panels[0], lengths, strict=True):
 
             def point(preset: MethodPreset, bits: int = bits) -> list[float]:
-                spreads = [top5[preset.label, bits, p] for p in ("standard", "unseen")]
+                spreads = [precision_at_5[preset.label, bits, p] for p in ("standard", "unseen")]
                 return [100 * spread.mean for spread in spreads if spread is not None]
 
             for label, presets in CURVES.items():

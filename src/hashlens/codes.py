@@ -10,11 +10,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from hashlens.arrays import Codes
 from hashlens.errors import DataError, ParameterError
 
 MAX_BITS = 512
-
-Codes = npt.NDArray[np.uint8]
 
 
 def check_bits(bits: int, caller: str = "hashlens") -> int:

@@ -9,13 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from hashlens.arrays import AnyLabels, Labels
 from hashlens.errors import DataError
-
-Labels = npt.NDArray[np.int64]
-"""One label an image: int64 of shape (n,)."""
-LabelSets = npt.NDArray[np.bool_]
-"""Several labels an image: bool of shape (n, C)."""
-AnyLabels = Labels | LabelSets
 
 
 def has_sets(labels: npt.ArrayLike) -> bool:

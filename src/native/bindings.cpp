@@ -69,15 +69,15 @@ RowView rows_of(std::size_t rows, const std::optional<IdArray>& ids, bool ascend
 }
 
 SearchLimits limits_of(std::optional<std::size_t> k, int radius, int bytes) {
-  require(!k || *k <= Neighbours::kMaxK, "k must be below 2^31");
+  require(!k || *k <= Neighbors::kMaxK, "k must be below 2^31");
   require(radius >= 0 && radius <= 8 * bytes, "radius must be 0 to bits");
-  return {k.value_or(Neighbours::kNoLimit), radius};
+  return {k.value_or(Neighbors::kNoLimit), radius};
 }
 
 using Found =
     std::tuple<NumpyArray<std::int64_t>, NumpyArray<std::int32_t>, NumpyArray<std::int64_t>>;
 
-// Lays the neighbours out as rows of `width`, padded with -1.
+// Lays the neighbors out as rows of `width`, padded with -1.
 Found to_rows(const std::vector<std::vector<Key>>& found, std::size_t width) {
   const std::size_t queries = found.size();
   std::vector<std::int64_t> ids(queries * width, -1);
@@ -266,7 +266,7 @@ std::vector<std::string> level_names() {
 NB_MODULE(_native, m) {
   m.doc() = "Compiled kernels of hashlens; use the typed wrappers in hashlens.native.";
   m.attr("MAX_ID") = static_cast<std::int64_t>(kMaxId);
-  m.attr("MAX_K") = Neighbours::kMaxK;
+  m.attr("MAX_K") = Neighbors::kMaxK;
   m.attr("COSTS") =
       nb::make_tuple(kProbeCost, kRangeCost, kRowCostPerByte, kScanCostPerByte);
   m.def("threads_of_scan", &threads_of_scan, nb::arg("codes"), nb::arg("queries"),

@@ -14,11 +14,11 @@ namespace {
 constexpr std::size_t kQueriesPerTask = 16;
 constexpr std::size_t kBytesPerBlock = 128 * 1024;  // of codes: what the second-level cache keeps
 
-// The database ordered by label, so that the codes of a label are neighbours in memory and the
+// The database ordered by label, so that the codes of a label are neighbors in memory and the
 // histogram of relevant codes needs no comparison of labels in the inner loop.
 class ByLabel {
  public:
-  ByLabel(LabelledCodes database, int bytes) : labels_(database.count) {
+  ByLabel(LabeledCodes database, int bytes) : labels_(database.count) {
     std::vector<std::size_t> order(database.count);
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
@@ -48,7 +48,7 @@ class ByLabel {
 
 }  // namespace
 
-void label_histograms(LabelledCodes queries, LabelledCodes database, int bytes, int threads,
+void label_histograms(LabeledCodes queries, LabeledCodes database, int bytes, int threads,
                       Level level, std::int32_t* total, std::int32_t* relevant) {
   const ByLabel sorted(database, bytes);
   const Kernels kernels = kernels_for(level, bytes);

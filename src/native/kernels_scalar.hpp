@@ -23,7 +23,7 @@ HASHLENS_INLINE std::size_t filter_rows_body(const std::uint8_t* codes, std::siz
 template <class Popcount, int Bytes>
 HASHLENS_INLINE void count_rows_body(const std::uint8_t* codes, std::size_t count,
                                      const std::uint8_t* query, int bytes, std::int32_t* counts) {
-  // Learned codes clump, so neighbouring rows often meet the same counter; four sets of counters
+  // Learned codes clump, so neighboring rows often meet the same counter; four sets of counters
   // keep one increment from waiting for the one before.
   constexpr std::size_t kSets = 4;
   const std::size_t stride = static_cast<std::size_t>(Bytes ? Bytes : bytes);

@@ -14,7 +14,7 @@
 namespace hashlens {
 
 // Asks for huge pages, because a search jumps between buckets all over the tables and would
-// otherwise wait for the address of nearly every page; and leaves new elements uninitialised.
+// otherwise wait for the address of nearly every page; and leaves new elements uninitialized.
 template <class T>
 struct LargeAllocator {
   using value_type = T;

@@ -83,7 +83,7 @@ class MultiSearcher {
 
   void search_one(std::size_t q, double budget, ShellSearch& shells) {
     Progress& progress = progress_[q];
-    Neighbours found(limits_.k, limits_.radius, false);
+    Neighbors found(limits_.k, limits_.radius, false);
     compare_recent(query(q), found);
     for (std::size_t s = 0; s < index_.segments.size(); ++s) {
       const Segment& segment = *index_.segments[s];
@@ -103,7 +103,7 @@ class MultiSearcher {
            threads_of_scan(segment.unique, queries, threads_);
   }
 
-  void compare_recent(const std::uint8_t* query, Neighbours& found) const {
+  void compare_recent(const std::uint8_t* query, Neighbors& found) const {
     const CodeView& recent = index_.recent;
     Near near[kRowsPerFilter];
     for (std::size_t first = 0; first < recent.count; first += kRowsPerFilter) {
@@ -129,7 +129,7 @@ class MultiSearcher {
     for (std::size_t i = 0; i < left.size(); ++i) add(found[i], progress_[left[i]]);
   }
 
-  // Adds sorted neighbours, some of which the query's shells may have met already.
+  // Adds sorted neighbors, some of which the query's shells may have met already.
   void add(const std::vector<Key>& found, Progress& progress) const {
     std::vector<Key> both;
     both.reserve(progress.found.size() + found.size());

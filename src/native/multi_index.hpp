@@ -17,7 +17,7 @@ struct MultiSearch {
 };
 
 struct ShellResults {
-  std::vector<std::vector<Key>> found;  // the neighbours of each query, sorted
+  std::vector<std::vector<Key>> found;  // the neighbors of each query, sorted
   std::size_t finished;                 // how many queries were scanned for in half of it at most
 };
 

@@ -1,4 +1,4 @@
-// The neighbours of one query found so far, kept as keys that sort by (distance, id).
+// The neighbors of one query found so far, kept as keys that sort by (distance, id).
 #pragma once
 
 #include <algorithm>
@@ -31,14 +31,14 @@ inline void keep_smallest(std::vector<Key>& keys, std::size_t k) {
 }
 
 // Keeps the k nearest of all codes within `radius`, or all of them where k is kNoLimit.
-class Neighbours {
+class Neighbors {
  public:
   static constexpr std::size_t kNoLimit = ~std::size_t{0};
   static constexpr std::size_t kMaxK = 0x7fffffff;  // so that sizes made of k do not overflow
 
   // `ordered` promises that ids are pushed in ascending order, so that a later code never wins a
   // tie; without it every code at the k-th distance has to be compared by its id.
-  Neighbours(std::size_t k, int radius, bool ordered)
+  Neighbors(std::size_t k, int radius, bool ordered)
       : k_(k),
         kth_(radius + 1),
         last_(radius),
@@ -48,13 +48,13 @@ class Neighbours {
     keys_.reserve(std::min(k_, kReserved));
   }
 
-  // Codes at this distance or farther can't be among the neighbours.
+  // Codes at this distance or farther can't be among the neighbors.
   int bound() const {
     if (k_ == 0) return 0;
     return ordered_ ? kth_ : std::min(kth_, last_) + 1;
   }
 
-  // Whether k neighbours are known; then none beyond kth_distance() is wanted.
+  // Whether k neighbors are known; then none beyond kth_distance() is wanted.
   bool full() const { return kth_ <= last_; }
   int kth_distance() const { return kth_; }
 
@@ -70,7 +70,7 @@ class Neighbours {
     if (keys_.size() >= 2 * k_ + kSlack) shrink();
   }
 
-  // Appends the neighbours, in no order.
+  // Appends the neighbors, in no order.
   void append_to(std::vector<Key>& keys) {
     if (keys_.size() > k_) shrink();
     keys.insert(keys.end(), keys_.begin(), keys_.end());

@@ -22,8 +22,8 @@ constexpr std::size_t kComparisonsToShare = 16384;
 constexpr std::size_t kComparisonsPerTask = 4096;
 constexpr std::size_t kRowsPerTask = std::size_t{1} << 20;
 
-// Fewer neighbours of a query are sorted before another thread is awake.
-constexpr std::size_t kNeighboursToShare = 128;
+// Fewer neighbors of a query are sorted before another thread is awake.
+constexpr std::size_t kNeighborsToShare = 128;
 
 // The tables of a block filter pay for themselves from so many queries on.
 constexpr std::size_t kQueriesPerBlockFilter = 12;
@@ -83,7 +83,7 @@ struct Database {
   bool ordered() const { return rows.ascending && views.size() == 1 && !views.front().groups.refs; }
 };
 
-// One thread's share of a pass: the neighbours of each query among the codes that it has seen.
+// One thread's share of a pass: the neighbors of each query among the codes that it has seen.
 class Pass {
  public:
   Pass(const Database& database, const Queries& queries, SearchLimits limits, const int* reach,
@@ -122,7 +122,7 @@ class Pass {
     }
   }
 
-  Neighbours& found(std::size_t q) { return found_[q]; }
+  Neighbors& found(std::size_t q) { return found_[q]; }
 
  private:
   const std::uint8_t* code(std::size_t at) const { return view_->codes + at * queries_.stride; }
@@ -164,7 +164,7 @@ class Pass {
   }
 
   void offer(std::size_t q, std::size_t at, int distance) {
-    Neighbours& found = found_[q];
+    Neighbors& found = found_[q];
     if (view_->groups.refs) {
       if (distance >= found.bound()) return;
       offer_rows(view_->groups, view_->groups.refs[at], view_->first_row, distance, database_.rows,
@@ -185,7 +185,7 @@ class Pass {
   const std::size_t k_;
   const CodeView* view_ = nullptr;
   std::size_t rows_at_once_ = kBlockRows;  // at first few, as all of them are taken
-  std::vector<Neighbours> found_;
+  std::vector<Neighbors> found_;
   std::vector<std::uint8_t> limits_;
   std::vector<std::uint8_t> scratch_;
   std::vector<BlockHit> hits_;
@@ -226,7 +226,7 @@ void scan_pass(const Database& database, const Queries& queries, SearchLimits li
     if (!pass) pass = std::make_unique<Pass>(database, queries, limits, reach, kernels);
     pass->scan(*tasks[task].view, tasks[task].begin, tasks[task].end);
   });
-  if (limits.k < kNeighboursToShare) threads = 1;
+  if (limits.k < kNeighborsToShare) threads = 1;
   parallel_for(queries.count, threads, [&](std::size_t q, int) {
     for (const auto& pass : passes) {
       if (pass) pass->found(q).append_to(out[q]);
@@ -274,8 +274,8 @@ std::vector<std::uint8_t> sample(const Database& database, std::size_t step) {
 }
 
 // Searches for the queries of a pass, first within a radius each that a sample of the codes
-// suggests. Where k is large, that spares most of the work on codes that are no neighbours in the
-// end. Those that have fewer than k neighbours there are searched for again, within `reach`.
+// suggests. Where k is large, that spares most of the work on codes that are no neighbors in the
+// end. Those that have fewer than k neighbors there are searched for again, within `reach`.
 void scan_sampled(const Database& database, const Queries& queries, SearchLimits limits,
                   const int* reach, int threads, const Kernels& kernels, Level level,
                   std::vector<Key>* out) {

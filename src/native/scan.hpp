@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "kernels.hpp"
-#include "neighbours.hpp"
+#include "neighbors.hpp"
 
 namespace hashlens {
 
@@ -42,13 +42,13 @@ struct CodeView {
 };
 
 struct SearchLimits {
-  std::size_t k;  // Neighbours::kNoLimit for a radius search
+  std::size_t k;  // Neighbors::kNoLimit for a radius search
   int radius;     // largest distance wanted, in bits
 };
 
-// Offers the rows of one code to the neighbours of a query.
+// Offers the rows of one code to the neighbors of a query.
 inline void offer_rows(const RowGroups& groups, std::uint32_t ref, std::size_t first_row,
-                       int distance, const RowView& rows, std::size_t k, Neighbours& found) {
+                       int distance, const RowView& rows, std::size_t k, Neighbors& found) {
   const auto offer = [&](std::size_t row) {
     // The bound may have tightened since the code was found.
     if (distance >= found.bound() || rows.is_blocked(row)) return false;
@@ -71,7 +71,7 @@ inline void offer_rows(const RowGroups& groups, std::uint32_t ref, std::size_t f
 // How many of `threads` threads a scan of so many codes uses.
 int threads_of_scan(std::size_t codes, std::size_t queries, int threads);
 
-// Returns for each query its neighbours among the codes of all views, sorted. `reach`, where not
+// Returns for each query its neighbors among the codes of all views, sorted. `reach`, where not
 // null, is a radius a query that is known to hold all that is wanted.
 std::vector<std::vector<Key>> scan(const std::vector<CodeView>& views, const RowView& rows,
                                    const std::uint8_t* queries, std::size_t query_count,

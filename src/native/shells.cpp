@@ -46,7 +46,7 @@ ShellSearch::ShellSearch(const RowView& rows, SearchLimits limits, Level level, 
 // in t + 1 substrings and radius bits in the others: at least m · radius + t + 1 in all. So all
 // codes up to m · radius + t are known, ties among them, and once the k-th lies there it is final.
 bool ShellSearch::search(const Segment& segment, const std::uint8_t* query, double allowance,
-                         Neighbours& found) {
+                         Neighbors& found) {
   begin(segment, query, allowance);
   if (look_up_ball(found)) return true;
   const int tables = static_cast<int>(segment.tables.size());
@@ -113,7 +113,7 @@ double ShellSearch::probes_until(int reach, int certain) const {
 // Learned codes clump: a bucket may hold a hundred thousand codes around the query, while its
 // nearest differ from it in no bit or in one. Then finding these few codes in the sorted table is
 // much cheaper than the first shell. Returns whether that settled the query.
-bool ShellSearch::look_up_ball(Neighbours& found) {
+bool ShellSearch::look_up_ball(Neighbors& found) {
   const int bits = 8 * segment_->bytes;
   double first_shell = 0;
   for (std::size_t t = 0; t < segment_->tables.size(); ++t) {
@@ -136,7 +136,7 @@ bool ShellSearch::look_up_ball(Neighbours& found) {
   return found.bound() - 1 <= 1;
 }
 
-void ShellSearch::look_up(const std::uint8_t* code, int distance, Neighbours& found) {
+void ShellSearch::look_up(const std::uint8_t* code, int distance, Neighbors& found) {
   if (distance >= found.bound()) return;
   const Table& table = segment_->tables[0];
   const auto stride = static_cast<std::size_t>(segment_->bytes);
@@ -179,7 +179,7 @@ void ShellSearch::probe(std::size_t table, int radius) {
 }
 
 // Compares the query with the codes of the collected buckets.
-void ShellSearch::compare(std::size_t table_number, int radius, Neighbours& found) {
+void ShellSearch::compare(std::size_t table_number, int radius, Neighbors& found) {
   const Table& table = segment_->tables[table_number];
   const auto stride = static_cast<std::size_t>(segment_->bytes);
   Near near[kRowsPerFilter];

@@ -22,10 +22,10 @@ class ShellSearch {
  public:
   ShellSearch(const RowView& rows, SearchLimits limits, Level level, int bytes);
 
-  // Offers to `found` all codes of the segment that can be among the neighbours, or returns false
+  // Offers to `found` all codes of the segment that can be among the neighbors, or returns false
   // where that is bound to cost more than `allowance`; then `found` holds only some of them.
   bool search(const Segment& segment, const std::uint8_t* query, double allowance,
-              Neighbours& found);
+              Neighbors& found);
 
   // The cost of comparing a query with so many codes, in the unit of `allowance`.
   double scan_cost(std::size_t codes) const { return static_cast<double>(codes) * scan_cost_; }
@@ -39,12 +39,12 @@ class ShellSearch {
   bool is_affordable(double probes, int certain, int reach) const;
   bool spend(double probes, int radius);
   double probes_until(int reach, int certain) const;
-  bool look_up_ball(Neighbours& found);
-  void look_up(const std::uint8_t* code, int distance, Neighbours& found);
+  bool look_up_ball(Neighbors& found);
+  void look_up(const std::uint8_t* code, int distance, Neighbors& found);
   void probe(std::size_t table, int radius);
-  void compare(std::size_t table, int radius, Neighbours& found);
+  void compare(std::size_t table, int radius, Neighbors& found);
   bool is_first(std::size_t table, int radius, const std::uint8_t* code) const;
-  void offer(std::uint32_t ref, int distance, Neighbours& found) {
+  void offer(std::uint32_t ref, int distance, Neighbors& found) {
     offer_rows(segment_->groups, ref, segment_->first_row, distance, rows_, limits_.k, found);
   }
 

@@ -24,7 +24,7 @@ BITS = 16
 
 SMALL: dict[str, dict[str, Any]] = {
     "kmh": {"iterations": 10},
-    "splh": {"labelled": 100},
+    "splh": {"labeled": 100},
     "dh": {"epochs": 5},
     "sdh": {"epochs": 5},
     "dlbhc": {"schedule": {"epochs": 4, "batch_size": 32}},
@@ -49,8 +49,8 @@ def make_data(n: int = 240, dimensions: int = DIMENSIONS, seed: int = 0):
     """Return clustered, non-negative vectors with labels: the shape of pooled CNN features."""
     rng = np.random.default_rng(seed)
     labels = np.arange(n) % CLASSES
-    centres = 2 * rng.random((CLASSES, dimensions))
-    vectors = np.abs(centres[labels] + 0.5 * rng.standard_normal((n, dimensions)))
+    centers = 2 * rng.random((CLASSES, dimensions))
+    vectors = np.abs(centers[labels] + 0.5 * rng.standard_normal((n, dimensions)))
     return vectors.astype(np.float32), labels.astype(np.int64)
 
 

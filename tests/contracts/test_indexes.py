@@ -1,12 +1,7 @@
 """One suite for every index: each must equal the naive scan, ids and distances."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from search_cases import ManySegments, clumped_codes
 
 from hashlens.codes import hamming_distance
@@ -38,7 +33,7 @@ BITS = [8, 24, 32, 48, 64, 96, 128, 256, 512]
 
 
 def naive(codes, ids, queries, k=None, radius=None):
-    """Return, for each query, (ids, distances) of its neighbours by sorting all codes."""
+    """Return, for each query, (ids, distances) of its neighbors by sorting all codes."""
     rows = []
     for query in queries:
         distances = hamming_distance(query[None], codes)
@@ -170,7 +165,7 @@ def test_a_hundred_thousand_equal_codes_give_the_lowest_ids(make_index):
 
 
 def test_ids_in_any_order_break_ties(make_index, rng):
-    codes = clumped_codes(rng, 800, 32, centres=3, flip=0.02)
+    codes = clumped_codes(rng, 800, 32, centers=3, flip=0.02)
     ids = rng.permutation(5000)[:800].astype(np.int64)
     index = make_index(32)
     index.add(codes[:500], ids[:500])

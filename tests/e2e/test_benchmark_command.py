@@ -25,14 +25,14 @@ def benchmark(*arguments):
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
-    """Return a folder of five classes of fourteen noisy one-coloured images."""
+    """Return a folder of five classes of fourteen noisy one-colored images."""
     rng = np.random.default_rng(0)
     folder = tmp_path_factory.mktemp("shapes")
     for label in range(5):
         (folder / f"class{label}").mkdir()
-        colour = rng.integers(0, 255, 3)
+        color = rng.integers(0, 255, 3)
         for number in range(14):
-            pixels = np.clip(colour + rng.normal(0, 60, (32, 32, 3)), 0, 255)
+            pixels = np.clip(color + rng.normal(0, 60, (32, 32, 3)), 0, 255)
             path = folder / f"class{label}" / f"{number}.png"
             Image.fromarray(pixels.astype(np.uint8)).save(path)
     return folder
@@ -109,5 +109,5 @@ def test_jobs_share_the_cells_and_the_cores(run, images, tmp_path):
     rows, expected = (
         json.loads((out / f"{images.name}.json").read_text())["rows"] for out in (tmp_path, alone)
     )
-    assert [row["top5"] for row in rows] == [row["top5"] for row in expected]
+    assert [row["precision_at_5"] for row in rows] == [row["precision_at_5"] for row in expected]
     assert {row["threads"] for row in rows} == {max(thread_count() // 2, 1)}

@@ -9,12 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
-from pixel_encoder import pixel_encoder
+from pixel_model import pixel_model
 
 from hashlens.collection import Collection
-from hashlens.store import Change, ImageRow
+from hashlens.collection.store import Change, ImageRow
 
 HASHLENS = Path(sys.executable).with_name("hashlens")
 BUILD_FOR_EVER = """
@@ -31,7 +29,7 @@ with Collection.open(sys.argv[1], write=True) as collection:
 def folder(tmp_path):
     """A collection of 20,000 codes of no images."""
     codes = np.random.default_rng(0).integers(0, 256, (20_000, 8)).astype(np.uint8)
-    with Collection.create(tmp_path / "collection", pixel_encoder()) as made:
+    with Collection.create(tmp_path / "collection", pixel_model()) as made:
         made._storage.commit(
             [
                 Change(ImageRow(f"/{number}", 1, 1, None, None), code)

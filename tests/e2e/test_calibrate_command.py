@@ -44,7 +44,7 @@ def draw(folder: Path, classes, seed: int) -> Path:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory) -> Path:
-    """Labelled data, a model of them, and a collection that was made before it is calibrated."""
+    """Labeled data, a model of them, and a collection that was made before it is calibrated."""
     folder = tmp_path_factory.mktemp("calibrate")
     draw(folder / "data", [number % CLASSES for number in range(60)], seed=1)
     draw(folder / "photos", [number % CLASSES for number in range(12)], seed=2)

@@ -13,11 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from export_models import photograph_tiles
 
-from hashlens.encoder import load_encoder
+from hashlens.model.model import load_model
 
 pytest.importorskip("onnx")
 
@@ -48,11 +46,11 @@ def exported(tmp_path_factory):
     command = [HASHLENS, "export", "default", folder / "model.onnx"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    encoder = load_encoder()
-    size = encoder.spec.input_size
+    model = load_model()
+    size = model.spec.input_size
     pixels = photograph_tiles(size, 100)[:16]
     pixels.tofile(folder / "pixels.bin")
-    expected = [code.tobytes().hex() for code in encoder.encode_pixels(pixels)[0]]
+    expected = [code.tobytes().hex() for code in model.encode_pixels(pixels)[0]]
     assert len(set(expected)) > 10
     return [folder / "model.onnx", folder / "pixels.bin", str(len(pixels)), str(size)], expected
 

@@ -14,9 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
-from pixel_encoder import pixel_encoder
+from pixel_model import pixel_model
 
 from hashlens.collection import Collection
 
@@ -70,7 +68,7 @@ def photos(tmp_path_factory):
 def undisturbed(photos, tmp_path_factory):
     """The end state of a run that nothing disturbs, and the seconds that it takes."""
     folder = tmp_path_factory.mktemp("undisturbed") / "collection"
-    Collection.create(folder, pixel_encoder(), keep_descriptors=True).close()
+    Collection.create(folder, pixel_model(), keep_descriptors=True).close()
     with start("index", folder, photos) as child:
         begun = time.monotonic()
         assert child.wait() == 0
@@ -85,7 +83,7 @@ def undisturbed(photos, tmp_path_factory):
 def test_killed_while_indexing(tmp_path, photos, undisturbed, attempt):
     expected, seconds = undisturbed
     folder = tmp_path / "collection"
-    Collection.create(folder, pixel_encoder(), keep_descriptors=True).close()
+    Collection.create(folder, pixel_model(), keep_descriptors=True).close()
     moments = np.random.default_rng(attempt).uniform(0, seconds, 2)
     for moment in moments:  # The second kill hits a run that goes on after the first.
         with start("index", folder, photos) as child:
@@ -95,7 +93,7 @@ def test_killed_while_indexing(tmp_path, photos, undisturbed, attempt):
             assert reader.verify() == []
             kept = state_of(reader)
         assert {row: expected[row] for row in kept} == kept
-    with Collection.open(folder, write=True, encoder=pixel_encoder()) as collection:
+    with Collection.open(folder, write=True, model=pixel_model()) as collection:
         report = collection.update()
         assert state_of(collection) == expected
         assert collection.verify() == []
@@ -105,7 +103,7 @@ def test_killed_while_indexing(tmp_path, photos, undisturbed, attempt):
 def test_interrupted_by_the_user(tmp_path, photos, undisturbed):
     expected, _ = undisturbed
     folder = tmp_path / "collection"
-    Collection.create(folder, pixel_encoder(), keep_descriptors=True).close()
+    Collection.create(folder, pixel_model(), keep_descriptors=True).close()
     with start("index-slowly", folder, photos) as child, Collection.open(folder) as reader:
         while len(reader) == 0:
             time.sleep(0.01)
@@ -113,7 +111,7 @@ def test_interrupted_by_the_user(tmp_path, photos, undisturbed):
         _, message = child.communicate()
     assert child.returncode != 0
     assert "KeyboardInterrupt: Interrupted after" in message
-    with Collection.open(folder, write=True, encoder=pixel_encoder()) as collection:
+    with Collection.open(folder, write=True, model=pixel_model()) as collection:
         kept = state_of(collection)
         assert {row: expected[row] for row in kept} == kept
         assert 0 < len(kept) < len(expected)
@@ -124,7 +122,7 @@ def test_interrupted_by_the_user(tmp_path, photos, undisturbed):
 @pytest.mark.parametrize("attempt", range(max(1, KILLS // 5)))
 def test_killed_while_compacting(tmp_path, photos, attempt):
     folder = tmp_path / "collection"
-    with Collection.create(folder, pixel_encoder(), keep_descriptors=True) as collection:
+    with Collection.create(folder, pixel_model(), keep_descriptors=True) as collection:
         collection.index([photos])
         collection.remove([photos / "3"])
         before = {row.path: record for row, record in state_of(collection).items()}

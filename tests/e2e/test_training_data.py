@@ -1,4 +1,4 @@
-"""The real command on good and on bad labelled data, before it trains and when it does."""
+"""The real command on good and on bad labeled data, before it trains and when it does."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hashlens.encoder import Encoder
+from hashlens.model.model import Model
 
 HASHLENS = Path(sys.executable).with_name("hashlens")
 
@@ -24,13 +24,13 @@ def run(*arguments):
     )
 
 
-def draw(path, *colours):
-    """Write a noisy picture that has more of some colours."""
+def draw(path, *colors):
+    """Write a noisy picture that has more of some colors."""
     path.parent.mkdir(parents=True, exist_ok=True)
     seed = int.from_bytes(path.name.encode(), "little") % 2**32
-    pixels = np.random.default_rng([seed, *colours]).integers(0, 120, (32, 32, 3)).astype(np.uint8)
-    for colour in colours:
-        pixels[..., colour] += 120
+    pixels = np.random.default_rng([seed, *colors]).integers(0, 120, (32, 32, 3)).astype(np.uint8)
+    for color in colors:
+        pixels[..., color] += 120
     Image.fromarray(pixels).save(path)
 
 
@@ -51,9 +51,9 @@ def folder(tmp_path):
 def table(tmp_path):
     lines = ["path,label"]
     for number in range(16):
-        for labels, colours in (("red", [0]), ("blue", [2]), ("red|blue", [0, 2]), ("green", [1])):
-            path = tmp_path / "files" / f"{'-'.join(map(str, colours))}-{number}.png"
-            draw(path, *colours)
+        for labels, colors in (("red", [0]), ("blue", [2]), ("red|blue", [0, 2]), ("green", [1])):
+            path = tmp_path / "files" / f"{'-'.join(map(str, colors))}-{number}.png"
+            draw(path, *colors)
             lines.append(f"{path.relative_to(tmp_path)},{labels}")
     file = tmp_path / "labels.csv"
     file.write_text("\n".join(lines) + "\n")
@@ -94,7 +94,7 @@ def test_training_leaves_out_what_can_not_be_used_and_evaluates_the_rest(folder,
     assert again.returncode == 0, again.stderr
     evaluated = json.loads(again.stdout)
     assert trained["queries"] + trained["database"] == 24 - 1
-    assert evaluated["top5"] == trained["top5"]
+    assert evaluated["precision_at_5"] == trained["precision_at_5"]
     assert "torn.png" in again.stderr
 
 
@@ -111,7 +111,7 @@ def test_images_of_several_labels_are_trained_on_and_shared_labels_count(table, 
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "images with several labels: 16" in done.stderr
-    assert json.loads(done.stdout)["top5"] > 0.9
+    assert json.loads(done.stdout)["precision_at_5"] > 0.9
 
 
 def test_a_place_that_is_taken_is_refused_before_the_work(folder, tmp_path):
@@ -156,7 +156,7 @@ def test_a_model_that_can_not_be_measured_is_saved(tmp_path):
     assert f"saved {model}; measuring it" in done.stderr
     assert "the 4 items of the database" in done.stderr
     assert "Traceback" not in done.stderr
-    assert Encoder.load(model).training["images"] == 4
+    assert Model.load(model).training["images"] == 4
 
 
 def test_many_unreadable_images_are_counted_and_the_command_that_names_them_named(folder, tmp_path):

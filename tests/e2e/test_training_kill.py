@@ -27,7 +27,7 @@ def train(tune, point, folder):
 
 
 def write_images(folder):
-    """Write sixty tiles of three colours, and a file that is no image."""
+    """Write sixty tiles of three colors, and a file that is no image."""
     rng = np.random.default_rng(0)
     for label, name in enumerate(("red", "green", "blue")):
         (folder / name).mkdir(parents=True)

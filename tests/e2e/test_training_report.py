@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hashlens.encoder import Encoder
+from hashlens.model.model import Model
 
 HASHLENS = Path(sys.executable).with_name("hashlens")
 NAMES = ("<script>alert(1)<", "cups & saucers", "plain")
@@ -30,8 +30,8 @@ def run(*arguments) -> subprocess.CompletedProcess[str]:
 
 def picture(label: int, number: int) -> bytes:
     rng = np.random.default_rng(100 * label + number)
-    colours = np.random.default_rng(label).integers(0, 256, (6, 6, 3))
-    pixels = np.clip(colours + rng.normal(0, 50, (6, 6, 3)), 0, 255).astype(np.uint8)
+    colors = np.random.default_rng(label).integers(0, 256, (6, 6, 3))
+    pixels = np.clip(colors + rng.normal(0, 50, (6, 6, 3)), 0, 255).astype(np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels).resize((64, 48), Image.Resampling.BICUBIC).save(buffer, "PNG")
     return buffer.getvalue()
@@ -86,11 +86,11 @@ def test_training_ends_with_a_report(kind, folders, request, tmp_path):
     assert "data:image/jpeg;base64," in page
     assert "<script" not in page
     document = json.loads((model / "report.json").read_text())
-    metrics = Encoder.load(model).metrics
-    assert document["searches"][0]["top5"] == metrics["top5"]
+    metrics = Model.load(model).metrics
+    assert document["searches"][0]["precision_at_5"] == metrics["precision_at_5"]
     assert document["searches"][0]["map"] == metrics["map"]
     assert document["settings"]["command"].startswith("hashlens train")
-    assert document["speed"]["describe_seconds_an_image"] > 0
+    assert document["speed"]["describe_seconds_per_image"] > 0
     assert document["size"]["bundled_network_file"] > 1_000_000
     if kind != "parquet":
         assert [one["image"] for one in document["data"]["check"]["unreadable"]] == [

@@ -7,11 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from document import check_quoted, run_step, steps_of
 
-from hashlens.encoder import load_encoder
+from hashlens.model.model import load_model
 
 PAGE = Path(__file__).parents[2] / "docs" / "tutorial.md"
 TOLERANCE = 10.0  # percentage points, as the page says; a share rests on some 80 queries
@@ -38,7 +36,7 @@ def test_the_tutorial_does_and_prints_what_it_says(tmp_path):
         check_quoted(
             step.quoted, [line.replace(str(tmp_path), "/home/me") for line in printed], TOLERANCE
         )
-    tuned = load_encoder(tmp_path / "digits-64-tuned")
+    tuned = load_model(tmp_path / "digits-64-tuned")
     assert tuned.network.parent == tmp_path / "digits-64-tuned"
     assert tuned.hasher.hidden == 0
     assert tuned.training["crops"] == 0

@@ -101,8 +101,8 @@ const std::vector<SearchLimits> kLimits = {{1, 512},
                                            {130, 512},
                                            {130, 9},
                                            {5000, 512},
-                                           {Neighbours::kNoLimit, 3},
-                                           {Neighbours::kNoLimit, 40}};
+                                           {Neighbors::kNoLimit, 3},
+                                           {Neighbors::kNoLimit, 40}};
 
 constexpr double kUnlimited = 1e9;  // a budget that no shells exceed
 

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
@@ -11,14 +10,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from PIL import Image
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
-from pixel_encoder import pixel_encoder
+from pixel_model import pixel_model
 
 from hashlens.collection import Collection
 from hashlens.images import decode_image
 
-ENCODER = pixel_encoder()
+MODEL = pixel_model()
 NAMES = [f"{folder}/{number}.png" for folder in "ab" for number in range(2)]
 NAME = st.sampled_from(NAMES)
 PLACE = st.sampled_from(["", "a", "b", *NAMES])
@@ -36,7 +33,7 @@ def save(path, content):
 
 
 def code_of(path):
-    return ENCODER.encode_pixels(decode_image(path.read_bytes(), ENCODER.fit)[None])[0].tobytes()
+    return MODEL.encode_pixels(decode_image(path.read_bytes(), MODEL.fit)[None])[0].tobytes()
 
 
 class CollectionMachine(RuleBasedStateMachine):
@@ -52,7 +49,7 @@ class CollectionMachine(RuleBasedStateMachine):
         for content in range(1, 5):
             save(self.folder / "sample.png", content)
             self.codes[content] = code_of(self.folder / "sample.png")
-        self.collection = Collection.create(self.folder / "c", ENCODER, keep_descriptors=True)
+        self.collection = Collection.create(self.folder / "c", MODEL, keep_descriptors=True)
         self.files, self.known, self.scope = {}, {}, {}
         self.clock = 0
         # Begin with something to lose: from nothing, most sequences would stay at nothing.
@@ -138,7 +135,7 @@ class CollectionMachine(RuleBasedStateMachine):
     @rule()
     def reopen(self):
         self.collection.close()
-        self.collection = Collection.open(self.folder / "c", write=True, encoder=ENCODER)
+        self.collection = Collection.open(self.folder / "c", write=True, model=MODEL)
 
     @invariant()
     def agrees(self):

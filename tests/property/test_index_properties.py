@@ -1,13 +1,8 @@
 """Whatever the codes, changes and queries: every index equals the naive scan."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from search_cases import ManySegments, clumped_codes
 
 from hashlens.codes import hamming_distance

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
@@ -10,17 +9,15 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
-from pixel_encoder import pixel_encoder
+from pixel_model import pixel_model
 
 from hashlens.codes import hamming_distance
 from hashlens.collection import Collection
 from hashlens.collection.indexed import CollectionIndex
+from hashlens.collection.store import Change, ImageRow
 from hashlens.indexes import MultiIndex
-from hashlens.store import Change, ImageRow
 
-ENCODER = pixel_encoder(bits=16)
+MODEL = pixel_model(bits=16)
 QUERIES = np.array([[0, 0], [1, 3], [255, 0]], dtype=np.uint8)
 SEED = st.integers(0, 1000)
 
@@ -35,7 +32,7 @@ class SavedIndexMachine(RuleBasedStateMachine):
         self.recent_limit, MultiIndex.recent_limit = MultiIndex.recent_limit, 8
         memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         self.folder = Path(tempfile.mkdtemp(dir=memory))
-        self.writer = Collection.create(self.folder / "c", ENCODER)
+        self.writer = Collection.create(self.folder / "c", MODEL)
         self.reader = Collection.open(self.folder / "c")
         self.file = self.folder / "c" / "codes.index"
         self.add(30, seed)

@@ -14,8 +14,8 @@ BITS = 8
 
 def sample(count: int, rng: np.random.Generator):
     labels = rng.integers(0, 3, count)
-    centres = np.array([[0] * 8, [0, 0, 0, 0, 1, 1, 1, 1], [1] * 8])
-    return pack(centres[labels] ^ (rng.random((count, BITS)) < 0.25)), labels
+    centers = np.array([[0] * 8, [0, 0, 0, 0, 1, 1, 1, 1], [1] * 8])
+    return pack(centers[labels] ^ (rng.random((count, BITS)) < 0.25)), labels
 
 
 def test_curves_are_those_of_a_loop_over_pairs():

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hashlens.datasets.dataset import load_dataset
 from hashlens.descriptors import load_descriptor
 from hashlens.evaluation import evaluate_codes
 from hashlens.hashers import create_hasher
 from hashlens.images import decode_image
-from hashlens.images.datasets import load_dataset
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("torch")
@@ -34,7 +34,7 @@ def described(images, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def top5():
+def precision_at_5():
     """Return precision at 5 of each method at 64 bits, on a part of CIFAR-100."""
     if not DATA.is_dir():
         pytest.skip("CIFAR-100 is not here")
@@ -66,5 +66,5 @@ def top5():
         ("dlbhc", "autoencoder"),
     ],
 )
-def test_one_method_is_better_than_another(top5, worse, better):
-    assert top5[worse] < top5[better]
+def test_one_method_is_better_than_another(precision_at_5, worse, better):
+    assert precision_at_5[worse] < precision_at_5[better]

@@ -22,9 +22,9 @@ def vectors():
     """Return more queries than one block holds, their labels, 90 items and theirs."""
     rng = np.random.default_rng(0)
     count = QUERIES_PER_BLOCK + 20
-    centres = rng.normal(size=(5, 6))
+    centers = rng.normal(size=(5, 6))
     labels = rng.integers(0, 5, count + 90)
-    points = centres[labels] + rng.normal(size=(count + 90, 6))
+    points = centers[labels] + rng.normal(size=(count + 90, 6))
     return points[:count], labels[:count], points[count:], labels[count:]
 
 

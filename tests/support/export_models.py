@@ -11,14 +11,14 @@ import pytest
 from hashlens.descriptors import DescriptorSpec
 from hashlens.descriptors.onnx import OnnxDescriptor
 from hashlens.descriptors.spec import file_sha256
-from hashlens.encoder import Encoder
 from hashlens.hashers import create_hasher
+from hashlens.model.model import Model
 
 SIZE, DIMENSION = 16, 3 * 8 * 8
 
 SMALL: dict[str, dict[str, Any]] = {
     "kmh": {"iterations": 5},
-    "splh": {"labelled": 100},
+    "splh": {"labeled": 100},
     "dh": {"epochs": 3},
     "sdh": {"epochs": 3},
     "dlbhc": {"schedule": {"epochs": 2, "batch_size": 32}},
@@ -63,10 +63,10 @@ def write_pooling_network(path: Path, opset: int = 18) -> None:
     onnx.save(model, path)
 
 
-def pooling_encoder(
-    folder: Path, method: str = "itq", normalisation: str = "l2", opset: int = 18, **params: Any
-) -> Encoder:
-    """Return an encoder of 32 bits, fitted on tiles, with the pooling network."""
+def pooling_model(
+    folder: Path, method: str = "itq", normalization: str = "l2", opset: int = 18, **params: Any
+) -> Model:
+    """Return an model of 32 bits, fitted on tiles, with the pooling network."""
     network = folder / f"pooling-{opset}.onnx"
     write_pooling_network(network, opset)
     spec = DescriptorSpec(
@@ -79,12 +79,12 @@ def pooling_encoder(
         mean=(123.7, 116.3, 103.5),
         std=(58.4, 57.1, 57.4),
         dimension=DIMENSION,
-        normalisation=normalisation,
-        licence="CC0-1.0",
+        normalization=normalization,
+        license="CC0-1.0",
         source="a test",
     )
     descriptor = OnnxDescriptor(network, spec, threads=1)
     vectors = descriptor.describe(photograph_tiles(SIZE, 45))
     labels = np.arange(len(vectors)) * 4 // len(vectors)
     hasher = create_hasher(method, 32, **(SMALL.get(method, {}) | params)).fit(vectors, labels)
-    return Encoder(hasher, spec, descriptor, network=network)
+    return Model(hasher, spec, descriptor, network=network)

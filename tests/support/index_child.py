@@ -3,10 +3,8 @@
 import signal
 import sys
 import time
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-from pixel_encoder import pixel_encoder
+from pixel_model import pixel_model
 
 from hashlens.collection import Collection, indexing
 
@@ -16,24 +14,24 @@ def main(mode, folder, photos):
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # Many small commits, so that a kill is likely to hit one.
     indexing._COMMIT_IMAGES, indexing._BATCH = 8, 4
-    with Collection.open(folder, write=True, encoder=pixel_encoder()) as collection:
+    with Collection.open(folder, write=True, model=pixel_model()) as collection:
         if mode == "index":
             collection.index([photos], on_progress=announce)
         if mode == "index-slowly":
             # So slow that an interrupt surely finds it at work.
             collection.index([photos], on_progress=dawdle)
         while mode == "compact":
-            announce(1, 1, "")
+            announce("compact", 1, 1)
             collection._storage.compact()
 
 
-def announce(done, total, path):
+def announce(step, done, total):
     if done == 1:
         print("started", flush=True)
 
 
-def dawdle(done, total, path):
-    announce(done, total, path)
+def dawdle(step, done, total):
+    announce(step, done, total)
     time.sleep(0.02)
 
 

@@ -12,8 +12,8 @@ class ManySegments(MultiIndex):
     budget = float("inf")
 
 
-def clumped_codes(rng, n, bits=64, centres=12, flip=0.04):
-    """Codes as learned hashes make them: copies of a few centres, each bit flipped at times."""
-    base = rng.random((centres, bits)) < 0.5
-    chosen = base[rng.integers(0, centres, n)] ^ (rng.random((n, bits)) < flip)
+def clumped_codes(rng, n, bits=64, centers=12, flip=0.04):
+    """Codes as learned hashes make them: copies of a few centers, each bit flipped at times."""
+    base = rng.random((centers, bits)) < 0.5
+    chosen = base[rng.integers(0, centers, n)] ^ (rng.random((n, bits)) < flip)
     return np.packbits(chosen, axis=1)

@@ -13,12 +13,14 @@ import numpy as np
 import torch
 from small_network import SmallNetwork
 
-from hashlens.descriptors import cache, features
-from hashlens.encoder import Encoder
+from hashlens.datasets import described as features
+from hashlens.datasets import descriptor_cache as cache
+from hashlens.datasets.dataset import load_dataset
+from hashlens.datasets.described import describe_dataset
 from hashlens.hashers import create_hasher
-from hashlens.images.datasets import load_dataset
-from hashlens.training import describe_dataset, train_encoder
-from hashlens.training.finetune import TuningOptions, Workplace, finetune
+from hashlens.model.model import Model
+from hashlens.training import train_model
+from hashlens.training.finetune.finetune import TuningOptions, Workplace, finetune
 
 
 def kill_at(owner, name, number, after=False):
@@ -38,8 +40,8 @@ def kill_at(owner, name, number, after=False):
 
 
 def arm(point):
-    from hashlens.training import finetune as tuning_module
-    from hashlens.training.tuning import Tuning
+    from hashlens.training.finetune import finetune as tuning_module
+    from hashlens.training.finetune.tuning import Tuning
 
     if point == "rows":  # the second chunk's rows are on the disk, their keys are not
         kill_at(cache, "_write", 3, after=True)
@@ -54,7 +56,7 @@ def arm(point):
     if point == "export":
         kill_at(tuning_module, "verify_network", 1)
     if point == "save":
-        kill_at(Encoder, "_write_parts", 1, after=True)
+        kill_at(Model, "_write_parts", 1, after=True)
 
 
 def main(tune, point, folder):
@@ -74,14 +76,14 @@ def main(tune, point, folder):
                 os.kill(os.getpid(), signal.SIGKILL)
 
         described = describe_dataset(data, SmallNetwork(), folder / "cache")
-        encoder = train_encoder(described, hasher, on_epoch=on_epoch)
+        model = train_model(described, hasher, on_epoch=on_epoch)
     else:
         options = TuningOptions(tune, blocks=1, device="cpu")
         place = Workplace(folder / "work", folder / "cache")
-        encoder = finetune(data, SmallNetwork(), hasher, options, place)
-    encoder.save(folder / "model")
+        model = finetune(data, SmallNetwork(), hasher, options, place)
+    model.save(folder / "model")
     kept = np.load(next((folder / "model").glob("hasher-*.npz")))
-    print(Encoder.load(folder / "model").digest, *sorted(kept.files))
+    print(Model.load(folder / "model").digest, *sorted(kept.files))
 
 
 if __name__ == "__main__":

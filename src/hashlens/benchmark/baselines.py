@@ -9,14 +9,13 @@ import numpy as np
 
 from hashlens.benchmark.features import Features
 from hashlens.benchmark.selection import Budget
+from hashlens.datasets.protocols import Split, selection_split
 from hashlens.evaluation import (
     LinearClassifier,
-    Split,
     class_code_bits,
     class_codes,
     evaluate_codes,
     evaluate_vectors,
-    selection_split,
 )
 
 STRENGTHS = (0.003, 0.001, 0.01, 0.03)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from hashlens.machine import machine
+from hashlens.report.machine import machine
 
 __all__ = ["METRIC", "TIES", "TRIALS", "commit", "machine"]
 
 METRIC = (
-    "top5 is precision at 5: the share of the query's label among the five nearest, mean over "
-    "queries; map is the average precision of the whole ranking, mean over queries"
+    "precision_at_5 is the share of the query's label among the five nearest, mean over queries; "
+    "map is the average precision of the whole ranking, mean over queries"
 )
 TIES = (
     "items at one distance are in random order and the figure is its exact expectation; _low and "

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from hashlens.benchmark.features import Features
+from hashlens.datasets.described import DescribedDataset
 from hashlens.labels import one_each
-from hashlens.training import DescribedDataset
 
-NORMALISATIONS = {
+NORMALIZATIONS = {
     "none": "none: the network's output as it is",
     "l2": "unit L2 length",
     "sigmoid": "logistic function, so that values are in [0, 1]",
@@ -33,7 +33,7 @@ def features_of(data: DescribedDataset, name: str) -> Features:
             "backbone and pretraining": spec.name,
             "weights": f"sha256 {spec.weights_sha256[:16]}, frozen, {spec.source}",
             "input": f"{spec.input_size} px, {spec.fit}, {spec.interpolation}",
-            "normalisation": NORMALISATIONS[spec.normalisation],
+            "normalization": NORMALIZATIONS[spec.normalization],
             "spec digest": spec.digest[:16],
             "images left out": len(data.train.failed) + len(data.test.failed),
         },

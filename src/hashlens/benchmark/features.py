@@ -11,10 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hashlens.arrays import Labels, Vectors
 from hashlens.errors import DataError
-
-Vectors = npt.NDArray[np.float32]
-Labels = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +28,7 @@ class Features:
         those of ``cifar100``.
     descriptor : mapping
         Facts about the descriptor that a table must state: backbone, pretraining, frozen or
-        tuned, input size, normalisation.
+        tuned, input size, normalization.
 
     Raises
     ------
@@ -85,7 +83,7 @@ class Features:
         >>> Features.unit_length([[3, 4]], [0], [[0, 2]], [0]).train_vectors
         array([[0.6, 0.8]], dtype=float32)
         """
-        facts = {**(descriptor or {}), "normalisation": "unit L2 length"}
+        facts = {**(descriptor or {}), "normalization": "unit L2 length"}
         return cls(
             _scaled(train_vectors),
             np.asarray(train_labels),

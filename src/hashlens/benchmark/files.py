@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hashlens.durable import replacing
 from hashlens.errors import FormatError
+from hashlens.files.atomic import replacing
 
 
 def write_json(path: Path, document: Any, indent: int | None = 1) -> None:

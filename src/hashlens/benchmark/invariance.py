@@ -1,6 +1,6 @@
 """How far codes move, and how much retrieval suffers, when a query's looks change.
 
-The paper states that its codes react to meaning and hardly to small changes of colour and texture.
+The paper states that its codes react to meaning and hardly to small changes of color and texture.
 Here that is a number: the Hamming distance between the codes of an image and of its changed self,
 beside the distances to other images of its class and of other classes.
 """
@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from hashlens.benchmark.features import Labels, Vectors
+from hashlens.arrays import Codes, Labels, Vectors
 from hashlens.benchmark.perturbations import PERTURBATIONS, Perturbation
-from hashlens.codes import Codes, hamming_distance
+from hashlens.codes import hamming_distance
 from hashlens.evaluation import evaluate_codes
 from hashlens.hashers import Hasher
 
@@ -71,9 +71,9 @@ def measure_invariance(
     -------
     list of dict
         ``method``, ``bits``, ``change``, ``grade``, ``distance`` (mean share of bits that flip),
-        ``top5``, ``top5_low``, ``top5_high``. The change "none" has the shares of bits in which
-        an image differs from others of its class and of other classes, ``distance_same_class``
-        and ``distance_other_class``: what a distance must be compared with.
+        ``precision_at_5``, ``precision_at_5_low``, ``precision_at_5_high``. The change "none" has
+        the shares of bits in which an image differs from others of its class and of other classes,
+        ``distance_same_class`` and ``distance_other_class``: what to compare a distance with.
     """
     tell = listen or (lambda _: None)
     tell("none")
@@ -108,9 +108,9 @@ def _row(
         "method": name,
         "bits": bits,
         "distance": float(hamming_distance(before, after).mean() / bits),
-        "top5": found.expected,
-        "top5_low": found.low,
-        "top5_high": found.high,
+        "precision_at_5": found.expected,
+        "precision_at_5_low": found.low,
+        "precision_at_5_high": found.high,
     }
 
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from hashlens.benchmark.quoted import AMBIGUITIES, QUOTED_DATASET, printed_row, printed_top5
+from hashlens.benchmark.quoted import (
+    AMBIGUITIES,
+    QUOTED_DATASET,
+    printed_precision_at_5,
+    printed_row,
+)
 from hashlens.benchmark.summary import Cell, cells, margins, supervised_behind
 
 DETAILS: tuple[tuple[str, str, float, int], ...] = (
@@ -15,7 +20,7 @@ DETAILS: tuple[tuple[str, str, float, int], ...] = (
     ("empty_radius2", "empty within 2 bits %", 100, 1),
     ("bit_imbalance", "bit imbalance", 1, 3),
     ("bit_correlation", "bit correlation", 1, 3),
-    ("quantisation_error", "E_q (eq. 2)", 1, 3),
+    ("quantization_error", "E_q (eq. 2)", 1, 3),
     ("linear_reconstruction_error", "not reconstructed %", 100, 1),
     ("unique_codes_per_thousand", "unique per 1,000", 1, 0),
     ("fit_seconds", "fit s", 1, 1),
@@ -37,7 +42,7 @@ def render(document: dict[str, Any]) -> str:
         parts += [
             f"## Protocol `{protocol}`\n",
             f"{context['splits'][protocol]}.\n",
-            _top5_table(here, baselines, quotes and protocol == "standard"),
+            _precision_table(here, baselines, quotes and protocol == "standard"),
             _bounds_note(here),
             _behind(here) if protocol == "unseen" else "",
             "### Details\n",
@@ -61,7 +66,9 @@ def _labels(found: Sequence[Cell]) -> list[str]:
     return list(dict.fromkeys(cell.label for cell in found))
 
 
-def _top5_table(found: Sequence[Cell], baselines: Sequence[dict[str, Any]], quotes: bool) -> str:
+def _precision_table(
+    found: Sequence[Cell], baselines: Sequence[dict[str, Any]], quotes: bool
+) -> str:
     """Return top-5 precision by method and length, baselines first, the paper's column last."""
     lengths = sorted({cell.bits for cell in found})
     heading = ["top-5 %", *(f"{bits} bits" for bits in lengths)]
@@ -82,16 +89,16 @@ def _top5_table(found: Sequence[Cell], baselines: Sequence[dict[str, Any]], quot
 def _baseline(row: dict[str, Any]) -> tuple[str, str]:
     """Return a baseline's name and its figure, which no code length changes."""
     if row["baseline"] == "float-knn":
-        return "exact k-NN on floats", f"{100 * row['top5']:.1f}"
+        return "exact k-NN on floats", f"{100 * row['precision_at_5']:.1f}"
     if row["baseline"] == "class-code":
-        return f"class code, {row['bits']} bits", f"{100 * row['top5']:.1f}"
+        return f"class code, {row['bits']} bits", f"{100 * row['precision_at_5']:.1f}"
     accuracy = row["accuracy"]
     text = "no seen class to name" if accuracy is None else f"{100 * accuracy:.1f}"
     return "linear classifier (accuracy)", text
 
 
 def _percent(cell: Cell | None) -> str:
-    spread = cell.spread("top5") if cell else None
+    spread = cell.spread("precision_at_5") if cell else None
     return spread.percent() if spread else "–"
 
 
@@ -100,7 +107,7 @@ def _quote(cell: Cell, lengths: Sequence[int]) -> str:
     row = printed_row(cell.method)
     if row is None or cell.preset not in ("default", "paper", "supervised"):
         return "–"
-    shares = [printed_top5(cell.method, bits) for bits in lengths]
+    shares = [printed_precision_at_5(cell.method, bits) for bits in lengths]
     return f"{row[0]}: " + " / ".join("–" if s is None else f"{100 * s:.2f}" for s in shares)
 
 
@@ -108,7 +115,7 @@ def _bounds_note(found: Sequence[Cell]) -> str:
     """Return where ties leave the widest room between pessimistic and optimistic order."""
     spans = []
     for cell in found:
-        low, high = cell.spread("top5_low"), cell.spread("top5_high")
+        low, high = cell.spread("precision_at_5_low"), cell.spread("precision_at_5_high")
         if low and high:
             spans.append((high.mean - low.mean, cell, low.mean, high.mean))
     if not spans:
@@ -139,7 +146,7 @@ def _details_table(found: Sequence[Cell]) -> str:
     heading += [title for _, title, _, _ in DETAILS] + ["seeds"]
     lines = []
     for cell in found:
-        low, high = cell.spread("top5_low"), cell.spread("top5_high")
+        low, high = cell.spread("precision_at_5_low"), cell.spread("precision_at_5_high")
         bounds = f"{100 * low.mean:.1f} to {100 * high.mean:.1f}" if low and high else "–"
         line = [f"`{cell.label}`", str(cell.bits), bounds]
         for figure, _, factor, digits in DETAILS:
@@ -217,7 +224,11 @@ def _selection_table(context: dict[str, Any]) -> str:
     lines = []
     for choice in context["selections"]:
         tried = choice["candidates"]
-        scores = [candidate["top5"] for candidate in tried if candidate["top5"] is not None]
+        scores = [
+            candidate["precision_at_5"]
+            for candidate in tried
+            if candidate["precision_at_5"] is not None
+        ]
         params = ", ".join(f"{name}={value}" for name, value in choice["params"].items())
         lines.append(
             [

@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from hashlens.arrays import Codes
 from hashlens.benchmark.context import commit
 from hashlens.benchmark.features import Features
 from hashlens.benchmark.methods import MethodPreset
 from hashlens.benchmark.selection import make_hasher
-from hashlens.codes import Codes
+from hashlens.datasets.protocols import Split
 from hashlens.evaluation import (
-    Split,
     code_statistics,
     evaluate_codes,
     evaluate_spherical,
     linear_reconstruction_error,
-    quantisation_error,
+    quantization_error,
 )
-from hashlens.machine import peak_memory_gib, reset_peak_memory
 from hashlens.native import thread_count
+from hashlens.report.machine import peak_memory_gib, reset_peak_memory
 
 OWN_DISTANCE = "own-distance"
 """The preset's name in rows that are ranked by the method's own distance, not by Hamming's."""
@@ -94,7 +94,7 @@ def _statistics(database: Codes, bits: int, features: Features, split: Split) ->
     vectors = features.train_vectors[split.database]
     return {
         **code_statistics(database, bits).to_dict(),
-        "quantisation_error": quantisation_error(database, vectors),
+        "quantization_error": quantization_error(database, vectors),
         "linear_reconstruction_error": linear_reconstruction_error(database, bits, vectors),
     }
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from hashlens.datasets.protocols import PROTOCOLS
 from hashlens.errors import ParameterError
-from hashlens.evaluation import PROTOCOLS
 from hashlens.hashers import METHODS
 
 Params = Mapping[str, Any]
@@ -97,7 +97,7 @@ PRESETS: tuple[MethodPreset, ...] = (
         distances=("hamming", "spherical"),
     ),
     MethodPreset("kmh", "default", {}, _each(bits_per_subspace=(2, 8), affinity_weight=(1.0,))),
-    MethodPreset("splh", "default", {}, _each(label_weight=(0.02, 2.0), labelled=(5000,))),
+    MethodPreset("splh", "default", {}, _each(label_weight=(0.02, 2.0), labeled=(5000,))),
     MethodPreset("bre", "default", {}, _BRE),
     MethodPreset("bre", "supervised", {"use_labels": True}, _BRE),
     MethodPreset("dh", "default", {}, _SHORT_DEEP_HASHING),
@@ -114,7 +114,7 @@ PRESETS: tuple[MethodPreset, ...] = (
         {},
         (
             {"terms": {"reconstruction": 0.01}},
-            {"terms": {"quantisation": 0.0}},
+            {"terms": {"quantization": 0.0}},
             {"architecture": {"margin": 0.2}},
         ),
     ),

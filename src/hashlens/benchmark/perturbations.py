@@ -7,10 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageEnhance, ImageFilter
-
-Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,7 @@ def brightness(image: Image.Image, factor: float, rng: np.random.Generator) -> I
 
 
 def saturation(image: Image.Image, factor: float, rng: np.random.Generator) -> Image.Image:
-    """Mix with the gray image; 0 is gray, 1 unchanged, above 1 more colourful."""
+    """Mix with the gray image; 0 is gray, 1 unchanged, above 1 more colorful."""
     return ImageEnhance.Color(image).enhance(factor)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hashlens.benchmark.quoted import BITS, PROPOSED, QUOTED_DATASET, printed_top5
+from hashlens.benchmark.quoted import BITS, PROPOSED, QUOTED_DATASET, printed_precision_at_5
 from hashlens.benchmark.summary import Cell
 from hashlens.errors import MissingExtraError
 from hashlens.hashers import METHODS
@@ -28,7 +28,7 @@ STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "hashlens",
 }
-COLOURS = (
+COLORS = (
     "tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "tab:brown", "tab:pink",
     "tab:gray", "tab:olive", "tab:cyan", "navy", "goldenrod", "black", "crimson",
 )  # fmt: skip
@@ -76,7 +76,7 @@ def save_plots(
             here = [cell for cell in found if cell.protocol == protocol]
             lines = [row for row in baselines if row["protocol"] == protocol]
             for name, figure in (
-                ("top5", _top5(pyplot, here, lines, f"{dataset}, {protocol}")),
+                ("precision-at-5", _precision_at_5(pyplot, here, lines, f"{dataset}, {protocol}")),
                 ("precision-recall", _curves(pyplot, here, protocol, _draw_precision_recall)),
                 ("precision-radius", _curves(pyplot, here, protocol, _draw_precision_radius)),
                 ("bit-statistics", _bit_statistics(pyplot, here, protocol)),
@@ -91,14 +91,14 @@ def save_plots(
 
 
 def _look(cell: Cell) -> dict[str, Any]:
-    """Return colour, marker and dash of a method, the same in every figure.
+    """Return color, marker and dash of a method, the same in every figure.
 
     Solid lines learn from labels, dashed ones do not; a preset other than the default is dotted.
     """
     place = list(METHODS).index(cell.method)
     dash = ":" if cell.label != cell.method else "-" if cell.supervised else "--"
     return {
-        "color": "black" if cell.method == PROPOSED else COLOURS[place % len(COLOURS)],
+        "color": "black" if cell.method == PROPOSED else COLORS[place % len(COLORS)],
         "marker": MARKERS[place % len(MARKERS)],
         "linestyle": dash,
         "label": cell.label,
@@ -112,13 +112,15 @@ def _by_label(found: Sequence[Cell]) -> dict[str, list[Cell]]:
     return groups
 
 
-def _top5(
+def _precision_at_5(
     pyplot: Any, found: Sequence[Cell], baselines: Sequence[dict[str, Any]], title: str
 ) -> Any:
     figure, axes = pyplot.subplots(figsize=(6.2, 4.6), layout="constrained")
     lengths = sorted({cell.bits for cell in found})
     for group in _by_label(found).values():
-        spreads = [(cell.bits, spread) for cell in group if (spread := cell.spread("top5"))]
+        spreads = [
+            (cell.bits, spread) for cell in group if (spread := cell.spread("precision_at_5"))
+        ]
         axes.errorbar(
             [bits for bits, _ in spreads],
             [100 * spread.mean for _, spread in spreads],
@@ -127,14 +129,14 @@ def _top5(
             **_look(group[0]),
         )
     for row, dash in zip(baselines, ("-", "--", "-."), strict=False):
-        value = row.get("top5", row.get("accuracy"))
+        value = row.get("precision_at_5", row.get("accuracy"))
         if value is not None:
             axes.axhline(100 * value, color="0.55", linestyle=dash, linewidth=0.9, zorder=0)
             axes.annotate(
                 row["baseline"], (lengths[-1], 100 * value), color="0.4", fontsize=7,
                 ha="right", va="bottom",
             )  # fmt: skip
-    quoted = [(bits, printed_top5(PROPOSED, bits)) for bits in lengths if bits in BITS]
+    quoted = [(bits, printed_precision_at_5(PROPOSED, bits)) for bits in lengths if bits in BITS]
     if title == f"{QUOTED_DATASET}, standard" and quoted:
         axes.plot(
             *zip(*((bits, 100 * (share or 0)) for bits, share in quoted), strict=True),

@@ -48,13 +48,15 @@ AMBIGUITIES = (
 )
 
 
-def printed_top5(method: str, bits: int) -> float | None:
+def printed_precision_at_5(method: str, bits: int) -> float | None:
     """Return the paper's top-5 share for the row that may mean ``method``, or None.
 
     Examples
     --------
-    >>> printed_top5("autoencoder", 64), printed_top5("itq", 64), printed_top5("kmh", 40)
-    (0.5308, None, None)
+    >>> printed_precision_at_5("autoencoder", 64)
+    0.5308
+    >>> printed_precision_at_5("itq", 64) is None, printed_precision_at_5("kmh", 40) is None
+    (True, True)
     """
     row = _ROW_OF_METHOD.get(method)
     if row is None or bits not in BITS:

@@ -22,8 +22,8 @@ from hashlens.benchmark.measure import Row, Unit, measure
 from hashlens.benchmark.methods import MethodPreset, choose_presets
 from hashlens.benchmark.selection import choose_parameters, is_deterministic, make_hasher
 from hashlens.benchmark.settings import Settings
+from hashlens.datasets.protocols import Split, make_split
 from hashlens.errors import DataError
-from hashlens.evaluation import Split, make_split
 
 CELLS = "cells"
 """The folder, within that of results, where every measured cell has its file."""

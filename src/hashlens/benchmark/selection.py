@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.benchmark.features import Labels, Vectors
+from hashlens.arrays import Labels, Vectors
 from hashlens.benchmark.methods import MethodPreset
+from hashlens.datasets.protocols import Split, selection_split
 from hashlens.errors import DataError, HashlensError
-from hashlens.evaluation import Split, evaluate_codes, selection_split
+from hashlens.evaluation import evaluate_codes
 from hashlens.hashers import Hasher, create_hasher, hasher_class
 
 
@@ -78,7 +79,7 @@ def choose_parameters(
     -------
     dict
         ``params`` (what to add to the preset's own), ``candidates`` (each with ``params``,
-        ``top5`` and ``seconds``, or an ``error``) and ``budget``.
+        ``precision_at_5`` and ``seconds``, or an ``error``) and ``budget``.
 
     Raises
     ------
@@ -99,11 +100,11 @@ def choose_parameters(
     query = _capped(inner.query, budget.query_rows, rng)
     parts = [(train_vectors[rows], train_labels[rows]) for rows in (fit, database, query)]
     tried = [_try(preset, params, parts, budget) for params in options]
-    scored = [candidate for candidate in tried if candidate["top5"] is not None]
+    scored = [candidate for candidate in tried if candidate["precision_at_5"] is not None]
     if not scored:
         raise DataError(f"No candidate of {preset.label} can be fitted: {tried[0]['error']}")
     # The first of equals wins: a default gives way only to what is better.
-    best = max(scored, key=lambda candidate: float(candidate["top5"]))
+    best = max(scored, key=lambda candidate: float(candidate["precision_at_5"]))
     return {"params": best["params"], "candidates": tried, "budget": asdict(budget)}
 
 
@@ -119,7 +120,7 @@ def _try(
     try:
         hasher = make_hasher(preset, budget.bits, params, budget.seed).fit(fit, fit_labels)
     except HashlensError as error:
-        return {"params": params, "top5": None, "error": str(error)}
+        return {"params": params, "precision_at_5": None, "error": str(error)}
     result = evaluate_codes(
         hasher.transform(query),
         query_labels,
@@ -128,7 +129,7 @@ def _try(
         budget.bits,
     )
     seconds = round(time.perf_counter() - start, 3)
-    return {"params": params, "top5": result.precision.expected, "seconds": seconds}
+    return {"params": params, "precision_at_5": result.precision.expected, "seconds": seconds}
 
 
 def _capped(

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from hashlens.benchmark.methods import choose_presets
 from hashlens.benchmark.selection import Budget
 from hashlens.codes import check_bits
+from hashlens.datasets.protocols import PROTOCOLS
 from hashlens.errors import ParameterError
-from hashlens.evaluation import PROTOCOLS
 
 
 @dataclass(frozen=True)

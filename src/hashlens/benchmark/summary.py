@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from hashlens.benchmark.methods import row_label
-from hashlens.benchmark.quoted import PROPOSED, RIVALS, printed_top5
-from hashlens.evaluation import PROTOCOLS
+from hashlens.benchmark.quoted import PROPOSED, RIVALS, printed_precision_at_5
+from hashlens.datasets.protocols import PROTOCOLS
 from hashlens.hashers import METHODS
 
 Row = dict[str, Any]
@@ -138,22 +138,22 @@ def margins(found: Sequence[Cell], protocol: str = "standard") -> list[Margin]:
         rivals = [cell for cell in here if cell.method in RIVALS]
         if not proposed or not rivals:
             continue
-        own = _top5(proposed[0])
-        best = max(rivals, key=lambda cell: _top5(cell).mean)
-        other = _top5(best)
+        own = _precision_at_5(proposed[0])
+        best = max(rivals, key=lambda cell: _precision_at_5(cell).mean)
+        other = _precision_at_5(best)
         spread = 0.0 if best.deterministic else other.deviation
         deviation = None
         if own.deviation is not None and spread is not None:
             deviation = float(np.hypot(own.deviation, spread))
-        printed = printed_top5(PROPOSED, bits)
+        printed = printed_precision_at_5(PROPOSED, bits)
         result.append(Margin(bits, own.mean, other.mean, best.label, deviation, printed))
     return result
 
 
-def _top5(cell: Cell) -> Spread:
-    spread = cell.spread("top5")
+def _precision_at_5(cell: Cell) -> Spread:
+    spread = cell.spread("precision_at_5")
     if spread is None:
-        raise ValueError(f"The rows of {cell.label} have no top5.")
+        raise ValueError(f"The rows of {cell.label} have no precision_at_5.")
     return spread
 
 
@@ -175,12 +175,12 @@ def supervised_behind(found: Sequence[Cell], reference: str, protocol: str) -> d
         Labels by code length; lengths at which the reference was not measured are left out.
     """
     here = [cell for cell in found if cell.protocol == protocol]
-    floors = {cell.bits: _top5(cell).mean for cell in here if cell.label == reference}
+    floors = {cell.bits: _precision_at_5(cell).mean for cell in here if cell.label == reference}
     return {
         bits: [
             cell.label
             for cell in here
-            if cell.bits == bits and cell.supervised and _top5(cell).mean < floor
+            if cell.bits == bits and cell.supervised and _precision_at_5(cell).mean < floor
         ]
         for bits, floor in sorted(floors.items())
     }

@@ -33,7 +33,7 @@ def benchmark(
         str,
         typer.Argument(
             metavar="DATA",
-            help="cifar100, or a folder of labelled images as `train` takes it.",
+            help="cifar100, or a folder of labeled images as `train` takes it.",
             show_default=False,
         ),
     ],
@@ -152,9 +152,9 @@ def _features(
     """Return the descriptors of a data set, computing those that the cache lacks."""
     from hashlens.benchmark.data import features_of
     from hashlens.cli.datasets import NAME_ALL
+    from hashlens.datasets.dataset import load_dataset
+    from hashlens.datasets.described import describe_dataset
     from hashlens.descriptors import load_descriptor
-    from hashlens.images.datasets import load_dataset
-    from hashlens.training import describe_dataset
 
     network = load_descriptor(descriptor, weights)
     with progress_bar("images") as move:
@@ -196,12 +196,14 @@ def _print_tables(results: Results) -> None:
         for length in lengths:
             table.add_column(f"{length} bits", justify="right")
         for row in results.baselines:
-            figure = row.get("top5", row.get("accuracy"))
+            figure = row.get("precision_at_5", row.get("accuracy"))
             if row["protocol"] == protocol and figure is not None:
-                name = row["baseline"] + ("" if "top5" in row else " (accuracy)")
+                name = row["baseline"] + ("" if "precision_at_5" in row else " (accuracy)")
                 table.add_row(name, *[f"{100 * figure:.1f}"] * len(lengths), style="dim")
         for label in dict.fromkeys(cell.label for cell in here):
-            of_length = {cell.bits: cell.spread("top5") for cell in here if cell.label == label}
+            of_length = {
+                cell.bits: cell.spread("precision_at_5") for cell in here if cell.label == label
+            }
             values = [of_length.get(length) for length in lengths]
             table.add_row(label, *(value.percent() if value else "–" for value in values))
         console.print(table)

@@ -8,15 +8,15 @@ from typing import Annotated, Any
 
 import typer
 
-from hashlens.calibration_file import ModelCalibration
 from hashlens.cli.console import note, print_json
 from hashlens.cli.options import CacheOption, DataFolderOption, JsonOption
 from hashlens.codes import check_bits
 from hashlens.collection import MODEL_FOLDER, Collection, is_collection
-from hashlens.encoder import DEFAULT_MODEL, Encoder, load_encoder
 from hashlens.errors import ParameterError
 from hashlens.evaluation.bootstrap import Resampling
-from hashlens.model_folder import check_model_folder
+from hashlens.model.calibration_file import ModelCalibration
+from hashlens.model.folder import check_model_folder
+from hashlens.model.model import DEFAULT_MODEL, Model, load_model
 
 PrecisionOption = Annotated[
     float | None,
@@ -48,7 +48,7 @@ def calibrate(
     data: Annotated[
         str,
         typer.Argument(
-            metavar="DATA", help="Labelled images, as `train` takes them.", show_default=False
+            metavar="DATA", help="Labeled images, as `train` takes them.", show_default=False
         ),
     ],
     precision: Annotated[
@@ -85,8 +85,8 @@ def calibrate(
     \b
     Examples:
       hashlens calibrate products-64 products/
-      hashlens calibrate photos.hashlens my-labelled-photos/ --precision 0.8,0.95
-      hashlens calibrate default my-labelled-photos/ --out default-calibrated
+      hashlens calibrate photos.hashlens my-labeled-photos/ --precision 0.8,0.95
+      hashlens calibrate default my-labeled-photos/ --out default-calibrated
       hashlens calibrate products-64 products/ --bits 16,32,64,128
     """
     wanted, lengths = _shares(precision), _lengths(bits)
@@ -94,7 +94,7 @@ def calibrate(
     folder = _model_folder(model, out)
     if out is not None:
         check_model_folder(out)
-    encoder = load_encoder(folder)
+    encoder = load_model(folder)
     encoder.calibration = _measure(encoder, data, data_folder, cache, lengths, resampling)
     if out is None:
         encoder.save_calibration(folder)
@@ -127,11 +127,11 @@ def chosen_radius(target: Collection, radius: int | None, precision: float | Non
         return radius
     if radius is not None:
         raise ParameterError("Choose one of --radius and --precision.")
-    calibration = target.encoder.calibration
+    calibration = target.model.calibration
     if calibration is None:
         raise ParameterError(
             "--precision needs a calibrated model, and that of the collection "
-            f"{target.folder} is not. Calibrate it on labelled images with: "
+            f"{target.folder} is not. Calibrate it on labeled images with: "
             f"hashlens calibrate {target.folder} DATA"
         )
     found = calibration.pairs.radius_for(precision)
@@ -161,7 +161,7 @@ def _model_folder(model: str, out: Path | None) -> Path:
 
 
 def _measure(
-    encoder: Encoder,
+    encoder: Model,
     data: str,
     data_folder: Path | None,
     cache: Path | None,
@@ -169,13 +169,13 @@ def _measure(
     resampling: Resampling,
 ) -> ModelCalibration:
     from hashlens.cli.datasets import described, opened, say
-    from hashlens.training.calibrate import calibrate_encoder
+    from hashlens.model.calibrate import calibrate_model
 
     dataset, found = opened(data, data_folder)
     say(found.losses())
     measured = described(dataset, found, encoder.load_descriptor(), cache, None)
     note(f"measuring pairs of images, {resampling.resamples:,} resamples")
-    return calibrate_encoder(
+    return calibrate_model(
         encoder,
         measured,
         lengths=lengths,

@@ -14,8 +14,9 @@ from hashlens.cli.calibrating import PrecisionOption, chosen_radius
 from hashlens.cli.console import human_bytes, note, print_json, progress_bar, report_failures
 from hashlens.cli.options import CollectionOption, JsonOption, StrictOption, collection_folder
 from hashlens.collection import Collection, IndexReport, is_collection
-from hashlens.encoder import load_encoder
 from hashlens.errors import CollectionError, ModelMismatchError, ParameterError
+from hashlens.model.model import load_model
+from hashlens.progress import OnProgress
 
 
 def register(app: typer.Typer) -> None:
@@ -178,10 +179,8 @@ def duplicates(
 
 def _open_or_create(folder: Path, model: str | None, keep_descriptors: bool) -> Collection:
     if not is_collection(folder):
-        return Collection.create(folder, load_encoder(model), keep_descriptors)
-    target = Collection.open(
-        folder, write=True, encoder=None if model is None else load_encoder(model)
-    )
+        return Collection.create(folder, load_model(model), keep_descriptors)
+    target = Collection.open(folder, write=True, model=None if model is None else load_model(model))
     if keep_descriptors and target.info().descriptor_dim is None:
         target.close()
         raise ModelMismatchError(
@@ -203,7 +202,7 @@ def _only_build(build: bool, folder: Path, json: bool) -> None:
 
 
 def _run(
-    work: Callable[[Callable[[int, int, str], None]], IndexReport],
+    work: Callable[[OnProgress], IndexReport],
     target: Collection,
     strict: bool,
     json: bool,
@@ -213,7 +212,7 @@ def _run(
     began = time.monotonic()
     try:
         with progress_bar("images") as move:
-            report = work(lambda done, total, path: move("indexing", done, total))
+            report = work(move)
         if build:
             target.build_index()
     except KeyboardInterrupt:

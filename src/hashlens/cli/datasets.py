@@ -1,4 +1,4 @@
-"""Labelled data on the command line: opened, checked, described, and what was found said."""
+"""Labeled data on the command line: opened, checked, described, and what was found said."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import typer
 
 from hashlens.cli.console import note, progress_bar, report_failures
 from hashlens.cli.options import cache_folder
+from hashlens.datasets.checking import check_dataset
+from hashlens.datasets.dataset import Dataset, load_dataset
+from hashlens.datasets.described import DescribedDataset, describe_dataset
+from hashlens.datasets.findings import MAX_UNUSABLE, DataCheck
+from hashlens.datasets.protocols import make_split
 from hashlens.descriptors import Descriptor
 from hashlens.errors import DataError
-from hashlens.evaluation import make_split
-from hashlens.images.checking import check_dataset
-from hashlens.images.data_check import MAX_UNUSABLE, DataCheck
-from hashlens.images.datasets import Dataset, load_dataset
-from hashlens.training import DescribedDataset, describe_dataset
 
 DataArgument = Annotated[
     str,
@@ -60,9 +60,7 @@ def opened(data: str, folder: Path | None, decode: bool = False) -> tuple[Datase
         Whether to decode all images.
     """
     with progress_bar("images") as move:
-        return check_dataset(
-            load_dataset(data, folder), decode, lambda part, *done: move(f"check {part}", *done)
-        )
+        return check_dataset(load_dataset(data, folder), decode, move)
 
 
 def check_protocol(dataset: Dataset, protocol: str, split_seed: int) -> None:

@@ -9,21 +9,21 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from hashlens.arrays import Pixels
 from hashlens.cli.console import human_bytes, print_json, report_failures
 from hashlens.cli.options import JsonOption
 from hashlens.collection import MODEL_FOLDER, is_collection
-from hashlens.descriptors import Pixels
-from hashlens.encoder import Encoder, load_encoder
+from hashlens.collection.store import Storage
 from hashlens.errors import DataError, ParameterError
 from hashlens.export import (
-    QuantisationReport,
+    QuantizationReport,
     export_faiss,
     export_int8_model,
     export_model,
     export_parquet,
 )
 from hashlens.images import decode_batches, decode_image, read_image_file, walk_images
-from hashlens.store import Storage
+from hashlens.model.model import Model, load_model
 
 CALIBRATION_IMAGES = 256
 """Images that are taken of a calibration folder, evenly over its files."""
@@ -54,7 +54,7 @@ def export(
         ),
     ],
     int8: Annotated[
-        bool, typer.Option("--int8", help="Quantise the network, and say what that costs.")
+        bool, typer.Option("--int8", help="Quantize the network, and say what that costs.")
     ] = False,
     calibration: Annotated[
         Path | None,
@@ -90,8 +90,8 @@ def export(
     for name, known in facts.items():
         what = f"{known['images']:,} codes" if "images" in known else "pixels → codes"
         typer.echo(f"{name}: {what} of {known['bits']} bits, {human_bytes(_size(name))}")
-        if "quantisation" in known:
-            _print_quantisation(QuantisationReport(**known["quantisation"]))  # type: ignore[arg-type]
+        if "quantization" in known:
+            _print_quantization(QuantizationReport(**known["quantization"]))  # type: ignore[arg-type]
 
 
 def _check_request(source: str, kinds: set[str], int8: bool, calibration: Path | None) -> None:
@@ -115,17 +115,17 @@ def _check_request(source: str, kinds: set[str], int8: bool, calibration: Path |
         raise ParameterError("--int8 is about a model: name an output .onnx.")
 
 
-def _encoder_of(source: str) -> Encoder:
-    return load_encoder(Path(source) / MODEL_FOLDER if is_collection(source) else source)
+def _encoder_of(source: str) -> Model:
+    return load_model(Path(source) / MODEL_FOLDER if is_collection(source) else source)
 
 
-def _export_onnx(encoder: Encoder, path: Path, calibration: Path | None) -> dict[str, object]:
+def _export_onnx(encoder: Model, path: Path, calibration: Path | None) -> dict[str, object]:
     facts: dict[str, object] = {"bits": encoder.bits, "model": encoder.digest}
     if calibration is None:
         export_model(encoder, path)
     else:
         images = _calibration_images(calibration, encoder)
-        facts["quantisation"] = asdict(export_int8_model(encoder, path, images))
+        facts["quantization"] = asdict(export_int8_model(encoder, path, images))
     return facts
 
 
@@ -147,7 +147,7 @@ def _export_tables(folder: Path, paths: list[Path]) -> dict[str, dict[str, objec
         storage.close()
 
 
-def _calibration_images(folder: Path, encoder: Encoder) -> Pixels:
+def _calibration_images(folder: Path, encoder: Model) -> Pixels:
     """Return decoded images, uint8 (n, size, size, 3), evenly chosen over a folder's files."""
     files = sorted(walk_images([str(folder)]))
     step = max(1, -(-len(files) // CALIBRATION_IMAGES))
@@ -163,10 +163,10 @@ def _calibration_images(folder: Path, encoder: Encoder) -> Pixels:
     return np.concatenate(pixels)
 
 
-def _print_quantisation(report: QuantisationReport) -> None:
+def _print_quantization(report: QuantizationReport) -> None:
     typer.echo(
         f"  {100 * report.differing_bits:.2f} % of bits differ from float32, "
-        f"{100 * report.top5_overlap:.1f} % of the five nearest agree "
+        f"{100 * report.overlap_at_5:.1f} % of the five nearest agree "
         f"({report.measured_images} images, not those of the calibration)"
     )
     typer.echo(

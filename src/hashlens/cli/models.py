@@ -1,4 +1,4 @@
-"""`train` and `evaluate`: from labelled images to a model directory, and to its figures."""
+"""`train` and `evaluate`: from labeled images to a model directory, and to its figures."""
 
 from __future__ import annotations
 
@@ -33,28 +33,24 @@ from hashlens.cli.training import (
     tuning_options,
 )
 from hashlens.codes import check_bits
+from hashlens.datasets.described import DescribedDataset
+from hashlens.datasets.findings import MAX_UNUSABLE
 from hashlens.descriptors import Descriptor, load_descriptor
 from hashlens.descriptors.default import default_spec
 from hashlens.descriptors.onnx import OnnxDescriptor
 from hashlens.descriptors.timm import TimmDescriptor
-from hashlens.encoder import Encoder, load_encoder
 from hashlens.errors import ParameterError
 from hashlens.hashers import create_hasher, hasher_class
 from hashlens.hashers.base import check_labels
-from hashlens.images.data_check import MAX_UNUSABLE
-from hashlens.model_folder import check_model_folder
-from hashlens.training import (
-    DescribedDataset,
-    evaluate_encoder,
-    evaluate_search,
-    protocol_search,
-    train_encoder,
-)
+from hashlens.model.evaluate import evaluate_model, evaluate_search, protocol_search
+from hashlens.model.folder import check_model_folder
+from hashlens.model.model import Model, load_model
+from hashlens.training import train_model
 
 ProtocolOption = Annotated[
     str,
     typer.Option(
-        help="standard: search the training images; heldout: search labelled images that were not "
+        help="standard: search the training images; heldout: search labeled images that were not "
         "trained on; unseen: search classes that were not trained on."
     ),
 ]
@@ -120,7 +116,7 @@ def train(
     cache: CacheOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Train a code on labelled images: DATA in, a model directory out.
+    """Train a code on labeled images: DATA in, a model directory out.
 
     DATA is looked at first: what is found is said, and images that can't be read, copies and images
     with contradicting labels are left out.
@@ -184,20 +180,18 @@ def train(
         # Before the long work, since a network that can't be exported is no use in a model.
         network_file = _network_file(network, Path(scratch))
         data_of = described(dataset, found, network, cache, max_unusable)
-        encoder = train_encoder(data_of, hasher, protocol, split_seed, network_file, **extra)
+        encoder = train_model(data_of, hasher, protocol, split_seed, network_file, **extra)
         _save(encoder, target)
         _finish(encoder, data_of, target, report, json)
 
 
-def _save(encoder: Encoder, target: Path) -> None:
+def _save(encoder: Model, target: Path) -> None:
     """Save a trained model before it is measured: nothing that fails then costs the training."""
     encoder.save(target)
     note(f"saved {target}; measuring it")
 
 
-def _finish(
-    encoder: Encoder, data: DescribedDataset, target: Path, report: bool, json: bool
-) -> None:
+def _finish(encoder: Model, data: DescribedDataset, target: Path, report: bool, json: bool) -> None:
     """Measure a saved model by the protocol that it was trained for, and add what was found."""
     training = encoder.training
     search = protocol_search(encoder, data, training["protocol"], training["split_seed"])
@@ -223,7 +217,7 @@ def evaluate(
     cache: CacheOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Measure a model on labelled images: precision at 5 and more, ties resolved honestly.
+    """Measure a model on labeled images: precision at 5 and more, ties resolved honestly.
 
     Learned codes collapse, so that hundreds of images tie; figures are exact expectations over the
     order of ties, with the worst and the best order beside them.
@@ -233,13 +227,13 @@ def evaluate(
       hashlens evaluate products-64 products/
       hashlens evaluate default cifar100 --protocol unseen --json
     """
-    encoder = load_encoder(model)
+    encoder = load_model(model)
     network = encoder.load_descriptor()
     dataset, found = opened(data, data_folder)
     say(found.losses())
     check_protocol(dataset, protocol, split_seed)
     measured = described(dataset, found, network, cache, None)
-    figures = evaluate_encoder(encoder, measured, protocol, split_seed)
+    figures = evaluate_model(encoder, measured, protocol, split_seed)
     if json:
         print_json(figures)
     else:
@@ -278,9 +272,9 @@ def _network_file(network: Descriptor, scratch: Path) -> Path | None:
 def _print_figures(figures: dict[str, Any]) -> None:
     typer.echo(f"{figures['split']}")
     typer.echo(
-        f"top-5       {100 * figures['top5']:6.2f} %  "
-        f"(worst order of ties {100 * figures['top5_low']:.2f}, "
-        f"best {100 * figures['top5_high']:.2f})"
+        f"top-5       {100 * figures['precision_at_5']:6.2f} %  "
+        f"(worst order of ties {100 * figures['precision_at_5_low']:.2f}, "
+        f"best {100 * figures['precision_at_5_high']:.2f})"
     )
     typer.echo(f"mAP         {100 * figures['map']:6.2f} %")
     codes = figures["codes"]

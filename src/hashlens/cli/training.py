@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hashlens.cli.console import note, progress_bar
+from hashlens.datasets.dataset import Dataset
 from hashlens.descriptors import Descriptor
-from hashlens.encoder import Encoder
 from hashlens.errors import HashlensError, MissingExtraError, ParameterError
 from hashlens.hashers import Hasher
-from hashlens.images.datasets import Dataset
+from hashlens.model.model import Model
 
 if TYPE_CHECKING:
-    from hashlens.training import DescribedDataset, Search
-    from hashlens.training.finetune import TuningOptions
+    from hashlens.datasets.described import DescribedDataset
+    from hashlens.model.evaluate import Search
+    from hashlens.training.finetune.finetune import TuningOptions
 
 TuneOption = Annotated[
     str,
@@ -85,8 +86,8 @@ def tuning_options(hasher: Hasher, **values: Any) -> TuningOptions:
         If no network can be tuned under the hasher.
     """
     try:
-        from hashlens.hashers.deep.tuning import check_tunable
-        from hashlens.training.finetune import TuningOptions
+        from hashlens.hashers.networks.tunable import check_tunable
+        from hashlens.training.finetune.finetune import TuningOptions
     except ImportError as error:
         if error.name != "torch":
             raise
@@ -113,9 +114,9 @@ def finetuned(
     options: TuningOptions,
     target: Path,
     cache: Path,
-) -> Encoder:
+) -> Model:
     """Fine-tune, with a bar for activations and a line an epoch."""
-    from hashlens.training.finetune import Workplace, finetune
+    from hashlens.training.finetune.finetune import Workplace, finetune
 
     place = Workplace(work_folder(target), cache)
     if place.checkpoint.exists():
@@ -128,13 +129,13 @@ def print_epoch(epoch: Any) -> None:
     """Print an epoch's losses and validation top-5 on stderr."""
     terms = "  ".join(f"{name} {value:.4f}" for name, value in epoch.losses.items())
     note(
-        f"epoch {epoch.number:3}/{epoch.epochs}  validation top-5 {100 * epoch.top5:6.2f} %  "
-        f"{terms}  {epoch.seconds:.0f} s"
+        f"epoch {epoch.number:3}/{epoch.epochs}  "
+        f"validation top-5 {100 * epoch.precision_at_5:6.2f} %  {terms}  {epoch.seconds:.0f} s"
     )
 
 
 def reported(
-    encoder: Encoder, described: DescribedDataset, search: Search, target: Path
+    encoder: Model, described: DescribedDataset, search: Search, target: Path
 ) -> Path | None:
     """Write the report into the directory of a saved model; a failure costs the report alone."""
     from hashlens.report import write_report

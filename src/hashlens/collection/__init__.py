@@ -1,9 +1,8 @@
 """Collections: folders of images that can be searched by what they show."""
 
 from hashlens.collection.collection import Collection, is_collection
-from hashlens.collection.graph import KnnGraph
-from hashlens.collection.indexing import OnProgress
-from hashlens.collection.model import MODEL_FOLDER
+from hashlens.collection.knn_graph import KnnGraph
+from hashlens.collection.own_model import MODEL_FOLDER
 from hashlens.collection.results import (
     CollectionInfo,
     DuplicateGroup,
@@ -21,7 +20,6 @@ __all__ = [
     "Hit",
     "IndexReport",
     "KnnGraph",
-    "OnProgress",
     "Query",
     "RemoveReport",
     "SearchSpec",

@@ -11,11 +11,11 @@ from typing import Self
 
 from hashlens.collection.changes import index_paths, update_all
 from hashlens.collection.duplicates import duplicate_groups
-from hashlens.collection.graph import KnnGraph, build_knn_graph
 from hashlens.collection.indexed import CollectionIndex
-from hashlens.collection.indexing import Indexer, LabelOf, OnProgress
+from hashlens.collection.indexing import Indexer, LabelOf
 from hashlens.collection.info import collection_info
-from hashlens.collection.model import check_model, load_model, save_model
+from hashlens.collection.knn_graph import KnnGraph, build_knn_graph
+from hashlens.collection.own_model import check_model, load_own_model, save_own_model
 from hashlens.collection.results import (
     CollectionInfo,
     DuplicateGroup,
@@ -25,10 +25,11 @@ from hashlens.collection.results import (
 )
 from hashlens.collection.scope import PathLike, absolute, remove_paths
 from hashlens.collection.searching import Query, SearchSpec, encode_queries, find
-from hashlens.encoder import Encoder
+from hashlens.collection.store import CatalogState, Storage, damage_of, is_catalog
 from hashlens.errors import CollectionError
 from hashlens.indexes.base import check_k, check_radius
-from hashlens.store import CatalogState, Storage, damage_of, is_catalog
+from hashlens.model.model import Model
+from hashlens.progress import OnProgress
 
 
 class Collection:
@@ -41,21 +42,21 @@ class Collection:
 
     Examples
     --------
-    >>> from hashlens.encoder import load_encoder               # doctest: +SKIP
-    >>> with Collection.create("photos.hashlens", load_encoder()) as photos:   # doctest: +SKIP
+    >>> from hashlens.model.model import load_model               # doctest: +SKIP
+    >>> with Collection.create("photos.hashlens", load_model()) as photos:   # doctest: +SKIP
     ...     report = photos.index(["~/photos"])
     ...     hits = photos.search("query.jpg", k=5)
     """
 
-    def __init__(self, storage: Storage, encoder: Encoder | None = None) -> None:
+    def __init__(self, storage: Storage, model: Model | None = None) -> None:
         self._storage = storage
-        self._encoder = encoder
+        self._model = model
         self._index = CollectionIndex(storage)
         self.folder = storage.folder
 
     @classmethod
     def create(
-        cls, folder: str | os.PathLike[str], encoder: Encoder, keep_descriptors: bool = False
+        cls, folder: str | os.PathLike[str], model: Model, keep_descriptors: bool = False
     ) -> Self:
         """Make an empty collection, open for writing.
 
@@ -63,28 +64,28 @@ class Collection:
         ----------
         folder : path
             A new or empty directory.
-        encoder : Encoder
+        model : Model
             Makes the codes; a copy is kept in the collection.
         keep_descriptors : bool
             Keep each image's descriptor too, in half precision, so that searches can re-rank.
-            It can't be added later. Takes 2 × ``encoder.descriptor_dim`` bytes an image.
+            It can't be added later. Takes 2 × ``model.descriptor_dim`` bytes an image.
 
         Raises
         ------
         CollectionError
             If ``folder`` is a collection already or holds anything else, or can't be written.
         """
-        dimension = encoder.descriptor_dim if keep_descriptors else None
-        state = CatalogState(encoder.bits, encoder.digest, dimension)
-        storage = Storage.create(Path(folder), state, partial(save_model, encoder))
-        return cls(storage, encoder)
+        dimension = model.descriptor_dim if keep_descriptors else None
+        state = CatalogState(model.bits, model.digest, dimension)
+        storage = Storage.create(Path(folder), state, partial(save_own_model, model))
+        return cls(storage, model)
 
     @classmethod
     def open(
         cls,
         folder: str | os.PathLike[str],
         write: bool = False,
-        encoder: Encoder | None = None,
+        model: Model | None = None,
     ) -> Self:
         """Open a collection.
 
@@ -93,7 +94,7 @@ class Collection:
         folder : path
         write : bool
             Whether it will be changed. Only one process at a time can.
-        encoder : Encoder, optional
+        model : Model, optional
             Default: the collection's own, loaded when first needed.
 
         Raises
@@ -103,18 +104,18 @@ class Collection:
         CollectionLockedError
             If ``write`` and another process is writing.
         ModelMismatchError
-            If ``encoder`` is not the model that made the collection.
+            If ``model`` is not the model that made the collection.
         FormatError
             If it is damaged or of a newer format version.
         """
         storage = Storage(Path(folder), write)
-        if encoder is not None:
+        if model is not None:
             try:
-                check_model(storage, encoder)
+                check_model(storage, model)
             except BaseException:
                 storage.close()
                 raise
-        return cls(storage, encoder)
+        return cls(storage, model)
 
     def close(self) -> None:
         """Close all files, and let others write."""
@@ -135,7 +136,7 @@ class Collection:
         return self._storage.catalog.counts()["indexed"]
 
     @property
-    def encoder(self) -> Encoder:
+    def model(self) -> Model:
         """The model that makes the collection's codes.
 
         Raises
@@ -143,9 +144,9 @@ class Collection:
         FormatError, ModelMismatchError
             If the collection's copy of it is damaged, or is another model.
         """
-        if self._encoder is None:
-            self._encoder = load_model(self._storage)
-        return self._encoder
+        if self._model is None:
+            self._model = load_own_model(self._storage)
+        return self._model
 
     def index(
         self,
@@ -166,7 +167,7 @@ class Collection:
             Remembered, so that `update` looks at them too. Hidden files are passed over, as are
             files in folders whose suffix is no image's.
         on_progress : callable, optional
-            Called with (files done, files in all, path) after each file.
+            Called with ("indexing", files done, files in all) after each file.
         label_of : callable, optional
             Returns the label of a path, or None; it is kept beside the image.
 
@@ -183,7 +184,7 @@ class Collection:
         remembered, and tried again when their file changes.
         """
         self._check_writable("index")
-        indexer = Indexer(self._storage, self.encoder, on_progress, label_of)
+        indexer = Indexer(self._storage, self.model, on_progress, label_of)
         report = index_paths(indexer, paths)
         self._tidy()
         return report
@@ -197,7 +198,7 @@ class Collection:
         on a drive that is not plugged in, nothing is dropped; it is reported as failed.
         """
         self._check_writable("update")
-        report = update_all(Indexer(self._storage, self.encoder, on_progress, label_of))
+        report = update_all(Indexer(self._storage, self.model, on_progress, label_of))
         self._tidy()
         return report
 
@@ -277,7 +278,7 @@ class Collection:
         checked = (spec or SearchSpec()).checked(self._storage.catalog.state().bits)
         if not queries:
             return []
-        codes, vectors = encode_queries(self.encoder, queries)
+        codes, vectors = encode_queries(self.model, queries)
         with self._storage.snapshot() as snapshot:
             index = self._index.at(snapshot, len(codes))
             return find(self._storage, snapshot, index, checked, codes, vectors)
@@ -298,7 +299,7 @@ class Collection:
             return duplicate_groups(self._storage, snapshot, radius)
 
     def knn_graph(self, k: int) -> KnnGraph:
-        """Return the ``k`` nearest neighbours of each image among all others, exactly.
+        """Return the ``k`` nearest neighbors of each image among all others, exactly.
 
         Raises
         ------
@@ -328,7 +329,7 @@ class Collection:
         Returns
         -------
         list of str
-            Empty if the catalogue, the codes, the descriptors and the saved index are whole.
+            Empty if the catalog, the codes, the descriptors and the saved index are whole.
         """
         return damage_of(self._storage) + self._index.damage()
 

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hashlens.collection.results import DuplicateGroup
+from hashlens.collection.store import Snapshot, Storage
 from hashlens.indexes import Pairs, pairs_within
-from hashlens.store import Snapshot, Storage
 
 
 def duplicate_groups(storage: Storage, snapshot: Snapshot, radius: int) -> list[DuplicateGroup]:

@@ -13,8 +13,8 @@ from hashlens.collection.saved_index import (
     examine,
     write_index,
 )
+from hashlens.collection.store import Snapshot, Storage
 from hashlens.indexes import AutoIndex
-from hashlens.store import Snapshot, Storage
 
 
 class CollectionIndex:

@@ -11,15 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hashlens.codes import Codes
+from hashlens.arrays import Codes, Pixels
 from hashlens.collection.results import IndexReport
-from hashlens.encoder import Encoder
+from hashlens.collection.store import Change, ImageRow, Storage
 from hashlens.errors import ImageError
-from hashlens.images import Pixels, decode_image, map_ordered, read_image_file
-from hashlens.store import Change, ImageRow, Records, Storage
-
-OnProgress = Callable[[int, int, str], None]
-"""Called with how many of how many files are done, and the path of the latest."""
+from hashlens.files.records import Records
+from hashlens.images import decode_image, map_ordered, read_image_file
+from hashlens.model.model import Model
+from hashlens.progress import OnProgress, no_progress
 
 LabelOf = Callable[[str], str | None]
 """Returns the label of a path, or None; it is kept beside the image."""
@@ -49,7 +48,7 @@ class Indexer:
     ----------
     storage : Storage
         Open for writing.
-    encoder : Encoder
+    model : Model
         The collection's own.
     on_progress, label_of : callable, optional
 
@@ -62,14 +61,14 @@ class Indexer:
     def __init__(
         self,
         storage: Storage,
-        encoder: Encoder,
+        model: Model,
         on_progress: OnProgress | None = None,
         label_of: LabelOf | None = None,
     ) -> None:
         self.storage = storage
         self.report = IndexReport()
-        self._encoder = encoder
-        self._on_progress = on_progress or _no_progress
+        self._model = model
+        self._on_progress = on_progress or no_progress
         self._label_of = label_of or _no_label
         self._done, self._total = 0, 0
         self._waiting: list[_Work] = []
@@ -121,7 +120,7 @@ class Indexer:
             self.report.skipped += 1
         else:
             self.report.failed.append((known.path, known.reason))
-        self._progress(known.path)
+        self._progress()
 
     def _load(self, path: str) -> _Work:
         """Read a file and, unless its content is known, decode it. Called in threads."""
@@ -132,7 +131,7 @@ class Indexer:
         if slot is not None:
             return _Work(row._replace(slot=slot), content)
         try:
-            return _Work(row, content, decode_image(file.data, self._encoder.fit))
+            return _Work(row, content, decode_image(file.data, self._model.fit))
         except ImageError as error:
             return _Work(row._replace(reason=str(error)), content)
 
@@ -142,7 +141,7 @@ class Indexer:
             self._take_unreadable(path, str(outcome))
         else:
             self._take_loaded(outcome)
-        self._progress(path)
+        self._progress()
         if self._undecided == _BATCH:
             self._encode()
         seconds = time.monotonic() - self._last_commit
@@ -187,7 +186,7 @@ class Indexer:
         works = [work for work in self._waiting if work.pixels is not None]
         pixels = [work.pixels for work in works if work.pixels is not None]
         if works:
-            codes, descriptors = self._encoder.encode_pixels(np.stack(pixels))
+            codes, descriptors = self._model.encode_pixels(np.stack(pixels))
             for work, code, descriptor in zip(works, codes, descriptors, strict=True):
                 work.code, work.descriptor, work.pixels = code, descriptor, None
         self._undecided = 0
@@ -216,9 +215,9 @@ class Indexer:
         if self.storage.catalog.state().revision > revision:
             self._waiting = rest
 
-    def _progress(self, path: str) -> None:
+    def _progress(self) -> None:
         self._done += 1
-        self._on_progress(self._done, self._total, path)
+        self._on_progress("indexing", self._done, self._total)
 
 
 def _change(work: _Work) -> Change:
@@ -233,10 +232,6 @@ def _is_unchanged(path: str, known: ImageRow) -> bool:
     except (OSError, ValueError):
         return False
     return (status.st_size, status.st_mtime_ns) == (known.size, known.mtime_ns)
-
-
-def _no_progress(done: int, total: int, path: str) -> None:
-    """Report nothing."""
 
 
 def _no_label(path: str) -> None:

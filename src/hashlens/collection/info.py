@@ -1,4 +1,4 @@
-"""What a collection is and holds, told from its catalogue and the sizes of its files."""
+"""What a collection is and holds, told from its catalog and the sizes of its files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from hashlens.codes import bytes_per_code
 from hashlens.collection.results import CollectionInfo
 from hashlens.collection.saved_index import FILE_NAME, examine
-from hashlens.store import Storage
+from hashlens.collection.store import Storage
 
 
 def collection_info(storage: Storage) -> CollectionInfo:

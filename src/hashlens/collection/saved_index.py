@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from hashlens.durable import sync_folder
+from hashlens.collection.store import Catalog, CatalogState, Snapshot, Storage
 from hashlens.errors import CollectionError, FormatError
+from hashlens.files.atomic import sync_folder
+from hashlens.files.disk_errors import disk_errors
 from hashlens.indexes import AutoIndex, MultiIndex
-from hashlens.indexes.index_file import read_about
-from hashlens.store import Catalog, CatalogState, Snapshot, Storage, disk_errors
+from hashlens.indexes.disk.index_file import read_about
 
 FILE_NAME = "codes.index"
 

@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hashlens.collection.results import RemoveReport
+from hashlens.collection.store import Catalog, Storage
 from hashlens.images import walk_images
-from hashlens.store import Catalog, Storage
 
 PathLike = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 Failures = list[tuple[str, str]]
 
 
 def absolute(path: PathLike) -> str:
-    """Return a path as the catalogue keeps it: absolute and normalised, links not resolved."""
+    """Return a path as the catalog keeps it: absolute and normalized, links not resolved."""
     return os.path.abspath(os.fsdecode(path))
 
 
@@ -73,7 +73,7 @@ class UpdatePlan:
 
 
 def plan_update(catalog: Catalog, failed: Failures) -> UpdatePlan:
-    """Compare the catalogue with what is on the disk; report roots that are missing as failed."""
+    """Compare the catalog with what is on the disk; report roots that are missing as failed."""
     roots = catalog.roots("root")
     missing = [root for root in roots if not os.path.exists(root)]
     files = images_below(catalog, [root for root in roots if root not in missing], failed)

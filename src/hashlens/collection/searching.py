@@ -9,19 +9,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.codes import Codes
+from hashlens.arrays import Codes, Pixels, Vectors
 from hashlens.collection.results import Hit
-from hashlens.encoder import Encoder
+from hashlens.collection.store import Snapshot, Storage
 from hashlens.errors import DataError, ImageError, ParameterError
-from hashlens.images import Pixels, decode_batches, decode_image, fit_pixels, read_image_file
+from hashlens.files.records import Records
+from hashlens.images import decode_batches, decode_image, fit_pixels, read_image_file
 from hashlens.indexes import Index, SearchResult
 from hashlens.indexes.base import check_k, check_radius
-from hashlens.store import Records, Snapshot, Storage
+from hashlens.model.model import Model
 
 Query = str | os.PathLike[str] | bytes | npt.NDArray[np.uint8]
 """A path; the content of an image file; or pixels, uint8 (height, width, 3)."""
 
-Vectors = npt.NDArray[np.float32]
 
 DEFAULT_K = 10
 
@@ -57,7 +57,7 @@ class SearchSpec:
         return SearchSpec(k, radius, self.rerank, self.candidates)
 
 
-def encode_queries(encoder: Encoder, queries: Sequence[Query]) -> tuple[Codes, Vectors]:
+def encode_queries(model: Model, queries: Sequence[Query]) -> tuple[Codes, Vectors]:
     """Return codes, uint8 (n, bits / 8), and descriptors, float32 (n, D), of query images.
 
     Raises
@@ -68,7 +68,7 @@ def encode_queries(encoder: Encoder, queries: Sequence[Query]) -> tuple[Codes, V
 
     def load(query: Query) -> Pixels:
         try:
-            return _pixels_of(query, encoder)
+            return _pixels_of(query, model)
         except (ImageError, DataError) as error:
             raise ImageError(f"Can't use {_name_of(query)} as a query: {error}") from error
 
@@ -76,7 +76,7 @@ def encode_queries(encoder: Encoder, queries: Sequence[Query]) -> tuple[Codes, V
     for batch in decode_batches(load, queries):
         if batch.failed:
             raise ImageError(batch.failed[0][1])
-        some_codes, some_vectors = encoder.encode_pixels(batch.pixels)
+        some_codes, some_vectors = model.encode_pixels(batch.pixels)
         codes.append(some_codes)
         vectors.append(some_vectors)
     return np.concatenate(codes), np.concatenate(vectors)
@@ -158,11 +158,11 @@ def _hits(
     ]
 
 
-def _pixels_of(query: Query, encoder: Encoder) -> Pixels:
+def _pixels_of(query: Query, model: Model) -> Pixels:
     if isinstance(query, np.ndarray):
-        return fit_pixels(query, encoder.fit)
+        return fit_pixels(query, model.fit)
     data = query if isinstance(query, bytes) else read_image_file(os.fspath(query)).data
-    return decode_image(data, encoder.fit)
+    return decode_image(data, model.fit)
 
 
 def _name_of(query: Query) -> str:

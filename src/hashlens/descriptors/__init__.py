@@ -1,6 +1,7 @@
 """From image to float32 vector."""
 
-from hashlens.descriptors.base import Descriptor, Pixels, Vectors
+from hashlens.arrays import Pixels, Vectors
+from hashlens.descriptors.base import Descriptor
 from hashlens.descriptors.load import load_descriptor
 from hashlens.descriptors.spec import DescriptorSpec
 

@@ -6,12 +6,9 @@ from abc import ABC, abstractmethod
 from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 
-from hashlens.descriptors.spec import DescriptorSpec, Normalisation
-
-Pixels = npt.NDArray[np.uint8]
-Vectors = npt.NDArray[np.float32]
+from hashlens.arrays import Pixels, Vectors
+from hashlens.descriptors.spec import DescriptorSpec, Normalization
 
 
 class Descriptor(ABC):
@@ -37,10 +34,10 @@ class Descriptor(ABC):
         """
         if not len(pixels):
             return np.empty((0, self.spec.dimension), np.float32)
-        return normalise(self.run(standardise(pixels, self.spec)), self.spec.normalisation)
+        return normalize(self.run(standardize(pixels, self.spec)), self.spec.normalization)
 
 
-def standardise(pixels: Pixels, spec: DescriptorSpec) -> Vectors:
+def standardize(pixels: Pixels, spec: DescriptorSpec) -> Vectors:
     """Return (pixels − mean) / std as float32 of shape (n, 3, size, size)."""
     scale = (1 / np.asarray(spec.std)).astype(np.float32)
     shift = (-np.asarray(spec.mean) / np.asarray(spec.std)).astype(np.float32)
@@ -51,7 +48,7 @@ def standardise(pixels: Pixels, spec: DescriptorSpec) -> Vectors:
     return inputs
 
 
-def normalise(vectors: Vectors, how: Normalisation) -> Vectors:
+def normalize(vectors: Vectors, how: Normalization) -> Vectors:
     """Return vectors (n, D) as they are, at unit length, or through the logistic function."""
     if how == "l2":
         length = np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -9,7 +9,8 @@ from typing import cast
 
 import numpy as np
 
-from hashlens.descriptors.base import Descriptor, Pixels, Vectors
+from hashlens.arrays import Pixels, Vectors
+from hashlens.descriptors.base import Descriptor
 from hashlens.descriptors.spec import DescriptorSpec, file_sha256
 from hashlens.errors import DataError, FormatError
 from hashlens.native import thread_count

@@ -12,9 +12,11 @@ from typing import Any, Literal
 from hashlens.errors import FormatError, ParameterError
 from hashlens.images import Fit
 
-Normalisation = Literal["none", "l2", "sigmoid"]
+Normalization = Literal["none", "l2", "sigmoid"]
 
-_ABOUT = ("name", "licence", "source")
+_ABOUT = ("name", "license", "source")
+_FORMER_NAMES = {"normalisation": "normalization", "licence": "license"}
+"""Fields of model directories of format version 1, and their names since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class DescriptorSpec:
         Side of the square input, in pixels.
     fit : {"squash", "crop"}
         How an image becomes square: both sides scaled on their own, so that nothing is lost; or the
-        shorter side scaled to ``input_size / crop_fraction``, then the centre cropped.
+        shorter side scaled to ``input_size / crop_fraction``, then the center cropped.
     crop_fraction : float
         In (0, 1]; 1 where ``fit`` is "squash".
     interpolation : {"bilinear", "bicubic", "lanczos"}
@@ -39,10 +41,10 @@ class DescriptorSpec:
         Pixels enter as (value − mean) / std, per RGB channel, on the scale 0–255.
     dimension : int
         Length of the vector.
-    normalisation : {"none", "l2", "sigmoid"}
+    normalization : {"none", "l2", "sigmoid"}
         What is done to the network's output: nothing, unit length, or the logistic function
         (the paper's descriptors in [0, 1]).
-    licence, source : str
+    license, source : str
         Of the weights.
     """
 
@@ -55,21 +57,23 @@ class DescriptorSpec:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     dimension: int
-    normalisation: Normalisation
-    licence: str
+    normalization: Normalization
+    license: str
     source: str
 
     def __post_init__(self) -> None:
-        if self.normalisation not in ("none", "l2", "sigmoid"):
+        if self.normalization not in ("none", "l2", "sigmoid"):
             raise ParameterError(
-                "The 'normalisation' of a descriptor must be 'none', 'l2' or 'sigmoid'. "
-                f"Got {self.normalisation!r} instead."
+                "The 'normalization' of a descriptor must be 'none', 'l2' or 'sigmoid'. "
+                f"Got {self.normalization!r} instead."
             )
 
     @property
     def digest(self) -> str:
         """SHA-256 of all that decides the vectors: equal digests, comparable vectors."""
         decisive = {key: value for key, value in asdict(self).items() if key not in _ABOUT}
+        # Under its first name, so that models and collections of any version keep their digests.
+        decisive["normalisation"] = decisive.pop("normalization")
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -90,6 +94,7 @@ class DescriptorSpec:
         FormatError
             If a field is missing, unknown or no such value; ``where`` is named in the message.
         """
+        values = {_FORMER_NAMES.get(name, name): value for name, value in values.items()}
         names = {field.name for field in fields(cls)}
         if set(values) != names:
             missing, unknown = names - set(values), set(values) - names

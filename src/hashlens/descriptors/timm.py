@@ -9,7 +9,8 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from hashlens.descriptors.base import Descriptor, Vectors
+from hashlens.arrays import Vectors
+from hashlens.descriptors.base import Descriptor
 from hashlens.descriptors.spec import DescriptorSpec
 from hashlens.errors import DataError, MissingExtraError, ParameterError
 
@@ -122,8 +123,8 @@ class TimmDescriptor(Descriptor):
             mean=cast(tuple[float, float, float], tuple(255 * v for v in config["mean"])),
             std=cast(tuple[float, float, float], tuple(255 * v for v in config["std"])),
             dimension=self.run(np.zeros((1, 3, size, size), np.float32)).shape[1],
-            normalisation="sigmoid" if self.output == "sigmoid" else "l2",
-            licence=str(config.get("license") or "unknown"),
+            normalization="sigmoid" if self.output == "sigmoid" else "l2",
+            license=str(config.get("license") or "unknown"),
             source=str(config.get("hf_hub_id") or config.get("url") or "local file"),
         )
 

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hashlens.descriptors.base import Vectors
-from hashlens.durable import replacing
+from hashlens.arrays import Vectors
 from hashlens.errors import DataError, MissingExtraError
+from hashlens.files.atomic import replacing
 
 LEAST_COSINE = 0.9999
 """How well a file's descriptors must agree with the network's."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from hashlens.arrays import Counts, Doubles
 from hashlens.errors import ParameterError
-from hashlens.evaluation.histograms import Counts, DistanceHistograms
-from hashlens.evaluation.precision import Scores, TiedScores, boundary_at_k
+from hashlens.evaluation.histograms import DistanceHistograms
+from hashlens.evaluation.precision import TiedScores, boundary_at_k
 
 
 def average_precision(histograms: DistanceHistograms) -> TiedScores:
@@ -59,7 +60,7 @@ def average_precision_at_k_over_reachable(histograms: DistanceHistograms, k: int
     return _divided(sums, np.minimum(k, histograms.relevant_sizes))
 
 
-def average_precision_at_k_over_found(histograms: DistanceHistograms, k: int) -> Scores:
+def average_precision_at_k_over_found(histograms: DistanceHistograms, k: int) -> Doubles:
     """Return AP@k divided by the relevant items *found among the k*: only to compare with others.
 
     Many published hashing tables use it. It forgives what was not found: one relevant item in the
@@ -112,7 +113,7 @@ def _divided(sums: TiedScores, denominator: Counts) -> TiedScores:
     return TiedScores(sums.expected / safe, sums.low / safe, sums.high / safe)
 
 
-def _harmonic_numbers(largest: int) -> Scores:
+def _harmonic_numbers(largest: int) -> Doubles:
     """Return H_0 ... H_largest; H_b − H_a is the sum of 1/i over a < i ≤ b."""
     return np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, largest + 1))])
 
@@ -123,8 +124,8 @@ def _tie_sum(
     tied: Counts,
     relevant: Counts,
     places: Counts,
-    harmonic: Scores,
-) -> Scores:
+    harmonic: Doubles,
+) -> Doubles:
     """Return the expected sum of precisions at relevant items in a tie's first ``places`` places.
 
     The naive form, with N, N⁺ the counts before the tie and n, n⁺ those in it:
@@ -138,7 +139,7 @@ def _tie_sum(
     return np.asarray(share * (first + slope * (places - (before + 1) * reciprocal)))
 
 
-def _run_sum(before: Counts, relevant_before: Counts, run: Counts, harmonic: Scores) -> Scores:
+def _run_sum(before: Counts, relevant_before: Counts, run: Counts, harmonic: Doubles) -> Doubles:
     """Return the sum of precisions over ``run`` relevant items that follow each other.
 
     The naive form: ``sum((N⁺ + i) / (N + i) for i in 1..run)``.
@@ -161,26 +162,26 @@ def _precision_sums(histograms: DistanceHistograms, k: int) -> TiedScores:
     return TiedScores(expected.sum(axis=1), low.sum(axis=1), high.sum(axis=1))
 
 
-def _precision_sum_before_boundary(histograms: DistanceHistograms, before: Counts) -> Scores:
+def _precision_sum_before_boundary(histograms: DistanceHistograms, before: Counts) -> Doubles:
     """Return the expected sum of precisions over the levels that lie wholly within ``before``."""
     inside = np.cumsum(histograms.total, axis=1) <= before[:, None]
     kept = DistanceHistograms(histograms.total * inside, histograms.relevant * inside)
     return _precision_sums(kept, max(1, int(before.max()))).expected
 
 
-def _log_factorials(largest: int) -> Scores:
+def _log_factorials(largest: int) -> Doubles:
     """Return log 0! ... log largest!."""
     return np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, largest + 1)))])
 
 
 def _hypergeometric(
-    tied: Counts, relevant: Counts, drawn: Counts, found: int, log_factorial: Scores
-) -> Scores:
+    tied: Counts, relevant: Counts, drawn: Counts, found: int, log_factorial: Doubles
+) -> Doubles:
     """Return the chance that ``drawn`` of ``tied`` items hold exactly ``found`` relevant ones."""
     irrelevant = tied - relevant
     possible = (found <= relevant) & (found <= drawn) & (drawn - found <= irrelevant)
 
-    def log_choose(n: Counts, m: Counts) -> Scores:
+    def log_choose(n: Counts, m: Counts) -> Doubles:
         n, m = np.where(possible, n, 0), np.where(possible, m, 0)
         return np.asarray(log_factorial[n] - log_factorial[m] - log_factorial[n - m])
 

@@ -10,9 +10,8 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
+from hashlens.arrays import Doubles
 from hashlens.errors import ParameterError
-
-Floats = npt.NDArray[np.float64]
 
 _CELLS = 4_000_000
 """Weights that are held at a time: 32 MB."""
@@ -62,7 +61,7 @@ class Resampling:
         return (1 - self.confidence) / 2, (1 + self.confidence) / 2
 
 
-def bootstrap_weights(count: int, resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
+def bootstrap_weights(count: int, resamples: int, rng: np.random.Generator) -> Iterator[Doubles]:
     """Yield how often each item is drawn when ``count`` of them are drawn with replacement.
 
     Yields
@@ -109,7 +108,7 @@ def mean_interval(scores: npt.ArrayLike) -> tuple[float, float] | None:
 
 def wilson_bounds(
     shares: npt.ArrayLike, trials: npt.ArrayLike, confidence: float
-) -> tuple[Floats, Floats]:
+) -> tuple[Doubles, Doubles]:
     """Return Wilson's two-sided interval of a binomial share; [0, 1] where there is no trial.
 
     With n trials, a share p and the normal quantile z, its ends are
@@ -130,7 +129,7 @@ def wilson_bounds(
     share = np.where(count > 0, np.asarray(shares, dtype=np.float64), 0.5)
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
     some = np.maximum(count, 1)
-    centre = share + z * z / (2 * some)
+    center = share + z * z / (2 * some)
     spread = z * np.sqrt(share * (1 - share) / some + (z / (2 * some)) ** 2)
-    low, high = (np.clip((centre + s * spread) / (1 + z * z / some), 0, 1) for s in (-1, 1))
+    low, high = (np.clip((center + s * spread) / (1 + z * z / some), 0, 1) for s in (-1, 1))
     return np.where(count > 0, low, 0.0), np.where(count > 0, high, 1.0)

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hashlens.arrays import AnyLabels, Labels
 from hashlens.evaluation.average_precision import average_precision
 from hashlens.evaluation.histograms import DistanceHistograms
 from hashlens.evaluation.precision import precision_at_k
 from hashlens.evaluation.retrieval import TiedMean
-from hashlens.labels import AnyLabels, Labels, images_a_class
+from hashlens.labels import images_a_class
 
 
 @dataclass(frozen=True, slots=True)

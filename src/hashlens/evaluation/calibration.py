@@ -12,13 +12,12 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from hashlens.arrays import Doubles
 from hashlens.errors import DataError, FormatError, ParameterError
 from hashlens.evaluation.bootstrap import Resampling, bootstrap_weights, wilson_bounds
 from hashlens.evaluation.histograms import DistanceHistograms
 
-Floats = npt.NDArray[np.float64]
 Curve = tuple[float | None, ...]
 """A share in [0, 1] for each radius from 0 on; None where no pair is so near."""
 
@@ -213,11 +212,11 @@ class _Side:
     """Running sums of one side's histograms: pairs, and right pairs, within each radius."""
 
     def __init__(self, histograms: DistanceHistograms) -> None:
-        self.found: Floats = np.cumsum(histograms.total, axis=1, dtype=np.float64)
-        self.hits: Floats = np.cumsum(histograms.relevant, axis=1, dtype=np.float64)
-        self.relevant: Floats = self.hits[:, -1]
+        self.found: Doubles = np.cumsum(histograms.total, axis=1, dtype=np.float64)
+        self.hits: Doubles = np.cumsum(histograms.relevant, axis=1, dtype=np.float64)
+        self.relevant: Doubles = self.hits[:, -1]
 
-    def resampled(self, resamples: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    def resampled(self, resamples: int, rng: np.random.Generator) -> tuple[Doubles, Doubles]:
         """Return precision and recall, (resamples, levels), of resampled images; NaN: no pairs."""
         precision, recall = [], []
         for weights in bootstrap_weights(len(self.found), resamples, rng):
@@ -247,8 +246,8 @@ def _curves(sides: list[_Side], resampling: Resampling) -> dict[str, Any]:
 
 
 def _bootstrap(
-    sides: list[_Side], estimates: tuple[Floats, Floats], resampling: Resampling
-) -> list[tuple[Floats, Floats]]:
+    sides: list[_Side], estimates: tuple[Doubles, Doubles], resampling: Resampling
+) -> list[tuple[Doubles, Doubles]]:
     """Return both ends of the intervals of each estimate: precision and recall by radius."""
     rng = np.random.default_rng(resampling.seed)
     shape = (resampling.resamples, len(estimates[0]))
@@ -268,13 +267,13 @@ def _same_pairs(queries: DistanceHistograms, database: DistanceHistograms) -> bo
     )
 
 
-def _ratios(parts: Floats, wholes: Floats) -> Floats:
+def _ratios(parts: Doubles, wholes: Doubles) -> Doubles:
     ratios = np.full(parts.shape, np.nan)
     np.divide(parts, wholes, out=ratios, where=np.broadcast_to(wholes > 0, parts.shape))
     return ratios
 
 
-def _quantiles(values: Floats, ends: tuple[float, float]) -> tuple[Floats, Floats]:
+def _quantiles(values: Doubles, ends: tuple[float, float]) -> tuple[Doubles, Doubles]:
     """Return both ends by column; a resample without any pair widens the interval either way."""
     undefined = np.isnan(values)
     low = np.quantile(np.where(undefined, 0, values), ends[0], axis=0)

@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.codes import Codes, check_codes, unpack
+from hashlens.arrays import Codes, Doubles
+from hashlens.codes import check_codes, unpack
 from hashlens.errors import DataError
-
-Floats = npt.NDArray[np.float64]
 
 RANK_TOLERANCE = 1e-6
 """Directions of the bits below this share of the strongest are taken for dependent bits."""
@@ -82,7 +81,7 @@ def code_statistics(codes: Codes, bits: int) -> CodeStatistics:
     )
 
 
-def bit_shares(codes: Codes, bits: int) -> Floats:
+def bit_shares(codes: Codes, bits: int) -> Doubles:
     """Return the share of codes in which each bit is on, shape (bits,)."""
     packed = check_codes(codes, bits, "code statistics")
     if len(packed) == 0:
@@ -90,7 +89,7 @@ def bit_shares(codes: Codes, bits: int) -> Floats:
     return np.asarray(unpack(packed, bits).mean(axis=0, dtype=np.float64))
 
 
-def bit_correlations(codes: Codes, bits: int) -> Floats:
+def bit_correlations(codes: Codes, bits: int) -> Doubles:
     """Return Pearson correlations between bits, shape (bits, bits); NaN for constant bits."""
     shares = bit_shares(codes, bits)
     values = unpack(codes, bits).astype(np.float32)
@@ -124,7 +123,7 @@ def unique_code_groups(codes: Codes) -> tuple[npt.NDArray[np.int64], npt.NDArray
     return group.astype(np.int64).ravel(), sizes.astype(np.int64)
 
 
-def quantisation_error(codes: Codes, descriptors: npt.ArrayLike) -> float:
+def quantization_error(codes: Codes, descriptors: npt.ArrayLike) -> float:
     """Return the paper's E_q = (1/n) Σ ‖x_i − C(x_i)‖, C the mean of those that share x_i's code.
 
     Equation (2) of the paper. It falls to 0 where every code is unique, so it can be compared
@@ -139,21 +138,21 @@ def quantisation_error(codes: Codes, descriptors: npt.ArrayLike) -> float:
     Examples
     --------
     >>> codes = np.array([[1], [1], [2]], dtype=np.uint8)
-    >>> quantisation_error(codes, [[0.0], [2.0], [5.0]])
+    >>> quantization_error(codes, [[0.0], [2.0], [5.0]])
     0.6666666666666666
     """
     vectors = _same_length(codes, descriptors)
     group, sizes = unique_code_groups(codes)
-    # An item that has its code for itself lies on its centre: only shared codes have an error.
+    # An item that has its code for itself lies on its center: only shared codes have an error.
     shared = np.flatnonzero(sizes[group] > 1)
     if len(shared) == 0:
         return 0.0
     rows = shared[np.argsort(group[shared], kind="stable")]
     _, group_of_row = np.unique(group[rows], return_inverse=True)
-    centres = _group_means(vectors, rows, group_of_row)
+    centers = _group_means(vectors, rows, group_of_row)
     distances = 0.0
     for part in _blocks(len(rows)):
-        gaps = vectors[rows[part]] - centres[group_of_row[part]]
+        gaps = vectors[rows[part]] - centers[group_of_row[part]]
         distances += float(np.linalg.norm(gaps, axis=1).sum())
     return distances / len(vectors)
 
@@ -186,9 +185,9 @@ def linear_reconstruction_error(codes: Codes, bits: int, descriptors: npt.ArrayL
     cross = np.zeros((bits, vectors.shape[1]))
     gram = np.zeros((bits, bits))
     for part in _blocks(len(vectors)):
-        centred, ones = vectors[part] - mean, values[part] - shares
-        spread += float(np.square(centred).sum(dtype=np.float64))
-        cross += ones.T @ centred
+        centered, ones = vectors[part] - mean, values[part] - shares
+        spread += float(np.square(centered).sum(dtype=np.float64))
+        cross += ones.T @ centered
         gram += ones.T @ ones
     if spread == 0:
         raise DataError("The descriptors are all equal: there is no variance to reconstruct.")

@@ -6,15 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from hashlens.codes import Codes
+from hashlens.arrays import AnyLabels, Codes, Doubles, Labels
 from hashlens.evaluation.histograms import DistanceHistograms
 from hashlens.evaluation.precision import Boundary, boundary_at_k
-from hashlens.labels import AnyLabels, Labels, images_a_class, label_set
+from hashlens.labels import images_a_class, label_set
 from hashlens.native import scan
-
-Floats = npt.NDArray[np.float64]
 
 _CELLS = 2_000_000
 """Answers that are held at a time: some tens of megabytes."""
@@ -50,7 +47,7 @@ def confusions(
 ) -> list[Confusion]:
     """Return the classes of wrong answers among the first ``k``, the most frequent first.
 
-    Every item nearer than the k-th neighbour is an answer; the items that tie with it share the
+    Every item nearer than the k-th neighbor is an answer; the items that tie with it share the
     places that are left. With one label an image, the shares of a class add up to 1 − its precision
     at k. With several, an answer that shares no label is counted for each pair of labels.
 
@@ -133,7 +130,7 @@ def _distinct(codes: Codes, sets: Labels) -> tuple[Labels, Labels]:
 
 def _answers(
     at: Boundary, query_codes: Codes, database_codes: Codes, rows: Labels
-) -> Iterator[tuple[Labels, Labels, Floats]]:
+) -> Iterator[tuple[Labels, Labels, Doubles]]:
     """Yield some places in ``rows``, the items that may answer them, and each item's chance.
 
     Where queries have different numbers of items, they are padded with a chance of 0.

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.codes import Codes, bytes_per_code, check_codes
+from hashlens.arrays import AnyLabels, Codes, Counts
+from hashlens.codes import bytes_per_code, check_codes
 from hashlens.errors import DataError
-from hashlens.labels import AnyLabels, check_any_labels, label_set
+from hashlens.labels import check_any_labels, label_set
 from hashlens.native import label_histograms
 
-Counts = npt.NDArray[np.int64]
 _Side = tuple[Codes, AnyLabels]
 
 

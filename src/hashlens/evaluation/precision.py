@@ -1,6 +1,6 @@
 """Precision and recall under ties: at k, within a radius, and along all radii.
 
-Learned codes collapse, so hundreds of items can share the distance at which the k-th neighbour
+Learned codes collapse, so hundreds of items can share the distance at which the k-th neighbor
 lies. A metric that takes k of them in storage order measures the storage. Here the k-th place is
 filled by lot, exactly: the expectation over all orders of the tied items, with the worst and the
 best order beside it.
@@ -11,12 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from hashlens.arrays import Counts, Doubles
 from hashlens.errors import ParameterError
-from hashlens.evaluation.histograms import Counts, DistanceHistograms
-
-Scores = npt.NDArray[np.float64]
+from hashlens.evaluation.histograms import DistanceHistograms
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,14 +29,14 @@ class TiedScores:
         The pessimistic and the optimistic order: relevant items last, or first, in each tie.
     """
 
-    expected: Scores
-    low: Scores
-    high: Scores
+    expected: Doubles
+    low: Doubles
+    high: Doubles
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Boundary:
-    """The distance level d* at which each query's k-th neighbour lies.
+    """The distance level d* at which each query's k-th neighbor lies.
 
     Attributes
     ----------
@@ -61,7 +59,7 @@ class Boundary:
 
 
 def boundary_at_k(histograms: DistanceHistograms, k: int) -> Boundary:
-    """Return the counts around the k-th neighbour of each query.
+    """Return the counts around the k-th neighbor of each query.
 
     Raises
     ------
@@ -145,10 +143,10 @@ class RadiusCurves:
         Share of queries that find nothing within radius r.
     """
 
-    precision: Scores
-    precision_of_found: Scores
-    recall: Scores
-    empty: Scores
+    precision: Doubles
+    precision_of_found: Doubles
+    recall: Doubles
+    empty: Doubles
 
 
 def radius_curves(histograms: DistanceHistograms) -> RadiusCurves:
@@ -178,7 +176,7 @@ def radius_curves(histograms: DistanceHistograms) -> RadiusCurves:
     )
 
 
-def precision_within_radius(histograms: DistanceHistograms, radius: int = 2) -> Scores:
+def precision_within_radius(histograms: DistanceHistograms, radius: int = 2) -> Doubles:
     """Return each query's precision of what lies within ``radius``; 0 where nothing does.
 
     Raises

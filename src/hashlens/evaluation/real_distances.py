@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.codes import Codes, check_codes, unpack
+from hashlens.arrays import Codes, Counts, Doubles
+from hashlens.codes import check_codes, unpack
 from hashlens.errors import DataError
-from hashlens.evaluation.histograms import Counts, DistanceHistograms
-from hashlens.evaluation.precision import Scores
+from hashlens.evaluation.histograms import DistanceHistograms
 from hashlens.evaluation.retrieval import Evaluation, evaluate_histograms
 
 QUERIES_PER_BLOCK = 256
@@ -157,8 +157,8 @@ def _evaluate(
     return replace(result, tied_at_k=float(np.mean(tied)), curves=None)
 
 
-def level_histogram(ordered: Scores, relevant: Scores) -> tuple[Counts, Counts]:
-    """Return the histogram of one query with neighbouring levels of only irrelevant items joined.
+def level_histogram(ordered: Doubles, relevant: Doubles) -> tuple[Counts, Counts]:
+    """Return the histogram of one query with neighboring levels of only irrelevant items joined.
 
     Joining them changes no metric, as their order among each other can't matter, and it makes the
     histogram as short as the list of relevant items: gap, level, gap, level, ..., gap.
@@ -175,7 +175,7 @@ def level_histogram(ordered: Scores, relevant: Scores) -> tuple[Counts, Counts]:
     return total, relevant_total
 
 
-def _count_equal(ordered: Scores, values: Scores) -> Counts:
+def _count_equal(ordered: Doubles, values: Doubles) -> Counts:
     left = np.searchsorted(ordered, values, side="left")
     return np.asarray(np.searchsorted(ordered, values, side="right") - left)
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.codes import Codes, check_codes, unpack
+from hashlens.arrays import Codes
+from hashlens.codes import check_codes, unpack
 from hashlens.errors import DataError, ParameterError
 from hashlens.evaluation.precision import precision_at_k
 from hashlens.evaluation.real_distances import level_histogram, stack_histograms

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.codes import Codes
+from hashlens.arrays import Codes
 from hashlens.evaluation.average_precision import average_precision
 from hashlens.evaluation.histograms import DistanceHistograms, hamming_histograms
 from hashlens.evaluation.precision import (
@@ -46,7 +46,7 @@ class Evaluation:
     queries_without_relevant : int
         Queries that have none, and so no average precision.
     tied_at_k : float
-        Mean number of items at the distance of the k-th neighbour. Above 1, the answer's last
+        Mean number of items at the distance of the k-th neighbor. Above 1, the answer's last
         places are a draw; in the hundreds, codes have collapsed to class numbers.
     curves : RadiusCurves or None
         Precision and recall within each radius; None for distances that are not in bits.
@@ -62,7 +62,7 @@ class Evaluation:
     curves: RadiusCurves | None
 
     def to_dict(self, curves: bool = False) -> dict[str, Any]:
-        """Return plain numbers by name, for JSON; ``top5`` is the precision at k = 5.
+        """Return plain numbers by name, for JSON; ``precision_at_5`` is the precision at k = 5.
 
         What is undefined, such as the average precision without any relevant item, is None.
 
@@ -72,9 +72,9 @@ class Evaluation:
             Whether to add the curves over radii.
         """
         figures: dict[str, Any] = {
-            f"top{self.k}": self.precision.expected,
-            f"top{self.k}_low": self.precision.low,
-            f"top{self.k}_high": self.precision.high,
+            f"precision_at_{self.k}": self.precision.expected,
+            f"precision_at_{self.k}_low": self.precision.low,
+            f"precision_at_{self.k}_high": self.precision.high,
             "map": self.average_precision.expected,
             "map_low": self.average_precision.low,
             "map_high": self.average_precision.high,
@@ -130,7 +130,7 @@ def evaluate_codes(
         share a label are relevant.
     bits : int
     k : int
-        How many neighbours the precision is of, between 1 and the items of the database.
+        How many neighbors the precision is of, between 1 and the items of the database.
     threads : int, optional
         By default ``HASHLENS_THREADS``, else all cores. No figure depends on it.
 

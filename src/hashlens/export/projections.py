@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from hashlens.errors import ParameterError
-from hashlens.export.graph import GraphBuilder, Tensor
+from hashlens.export.onnx_graph import GraphBuilder, Tensor
 from hashlens.hashers import Hasher
 
 Projection = Callable[[GraphBuilder, Any, Tensor], Tensor]
@@ -51,7 +51,7 @@ def add_projection(graph: GraphBuilder, hasher: Hasher, descriptors: Tensor) -> 
 @projection("lsh", "pcah", "pca-rr", "itq", "splh", "bre")
 def linear(graph: GraphBuilder, hasher: Any, x: Tensor) -> Tensor:
     """(x − mean) W."""
-    return _project_centred(graph, x, hasher.mean_, hasher.weights_)
+    return _project_centered(graph, x, hasher.mean_, hasher.weights_)
 
 
 @projection("dlbhc")
@@ -72,21 +72,21 @@ def spheres(graph: GraphBuilder, hasher: Any, x: Tensor) -> Tensor:
     """r² − ‖x − mean − p‖², as (r² − ‖p‖²) + 2 (x − mean)·p − ‖x − mean‖²."""
     pivots = hasher.pivots_.astype(np.float64)
     offsets = hasher.squared_radii_ - np.einsum("dk,dk->k", pivots, pivots)
-    centred = _centre(graph, x, hasher.mean_)
-    products = graph.apply("MatMul", centred, graph.wide(pivots))
+    centered = _center(graph, x, hasher.mean_)
+    products = graph.apply("MatMul", centered, graph.wide(pivots))
     doubled = graph.apply("Mul", graph.wide(2.0), products)
-    lengths = graph.sum_rows(graph.apply("Mul", centred, centred))
+    lengths = graph.sum_rows(graph.apply("Mul", centered, centered))
     inside = graph.apply("Sub", graph.apply("Add", graph.wide(offsets), doubled), lengths)
     return graph.to_float(inside)
 
 
 @projection("kmh")
 def cells(graph: GraphBuilder, hasher: Any, x: Tensor) -> Tensor:
-    """For each bit, how much nearer the nearest centre with that bit on is than one without."""
-    subspaces, size, dimension = hasher.centres_.shape
-    flat = hasher.centres_.reshape(subspaces * size, dimension)
+    """For each bit, how much nearer the nearest center with that bit on is than one without."""
+    subspaces, size, dimension = hasher.centers_.shape
+    flat = hasher.centers_.reshape(subspaces * size, dimension)
     half_squares = np.einsum("cd,cd->c", flat, flat, dtype=np.float64) / 2
-    products = graph.to_double(_project_centred(graph, x, hasher.mean_, flat.T))
+    products = graph.to_double(_project_centered(graph, x, hasher.mean_, flat.T))
     near = graph.apply("Sub", products, graph.wide(half_squares))
     near = graph.reshape(near, 0, subspaces, size)
     margins = []
@@ -137,14 +137,14 @@ def autoencoder(graph: GraphBuilder, hasher: Any, x: Tensor) -> Tensor:
     return graph.to_float(graph.apply("Add", codes, graph.wide(hasher.code_bias_)))
 
 
-def _centre(graph: GraphBuilder, x: Tensor, mean: Any) -> Tensor:
+def _center(graph: GraphBuilder, x: Tensor, mean: Any) -> Tensor:
     """X − mean in float64."""
     return graph.apply("Sub", graph.to_double(x), graph.wide(mean))
 
 
-def _project_centred(graph: GraphBuilder, x: Tensor, mean: Any, weights: Any) -> Tensor:
-    """`hashlens.hashers.linear.project_centred`."""
-    product = graph.apply("MatMul", _centre(graph, x, mean), graph.wide(weights))
+def _project_centered(graph: GraphBuilder, x: Tensor, mean: Any, weights: Any) -> Tensor:
+    """`hashlens.hashers.math.linear.project_centered`."""
+    product = graph.apply("MatMul", _center(graph, x, mean), graph.wide(weights))
     return graph.to_float(product)
 
 
@@ -159,8 +159,8 @@ def _perceptron(
     layers: Sequence[tuple[Any, Any]],
     activation: Callable[[Tensor], Tensor],
 ) -> Tensor:
-    """`hashlens.hashers.perceptron.project_perceptron`."""
-    h = _centre(graph, x, mean)
+    """`hashlens.hashers.math.perceptron.project_perceptron`."""
+    h = _center(graph, x, mean)
     for weights, bias in layers[:-1]:
         h = activation(_affine(graph, h, weights, bias))
     return graph.to_float(_affine(graph, h, *layers[-1]))

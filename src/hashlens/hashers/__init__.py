@@ -11,19 +11,19 @@ from hashlens.hashers.base import Hasher
 from hashlens.hashers.registry import METHODS, create_hasher, hasher_class
 
 if TYPE_CHECKING:
-    from hashlens.hashers.autoencoder import AutoencoderHasher
-    from hashlens.hashers.bre import BRE
-    from hashlens.hashers.codebook import CodebookHasher
-    from hashlens.hashers.dh import DeepHashing, SupervisedDeepHashing
-    from hashlens.hashers.dlbhc import DLBHC
-    from hashlens.hashers.itq import ITQ
-    from hashlens.hashers.kmh import KMeansHashing
-    from hashlens.hashers.lsh import LSH
-    from hashlens.hashers.pca_rr import PCARR
-    from hashlens.hashers.pcah import PCAH
-    from hashlens.hashers.sh import SpectralHashing
-    from hashlens.hashers.sph import SphericalHashing
-    from hashlens.hashers.splh import SPLH
+    from hashlens.hashers.methods.autoencoder import AutoencoderHasher
+    from hashlens.hashers.methods.bre import BRE
+    from hashlens.hashers.methods.codebook import CodebookHasher
+    from hashlens.hashers.methods.dh import DeepHashing, SupervisedDeepHashing
+    from hashlens.hashers.methods.dlbhc import DLBHC
+    from hashlens.hashers.methods.itq import ITQ
+    from hashlens.hashers.methods.kmh import KMeansHashing
+    from hashlens.hashers.methods.lsh import LSH
+    from hashlens.hashers.methods.pca_rr import PCARR
+    from hashlens.hashers.methods.pcah import PCAH
+    from hashlens.hashers.methods.sh import SpectralHashing
+    from hashlens.hashers.methods.sph import SphericalHashing
+    from hashlens.hashers.methods.splh import SPLH
 
 __all__ = [
     "BRE",

@@ -10,11 +10,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.codes import Codes, check_bits, pack
+from hashlens.arrays import AnyLabels, Codes, Floats, Labels
+from hashlens.codes import check_bits, pack
 from hashlens.errors import DataError, FormatError, NotFittedError, ParameterError
-from hashlens.labels import AnyLabels, Labels, check_any_labels, training_targets
-
-Floats = npt.NDArray[np.float32]
+from hashlens.labels import check_any_labels, training_targets
 
 
 class Hasher(ABC):

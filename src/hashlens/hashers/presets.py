@@ -18,10 +18,10 @@ class Architecture:
     descriptor_units : int
         U, the width of the descriptor layer.
     batch_norm : bool
-        Normalise the descriptor layer's and the code's inputs over the batch. Folded into the
+        Normalize the descriptor layer's and the code's inputs over the batch. Folded into the
         weights after training.
     steepness : float
-        With ``batch_norm``, the descriptor is at first σ(s·(z − 1)) of a normalised z: steep and
+        With ``batch_norm``, the descriptor is at first σ(s·(z − 1)) of a normalized z: steep and
         off for most inputs, so that descriptors are sparse. Learned from there.
     join_trunk : bool
         Whether the encoder sees the trunk's features beside the descriptor.
@@ -63,7 +63,7 @@ class Terms:
         λ of ‖W‖_p^p (9, 10) over all weight matrices, beside the schedule's weight decay.
     p : int
         1 or 2 (11).
-    balance, decorrelation, quantisation : float
+    balance, decorrelation, quantization : float
         Of the paper's constraints on codes.
     distillation : float
         Of keeping the relations of descriptors, so that the code serves classes unseen in training.
@@ -75,7 +75,7 @@ class Terms:
     p: int = 2
     balance: float = 0.0
     decorrelation: float = 0.0
-    quantisation: float = 0.0
+    quantization: float = 0.0
     distillation: float = 0.0
 
 
@@ -135,8 +135,8 @@ class Preset:
 
 
 PRESETS: dict[str, Preset] = {
-    "default": Preset(terms=Terms(reconstruction=1e-3, quantisation=0.5)),
-    "general": Preset(Architecture(free_share=0.7), Terms(reconstruction=1e-3, quantisation=0.5)),
+    "default": Preset(terms=Terms(reconstruction=1e-3, quantization=0.5)),
+    "general": Preset(Architecture(free_share=0.7), Terms(reconstruction=1e-3, quantization=0.5)),
     "paper": Preset(
         Architecture(
             descriptor_units=4096, batch_norm=False, join_trunk=True, tied=True, head="linear"

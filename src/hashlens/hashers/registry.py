@@ -10,20 +10,20 @@ from hashlens.errors import ParameterError
 from hashlens.hashers.base import Hasher
 
 METHODS: dict[str, tuple[str, str]] = {
-    "lsh": ("hashlens.hashers.lsh", "LSH"),
-    "pcah": ("hashlens.hashers.pcah", "PCAH"),
-    "pca-rr": ("hashlens.hashers.pca_rr", "PCARR"),
-    "itq": ("hashlens.hashers.itq", "ITQ"),
-    "sh": ("hashlens.hashers.sh", "SpectralHashing"),
-    "sph": ("hashlens.hashers.sph", "SphericalHashing"),
-    "kmh": ("hashlens.hashers.kmh", "KMeansHashing"),
-    "splh": ("hashlens.hashers.splh", "SPLH"),
-    "bre": ("hashlens.hashers.bre", "BRE"),
-    "dh": ("hashlens.hashers.dh", "DeepHashing"),
-    "sdh": ("hashlens.hashers.dh", "SupervisedDeepHashing"),
-    "dlbhc": ("hashlens.hashers.dlbhc", "DLBHC"),
-    "autoencoder": ("hashlens.hashers.autoencoder", "AutoencoderHasher"),
-    "codebook": ("hashlens.hashers.codebook", "CodebookHasher"),
+    "lsh": ("hashlens.hashers.methods.lsh", "LSH"),
+    "pcah": ("hashlens.hashers.methods.pcah", "PCAH"),
+    "pca-rr": ("hashlens.hashers.methods.pca_rr", "PCARR"),
+    "itq": ("hashlens.hashers.methods.itq", "ITQ"),
+    "sh": ("hashlens.hashers.methods.sh", "SpectralHashing"),
+    "sph": ("hashlens.hashers.methods.sph", "SphericalHashing"),
+    "kmh": ("hashlens.hashers.methods.kmh", "KMeansHashing"),
+    "splh": ("hashlens.hashers.methods.splh", "SPLH"),
+    "bre": ("hashlens.hashers.methods.bre", "BRE"),
+    "dh": ("hashlens.hashers.methods.dh", "DeepHashing"),
+    "sdh": ("hashlens.hashers.methods.dh", "SupervisedDeepHashing"),
+    "dlbhc": ("hashlens.hashers.methods.dlbhc", "DLBHC"),
+    "autoencoder": ("hashlens.hashers.methods.autoencoder", "AutoencoderHasher"),
+    "codebook": ("hashlens.hashers.methods.codebook", "CodebookHasher"),
 }
 """Module and class of every method, in the order in which tables list them."""
 

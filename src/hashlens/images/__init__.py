@@ -1,8 +1,9 @@
 """Image files and data sets: finding, reading and decoding them safely."""
 
+from hashlens.arrays import Pixels
 from hashlens.images.decode import decode_image
-from hashlens.images.files import ImageFile, read_image_file
-from hashlens.images.fit import Fit, Pixels, fit_pixels
+from hashlens.images.fit import Fit, fit_pixels
+from hashlens.images.image_file import ImageFile, read_image_file
 from hashlens.images.pipeline import Batch, decode_batches, map_ordered
 from hashlens.images.walk import IMAGE_SUFFIXES, walk_images
 

@@ -11,9 +11,10 @@ import io
 
 from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
+from hashlens.arrays import Pixels
 from hashlens.errors import ImageError
 from hashlens.images.convert import to_rgb
-from hashlens.images.fit import Fit, Pixels, fit_image, fit_pixels
+from hashlens.images.fit import Fit, fit_image, fit_pixels
 from hashlens.images.quiet import quiet_pillow
 
 __all__ = ["FORMATS", "MAX_DECODED_PIXELS", "Fit", "Pixels", "decode_image", "fit_pixels"]
@@ -63,7 +64,7 @@ def decode_image(data: bytes, fit: Fit) -> Pixels:
     """Decode an image file's bytes to the square of pixels that ``fit`` describes.
 
     Of an animation the first frame counts. The EXIF orientation is applied. Transparent parts are
-    composited on white. CMYK, palette, gray and 16-bit images become 8-bit RGB; colour profiles are
+    composited on white. CMYK, palette, gray and 16-bit images become 8-bit RGB; color profiles are
     not applied (nor are they by those who trained the descriptors).
 
     Parameters

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from hashlens.arrays import Pixels
 from hashlens.errors import DataError, ParameterError
 
-Pixels = npt.NDArray[np.uint8]
 Interpolation = Literal["bicubic", "bilinear", "lanczos"]
 
 _RESAMPLING = {

@@ -10,8 +10,8 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+from hashlens.arrays import Pixels
 from hashlens.errors import ImageError, ParameterError
-from hashlens.images.decode import Pixels
 from hashlens.native import thread_count
 
 Item = TypeVar("Item")

@@ -1,11 +1,11 @@
-"""Indexes: packed codes in, exact nearest neighbours by Hamming distance out."""
+"""Indexes: packed codes in, exact nearest neighbors by Hamming distance out."""
 
-from hashlens.indexes.auto import AutoIndex
+from hashlens.indexes.auto.auto_index import AutoIndex
+from hashlens.indexes.auto.planner import Plan
 from hashlens.indexes.base import Index, SearchResult
 from hashlens.indexes.linear import LinearIndex
 from hashlens.indexes.multi_index import MultiIndex
 from hashlens.indexes.pairs import Pairs, pairs_within
-from hashlens.indexes.planner import Plan
 
 __all__ = [
     "AutoIndex",

@@ -1,4 +1,4 @@
-"""The contract of every index: packed codes in, exact neighbours out."""
+"""The contract of every index: packed codes in, exact neighbors out."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.codes import MAX_BITS, Codes, check_bits
+from hashlens.arrays import Codes
+from hashlens.codes import MAX_BITS, check_bits
 from hashlens.errors import DataError, ParameterError
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Neighbours of each query, ordered by (distance, id).
+    """Neighbors of each query, ordered by (distance, id).
 
     Attributes
     ----------
@@ -24,7 +25,7 @@ class SearchResult:
     distances : int32 array of shape (queries, width), in bits
         Padded with −1.
     counts : int64 array of shape (queries,)
-        How many entries of each row are neighbours; the rest is padding.
+        How many entries of each row are neighbors; the rest is padding.
     """
 
     ids: npt.NDArray[np.int64]
@@ -73,7 +74,7 @@ class Index(ABC):
         ----------
         codes : uint8 array of shape (queries, bits / 8)
         k : int
-            Neighbours wanted, at most 2**31 − 1. Rows of an index that holds fewer are padded
+            Neighbors wanted, at most 2**31 − 1. Rows of an index that holds fewer are padded
             with −1.
         allow : integers of shape (a,), or None
             Only these ids may be found; ids that the index does not hold are ignored.

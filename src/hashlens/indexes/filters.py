@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.indexes.row_ids import RowIds, Rows, check_ids
-
-Bits = npt.NDArray[np.uint8]
+from hashlens.arrays import Bytes, Rows
+from hashlens.indexes.row_ids import RowIds, check_ids
 
 _FEW = 16
 """Fewer rows than one in so many are set bit by bit, without a byte for each of all rows."""
@@ -25,7 +24,7 @@ def allowed_rows(
 
 def blocked_rows(
     ids: RowIds, allow: npt.ArrayLike | None, deny: npt.ArrayLike | None, caller: str
-) -> Bits | None:
+) -> Bytes | None:
     """Return the rows that a search must skip, or None if it may find all.
 
     Parameters
@@ -56,7 +55,7 @@ def blocked_rows(
     return blocked
 
 
-def _mark(bits: Bits, rows: Rows, count: int) -> None:
+def _mark(bits: Bytes, rows: Rows, count: int) -> None:
     """Set the bits of ``rows`` among ``count``, passing over those of −1."""
     rows = rows[rows >= 0]
     if _FEW * len(rows) < count:

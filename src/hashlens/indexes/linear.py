@@ -7,7 +7,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.codes import Codes, bytes_per_code, check_codes
+from hashlens.arrays import Codes
+from hashlens.codes import bytes_per_code, check_codes
 from hashlens.errors import DataError
 from hashlens.indexes.base import Index, SearchResult, check_k, check_radius
 from hashlens.indexes.filters import allowed_rows, blocked_rows

@@ -9,12 +9,17 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.codes import Codes, bytes_per_code, check_codes
+from hashlens.arrays import Codes
+from hashlens.codes import bytes_per_code, check_codes
 from hashlens.errors import FormatError, ParameterError
 from hashlens.indexes.base import Index, SearchResult, bits_of, check_k, check_radius
+from hashlens.indexes.disk.index_file import damaged
+from hashlens.indexes.disk.multi_index_file import (
+    SavedMultiIndex,
+    load_multi_index,
+    save_multi_index,
+)
 from hashlens.indexes.filters import blocked_rows
-from hashlens.indexes.index_file import damaged
-from hashlens.indexes.multi_file import SavedMultiIndex, load_multi_index, save_multi_index
 from hashlens.indexes.row_ids import RowIds
 from hashlens.native import MAX_K, MAX_KEY_BITS, Segment, search_multi
 
@@ -28,10 +33,10 @@ class MultiIndex(Index):
     The code is cut into m substrings; a table for each holds the codes sorted by that substring.
     If a code lies within m·r + a bits of the query (0 ≤ a < m), then in one of the first a + 1
     substrings it lies within r bits, or in one of the others within r − 1. So shells of growing
-    radius around the query's substrings meet every near code early, and once the k-th neighbour
+    radius around the query's substrings meet every near code early, and once the k-th neighbor
     found is no farther than what the shells have covered, it is final, ties included.
 
-    Time depends on how near the neighbours are. Learned codes, whose neighbours differ in a few
+    Time depends on how near the neighbors are. Learned codes, whose neighbors differ in a few
     bits, are found among a hundred million in well under a millisecond; for uniformly random codes
     of 128 bits shells would look up more buckets than there are codes. So a query whose shells are
     bound to cost more than 0.7 of comparing all codes gives up and is scanned: at worst it takes

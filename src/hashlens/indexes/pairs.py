@@ -9,14 +9,14 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.codes import Codes, check_codes
+from hashlens.arrays import Codes, Rows
+from hashlens.codes import check_codes
+from hashlens.indexes.auto.forecast import probes_within
 from hashlens.indexes.base import Index, bits_of, check_radius
-from hashlens.indexes.forecast import probes_within
 from hashlens.indexes.linear import LinearIndex
 from hashlens.indexes.multi_index import MultiIndex, table_layout
 from hashlens.native import COSTS
 
-Rows = npt.NDArray[np.int64]
 Columns: TypeAlias = tuple[Rows, Rows, npt.NDArray[np.int32]]
 
 _QUERIES_AT_ONCE = 4096

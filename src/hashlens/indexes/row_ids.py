@@ -8,13 +8,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from hashlens.arrays import Bytes, Ids, Mask, Rows
 from hashlens.errors import DataError
 from hashlens.native import MAX_ID
-
-Ids = npt.NDArray[np.int64]
-Rows = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
-Bits = npt.NDArray[np.uint8]
 
 
 class RowIds:
@@ -35,10 +31,10 @@ class RowIds:
         self._removed: Mask | None = None
         self._removed_count = 0
         self._sorted: tuple[Ids, Rows] | None = None  # ids of rows that live, and their rows
-        self._blocked: Bits | None = None
+        self._blocked: Bytes | None = None
 
     @classmethod
-    def restore(cls, rows: int, next_id: int, ids: Ids | None, blocked: Bits | None) -> Self:
+    def restore(cls, rows: int, next_id: int, ids: Ids | None, blocked: Bytes | None) -> Self:
         """Return the ids of an index that was saved.
 
         Raises
@@ -73,7 +69,7 @@ class RowIds:
         return None if self._ids is None else self._ids[: self.rows]
 
     @property
-    def blocked(self) -> Bits | None:
+    def blocked(self) -> Bytes | None:
         """A bit a row, least significant first, 1 = removed; None where no row is."""
         if not self._removed_count:
             return None

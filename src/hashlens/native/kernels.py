@@ -12,20 +12,19 @@ import numpy as np
 import numpy.typing as npt
 
 import hashlens.native._native as _native
-from hashlens.codes import MAX_BITS, Codes, check_bits, check_codes
+from hashlens.arrays import Codes, Distances, Ids
+from hashlens.codes import MAX_BITS, check_bits, check_codes
 from hashlens.errors import DataError
 from hashlens.native.threads import thread_count
 
-Ids: TypeAlias = npt.NDArray[np.int64]
-Counts: TypeAlias = npt.NDArray[np.int32]
-Found: TypeAlias = tuple[Ids, Counts, Ids]
+Found: TypeAlias = tuple[Ids, Distances, Ids]
 """Ids and distances, both (queries, width) and padded with −1, and how many each row holds."""
 
 MAX_ID: int = _native.MAX_ID
 """The largest id: 2**54 − 1, so that (distance, id) fits into one 64-bit key."""
 
 MAX_K: int = _native.MAX_K
-"""The most neighbours that a query can ask for: 2**31 − 1."""
+"""The most neighbors that a query can ask for: 2**31 − 1."""
 
 
 def levels() -> list[str]:
@@ -57,7 +56,7 @@ def scan(
         May be a read-only memory map; it is not copied.
     queries : uint8 array of shape (queries, bytes), C-contiguous
     k : int or None
-        How many neighbours a query gets at most, up to `MAX_K`; None for all within ``radius``.
+        How many neighbors a query gets at most, up to `MAX_K`; None for all within ``radius``.
     radius : int
         Largest distance wanted, in bits.
     ids : int64 array of shape (n,), or None
@@ -92,7 +91,7 @@ def label_histograms(
     threads: int | None = None,
     *,
     level: str = "",
-) -> tuple[Counts, Counts]:
+) -> tuple[Distances, Distances]:
     """Count, for every query, the database codes at each distance.
 
     All that a tie-aware metric has to know about a ranking by Hamming distance.
@@ -141,7 +140,7 @@ def label_histograms(
         threads or thread_count(),
         level,
     )
-    return cast("tuple[Counts, Counts]", found)
+    return cast("tuple[Distances, Distances]", found)
 
 
 def _check_labels(labels: npt.ArrayLike, count: int, name: str) -> Ids:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self, TypeAlias
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
 import hashlens.native._native as _native
-from hashlens.codes import MAX_BITS, Codes
-from hashlens.native.kernels import Found, Ids
+from hashlens.arrays import Codes, Ids, Words
+from hashlens.codes import MAX_BITS
+from hashlens.native.kernels import Found
 from hashlens.native.threads import thread_count
-
-Words: TypeAlias = npt.NDArray[np.uint32]
 
 MAX_KEY_BITS = 24
 """Most bits that the key of a table may have: its offsets take 2**key_bits words."""

@@ -23,8 +23,8 @@ _CODE_FIGURES = (
     ("constant_bits", "bits that never change", "they are wasted"),
     ("bit_correlation", "correlation of bits", "mean absolute; 0: every bit tells something new"),
     (
-        "quantisation_error",
-        "quantisation error",
+        "quantization_error",
+        "quantization error",
         "mean distance of a descriptor from the mean of those with its code; 0: none share one",
     ),
     (
@@ -58,7 +58,7 @@ def codes(document: dict[str, Any]) -> Markup:
 def cost(document: dict[str, Any]) -> Markup:
     """Return bytes, files and seconds."""
     size, speed = document["size"], document["speed"]
-    code, vector = size["bytes_an_image"], size["descriptor_bytes_an_image"]
+    code, vector = size["bytes_per_image"], size["descriptor_bytes_per_image"]
     rows = [
         (
             "a code",
@@ -72,12 +72,12 @@ def cost(document: dict[str, Any]) -> Markup:
         ),
         (
             "from file to descriptor",
-            numbers.seconds(speed["describe_seconds_an_image"]),
+            numbers.seconds(speed["describe_seconds_per_image"]),
             f"decoding and network, mean of {speed['described_images']} images at a time",
         ),
         (
             "from descriptor to code",
-            numbers.seconds(speed["encode_seconds_an_image"]),
+            numbers.seconds(speed["encode_seconds_per_image"]),
             f"mean of {numbers.count(speed['encoded_at_a_time'])} images at a time",
         ),
     ]

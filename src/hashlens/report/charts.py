@@ -1,4 +1,4 @@
-"""Small charts in SVG: they take the page's colours and fonts, and need nothing to be shown."""
+"""Small charts in SVG: they take the page's colors and fonts, and need nothing to be shown."""
 
 from __future__ import annotations
 

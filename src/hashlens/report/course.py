@@ -16,7 +16,7 @@ def learning(course: dict[str, Any] | None) -> Markup | None:
         return None
     epochs = course["epochs"]
     kept = next(i for i, one in enumerate(epochs) if one["number"] == course["kept_epoch"])
-    best = max(epochs, key=lambda one: (one["top5"], -one["number"]))["number"]
+    best = max(epochs, key=lambda one: (one["precision_at_5"], -one["number"]))["number"]
     why = (
         "was the best, the dot, and the model is made from it"
         if course["kept_epoch"] == best
@@ -42,14 +42,14 @@ def learning(course: dict[str, Any] | None) -> Markup | None:
 def _curves(epochs: Sequence[dict[str, Any]], kept: int) -> list[Markup]:
     number = [float(one["number"]) for one in epochs]
     by_epoch = Axis("epoch", 1.0, max(number[-1], 2.0), whole=True)
-    top5 = [100 * one["top5"] for one in epochs]
-    curves = [_curve("validation top-5, %", number, top5, by_epoch, kept)]
+    precision_at_5 = [100 * one["precision_at_5"] for one in epochs]
+    curves = [_curve("validation top-5, %", number, precision_at_5, by_epoch, kept)]
     last = epochs[-1]["seconds"]
     if last > 0:
         unit, length = ("minutes", 60.0) if last > 120 else ("seconds", 1.0)
         time = [one["seconds"] / length for one in epochs]
         by_time = Axis(f"{unit} of training", 0.0, time[-1])
-        curves.append(_curve("validation top-5, %", time, top5, by_time, kept))
+        curves.append(_curve("validation top-5, %", time, precision_at_5, by_time, kept))
     for term in epochs[0]["losses"]:
         values = [one["losses"][term] for one in epochs]
         curves.append(_curve(f"loss: {term}", number, values, by_epoch, kept))
@@ -71,7 +71,7 @@ def _epoch_table(epochs: Sequence[dict[str, Any]]) -> Markup:
         (
             (
                 one["number"],
-                numbers.percent(one["top5"]),
+                numbers.percent(one["precision_at_5"]),
                 *(numbers.decimal(one["losses"][term], 4) for term in terms),
                 numbers.seconds(one["seconds"]),
             )

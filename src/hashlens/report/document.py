@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from hashlens.descriptors.features import DescribedImages
-from hashlens.encoder import Encoder
+from hashlens.datasets.described import DescribedDataset, DescribedImages
 from hashlens.errors import DataError
 from hashlens.labels import has_sets, images_a_class, occurring
-from hashlens.machine import machine
+from hashlens.model.evaluate import Search
+from hashlens.model.model import Model
 from hashlens.report.examples import example_figures
+from hashlens.report.machine import machine
 from hashlens.report.retrieval import (
     class_figures,
     code_figures,
@@ -21,29 +22,28 @@ from hashlens.report.retrieval import (
     search_figures,
 )
 from hashlens.report.size_and_speed import size_figures, speed_figures
-from hashlens.training import DescribedDataset, Search
 
 FORMAT_VERSION = 1
 
 
 def report_document(
-    encoder: Encoder,
+    model: Model,
     data: DescribedDataset,
     search: Search,
-    model: Path,
+    folder: Path,
     command: str | None = None,
 ) -> dict[str, Any]:
     """Return the figures of a model that was just trained; shares are in [0, 1].
 
     Parameters
     ----------
-    encoder : Encoder
+    model : Model
         With ``training`` as the trainers fill it in.
     data : DescribedDataset
         What it was trained on, described by its descriptor.
     search : Search
         Of the protocol that it was trained by.
-    model : Path
+    folder : Path
         Its directory, for the sizes of its files.
     command : str, optional
         What it was made by.
@@ -60,19 +60,19 @@ def report_document(
     found = {
         "format_version": FORMAT_VERSION,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        "model": _model(encoder),
+        "model": _model(model),
         "data": _data(data, search),
-        "settings": _settings(encoder, search, command),
-        "learning": learning(encoder.training),
-        "searches": search_figures(search, encoder.bits),
+        "settings": _settings(model, search, command),
+        "learning": learning(model.training),
+        "searches": search_figures(search, model.bits),
         "classes": classes,
         "classes_without_queries": len(data.classes) - len(classes),
         "confusions": pairs,
         "confused_pairs": pair_count,
         "examples": example_figures(search, data, search.split.seed),
-        "codes": code_figures(search, encoder.bits, data.train.vectors[search.split.database]),
-        "size": size_figures(encoder, model),
-        "speed": speed_figures(encoder, data, model),
+        "codes": code_figures(search, model.bits, data.train.vectors[search.split.database]),
+        "size": size_figures(model, folder),
+        "speed": speed_figures(model, data, folder),
         "machine": machine(),
     }
     plain: dict[str, Any] = _plain(found)
@@ -93,7 +93,10 @@ def learning(training: dict[str, Any]) -> dict[str, Any] | None:
 
     Examples
     --------
-    >>> epochs = [{"number": 1, "epochs": 9, "top5": 0.5}, {"number": 2, "epochs": 9, "top5": 0.4}]
+    >>> epochs = [
+    ...     {"number": 1, "epochs": 9, "precision_at_5": 0.5},
+    ...     {"number": 2, "epochs": 9, "precision_at_5": 0.4},
+    ... ]
     >>> course = learning({"epochs": epochs})
     >>> course["kept_epoch"], course["planned_epochs"]
     (1, 9)
@@ -102,7 +105,7 @@ def learning(training: dict[str, Any]) -> dict[str, Any] | None:
     if not epochs:
         return None
     # The first of the best, as the loop of fixed descriptors keeps it; a fine-tuning says which.
-    best = max(epochs, key=lambda epoch: (epoch["top5"], -epoch["number"]))
+    best = max(epochs, key=lambda epoch: (epoch["precision_at_5"], -epoch["number"]))
     return {
         "kept_epoch": training.get("kept_epoch", best["number"]),
         "planned_epochs": epochs[-1]["epochs"],
@@ -110,15 +113,15 @@ def learning(training: dict[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def _model(encoder: Encoder) -> dict[str, Any]:
+def _model(model: Model) -> dict[str, Any]:
     return {
-        "method": encoder.hasher.name,
-        "bits": encoder.bits,
-        "digest": encoder.digest,
-        "descriptor": encoder.spec.name,
-        "dimension": encoder.spec.dimension,
-        "input_size": encoder.spec.input_size,
-        "learns_from_labels": encoder.hasher.learns_from_labels,
+        "method": model.hasher.name,
+        "bits": model.bits,
+        "digest": model.digest,
+        "descriptor": model.spec.name,
+        "dimension": model.spec.dimension,
+        "input_size": model.spec.input_size,
+        "learns_from_labels": model.hasher.learns_from_labels,
     }
 
 
@@ -155,12 +158,12 @@ _ELSEWHERE = (
 """What a section of its own says of the training."""
 
 
-def _settings(encoder: Encoder, search: Search, command: str | None) -> dict[str, Any]:
-    training = {name: value for name, value in encoder.training.items() if name not in _ELSEWHERE}
+def _settings(model: Model, search: Search, command: str | None) -> dict[str, Any]:
+    training = {name: value for name, value in model.training.items() if name not in _ELSEWHERE}
     return {
         **training,
         "split": search.split.describe(),
-        "parameters": encoder.hasher.get_params(),
+        "parameters": model.hasher.get_params(),
         "command": command,
     }
 

@@ -12,13 +12,15 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from hashlens.arrays import Labels
+from hashlens.datasets.dataset import Dataset, LabeledImages
+from hashlens.datasets.described import DescribedDataset
 from hashlens.errors import HashlensError, ImageError
 from hashlens.images import Fit, decode_image, map_ordered
-from hashlens.images.datasets import Dataset, LabelledImages
-from hashlens.labels import Labels, label_set, rarest_label
+from hashlens.labels import label_set, rarest_label
+from hashlens.model.evaluate import Search
 from hashlens.native import scan
 from hashlens.report.retrieval import K
-from hashlens.training import DescribedDataset, Search
 
 COUNTS = {"worst": 8, "best": 4, "random": 6}
 """How many queries of each kind are shown: failures teach the most."""
@@ -119,7 +121,7 @@ def _image(data: DescribedDataset, part: str, row: int) -> dict[str, Any]:
     return {"part": part, "index": index, "name": name, "classes": classes}
 
 
-def _part(dataset: Dataset, part: str) -> LabelledImages:
+def _part(dataset: Dataset, part: str) -> LabeledImages:
     return dataset.train if part == "train" else dataset.test
 
 

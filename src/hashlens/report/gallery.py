@@ -1,4 +1,4 @@
-"""The page's part of pictures: queries and their first answers, marked by colour, sign and word."""
+"""The page's part of pictures: queries and their first answers, marked by color, sign and word."""
 
 from __future__ import annotations
 

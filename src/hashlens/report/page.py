@@ -88,9 +88,9 @@ def _key_figures(document: dict[str, Any]) -> Markup:
     tiles = [
         (
             "top-5 precision",
-            numbers.percent(first["top5"]),
-            f"{first['search']}; {numbers.percent(first['top5_low'])} to "
-            f"{numbers.percent(first['top5_high'])} by the order of ties",
+            numbers.percent(first["precision_at_5"]),
+            f"{first['search']}; {numbers.percent(first['precision_at_5_low'])} to "
+            f"{numbers.percent(first['precision_at_5_high'])} by the order of ties",
         ),
         (
             "average precision",
@@ -100,8 +100,8 @@ def _key_figures(document: dict[str, Any]) -> Markup:
         ),
         (
             "an image's code",
-            numbers.file_size(document["size"]["bytes_an_image"]),
-            f"instead of {numbers.file_size(document['size']['descriptor_bytes_an_image'])}",
+            numbers.file_size(document["size"]["bytes_per_image"]),
+            f"instead of {numbers.file_size(document['size']['descriptor_bytes_per_image'])}",
         ),
         (
             "training",

@@ -32,11 +32,19 @@ def searches(document: dict[str, Any]) -> Markup:
             f"{numbers.count(one['database'])}, {one['database_of']} part" for one in found
         ],
         "trained on these": ["yes" if one["database_seen_in_training"] else "no" for one in found],
-        "top-5 precision": [numbers.percent(one["top5"]) for one in found],
-        "its 95\N{NO-BREAK SPACE}% interval": [_interval(one["top5_interval"]) for one in found],
-        "with ties in the worst order": [numbers.percent(one["top5_low"]) for one in found],
-        "with ties in the best order": [numbers.percent(one["top5_high"]) for one in found],
-        "the most that is possible": [numbers.percent(one["top5_reachable"]) for one in found],
+        "top-5 precision": [numbers.percent(one["precision_at_5"]) for one in found],
+        "its 95\N{NO-BREAK SPACE}% interval": [
+            _interval(one["precision_at_5_interval"]) for one in found
+        ],
+        "with ties in the worst order": [
+            numbers.percent(one["precision_at_5_low"]) for one in found
+        ],
+        "with ties in the best order": [
+            numbers.percent(one["precision_at_5_high"]) for one in found
+        ],
+        "the most that is possible": [
+            numbers.percent(one["precision_at_5_reachable"]) for one in found
+        ],
         "average precision": [numbers.percent(one["map"]) for one in found],
         "in the worst order of ties": [numbers.percent(one["map_low"]) for one in found],
         "in the best order of ties": [numbers.percent(one["map_high"]) for one in found],
@@ -77,7 +85,7 @@ def classes(document: dict[str, Any]) -> Markup:
         intro += f" {count} classes have no query, and so no figure."
     parts: list[Content] = [paragraph(intro)]
     if len(results) > _CLASSES_FIRST:
-        parts.append(_spread([one["top5"] for one in results]))
+        parts.append(_spread([one["precision_at_5"] for one in results]))
     parts.append(_class_table("The worst classes first", results[:_CLASSES_FIRST]))
     rest = results[_CLASSES_FIRST:_CLASSES_ALL]
     if rest:
@@ -114,9 +122,9 @@ def _class_table(caption: str, results: Sequence[dict[str, Any]]) -> Markup:
         (
             (
                 one["name"],
-                numbers.percent(one["top5"]),
-                numbers.percent(one["top5_low"]),
-                numbers.percent(one["top5_high"]),
+                numbers.percent(one["precision_at_5"]),
+                numbers.percent(one["precision_at_5_low"]),
+                numbers.percent(one["precision_at_5_high"]),
                 numbers.percent(one["map"]),
                 numbers.count(one["queries"]),
                 numbers.count(one["database"]),

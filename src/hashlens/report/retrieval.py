@@ -15,14 +15,14 @@ from hashlens.evaluation import (
     hamming_histograms,
     linear_reconstruction_error,
     precision_at_k,
-    quantisation_error,
+    quantization_error,
 )
 from hashlens.evaluation.bootstrap import mean_interval
 from hashlens.evaluation.by_class import class_results
 from hashlens.evaluation.calibration import without_self
 from hashlens.evaluation.code_statistics import bit_shares
 from hashlens.evaluation.confusions import confusions
-from hashlens.training import Search
+from hashlens.model.evaluate import Search
 
 K = 5
 """The first answers, which a person looks at."""
@@ -65,8 +65,8 @@ def _figures(histograms: DistanceHistograms) -> dict[str, Any]:
     interval = mean_interval(precision_at_k(histograms, K).expected)
     return {
         **evaluate_histograms(histograms, K).to_dict(),
-        "top5_reachable": float(reachable),
-        "top5_interval": interval,
+        "precision_at_5_reachable": float(reachable),
+        "precision_at_5_interval": interval,
     }
 
 
@@ -78,9 +78,9 @@ def class_figures(search: Search, names: tuple[str, ...]) -> list[dict[str, Any]
             "name": names[result.label],
             "queries": result.queries,
             "database": result.database,
-            "top5": result.precision.expected,
-            "top5_low": result.precision.low,
-            "top5_high": result.precision.high,
+            "precision_at_5": result.precision.expected,
+            "precision_at_5_low": result.precision.low,
+            "precision_at_5_high": result.precision.high,
             "map": result.average_precision,
         }
         for result in class_results(
@@ -115,7 +115,7 @@ def code_figures(search: Search, bits: int, vectors: npt.NDArray[np.float32]) ->
     """Return what the codes of the database are like; ``vectors`` are its descriptors."""
     codes = search.database_codes
     figures = asdict(code_statistics(codes, bits))
-    figures["quantisation_error"] = quantisation_error(codes, vectors)
+    figures["quantization_error"] = quantization_error(codes, vectors)
     spread = bool((vectors != vectors[0]).any())
     figures["linear_reconstruction_error"] = (
         linear_reconstruction_error(codes, bits, vectors) if spread else None

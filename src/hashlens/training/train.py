@@ -1,81 +1,26 @@
-"""Describe a labelled data set, and train a hasher on it."""
+"""Describe a labeled data set, and train a hasher on it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hashlens.descriptors import Descriptor
-from hashlens.descriptors.cache import DescriptorCache
-from hashlens.descriptors.features import DescribedImages, describe_images
-from hashlens.encoder import Encoder
-from hashlens.evaluation import make_split
+from hashlens.datasets.described import DescribedDataset
+from hashlens.datasets.protocols import make_split
 from hashlens.hashers import Hasher
-from hashlens.images.data_check import DataCheck
-from hashlens.images.datasets import Dataset
-
-OnImages = Callable[[str, int, int], None]
-"""Called with the part ("train" or "test") and how many of how many images are described."""
+from hashlens.model.model import Model
 
 
-@dataclass(frozen=True)
-class DescribedDataset:
-    """A data set's descriptors.
-
-    Attributes
-    ----------
-    train, test : DescribedImages
-    classes : tuple of str
-    source : str
-    descriptor : Descriptor
-    dataset : Dataset, optional
-        The images themselves, where they are at hand.
-    check : DataCheck, optional
-        What was found when they were looked at.
-    """
-
-    train: DescribedImages
-    test: DescribedImages
-    classes: tuple[str, ...]
-    source: str
-    descriptor: Descriptor
-    dataset: Dataset | None = None
-    check: DataCheck | None = None
-
-
-def describe_dataset(
-    dataset: Dataset, descriptor: Descriptor, cache: Path, on_images: OnImages | None = None
-) -> DescribedDataset:
-    """Return the descriptors of both parts of a data set, from the cache where they are there.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    descriptor : Descriptor
-    cache : Path
-        Folder of descriptor caches.
-    on_images : callable, optional
-    """
-    with DescriptorCache(cache, descriptor.spec) as kept:
-        train, test = (
-            describe_images(images, descriptor, kept, on_images and partial(on_images, part))
-            for part, images in (("train", dataset.train), ("test", dataset.test))
-        )
-    return DescribedDataset(train, test, dataset.classes, dataset.source, descriptor, dataset)
-
-
-def train_encoder(
+def train_model(
     data: DescribedDataset,
     hasher: Hasher,
     protocol: str = "standard",
     seed: int = 0,
     network: Path | None = None,
     **fit_arguments: Any,
-) -> Encoder:
+) -> Model:
     """Fit a hasher on the part of the training set that a protocol allows.
 
     Parameters
@@ -94,7 +39,7 @@ def train_encoder(
 
     Returns
     -------
-    Encoder
+    Model
         With ``training`` filled in.
     """
     split = make_split(protocol, data.train.labels, data.test.labels, seed)
@@ -113,6 +58,4 @@ def train_encoder(
     history = getattr(hasher, "history_", None)
     if history:
         training["epochs"] = [asdict(epoch) for epoch in history]
-    return Encoder(
-        hasher, data.descriptor.spec, data.descriptor, network=network, training=training
-    )
+    return Model(hasher, data.descriptor.spec, data.descriptor, network=network, training=training)

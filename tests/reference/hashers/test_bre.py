@@ -9,8 +9,8 @@ import pytest
 
 from hashlens.codes import unpack
 from hashlens.errors import DataError
-from hashlens.hashers.bre import BRE
-from hashlens.hashers.bre_descent import Reconstruction, best_step
+from hashlens.hashers.methods.bre import BRE
+from hashlens.hashers.methods.bre_descent import Reconstruction, best_step
 
 
 def naive_cost(scores, pairs, costs) -> float:
@@ -80,7 +80,7 @@ def naive_objective(problem: Reconstruction) -> float:
 
 def test_the_objective_is_that_of_the_definition_before_and_after(problem):
     assert problem.objective() == pytest.approx(naive_objective(problem), rel=1e-9)
-    losses = problem.minimise(3)
+    losses = problem.minimize(3)
     assert losses[-1] == pytest.approx(naive_objective(problem), rel=1e-9)
     assert losses[-1] < 0.95 * losses[0]
 
@@ -93,14 +93,14 @@ def test_no_update_raises_the_objective(problem):
 
 
 @pytest.fixture(scope="module")
-def labelled() -> tuple[np.ndarray, np.ndarray]:
+def labeled() -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(1)
     y = np.arange(200) % 4
     return (rng.standard_normal((4, 16))[y] + rng.standard_normal((200, 16))).astype(np.float32), y
 
 
-def test_hamming_distances_follow_the_distances_of_vectors(labelled):
-    X, _ = labelled
+def test_hamming_distances_follow_the_distances_of_vectors(labeled):
+    X, _ = labeled
     hasher = BRE(bits=32, pair_share=0.5).fit(X)
     unit = X - X.mean(axis=0)
     unit /= np.linalg.norm(unit, axis=1, keepdims=True)
@@ -111,8 +111,8 @@ def test_hamming_distances_follow_the_distances_of_vectors(labelled):
     assert correlation > 0.75
 
 
-def test_labels_make_classes_separable(labelled):
-    X, y = labelled
+def test_labels_make_classes_separable(labeled):
+    X, y = labeled
     i, j = np.triu_indices(200, 1)
     gaps = []
     for use_labels in (False, True):

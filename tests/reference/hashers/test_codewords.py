@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hashlens.hashers.codewords import (
+from hashlens.hashers.math.codewords import (
     hadamard_codewords,
     hadamard_matrix,
     linear_codewords,
@@ -128,5 +128,5 @@ def test_the_minimum_distance_is_found_across_blocks(monkeypatch):
     words = random_codewords(50, 24, rng(3))
     words[41] = words[7]
     words[41, 0] *= -1
-    monkeypatch.setattr("hashlens.hashers.codewords.BLOCK", 16)
+    monkeypatch.setattr("hashlens.hashers.math.codewords.BLOCK", 16)
     assert minimum_distance(words) == naive_minimum_distance(words) == 1

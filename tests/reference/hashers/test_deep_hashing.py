@@ -7,23 +7,23 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from hashlens.hashers.deep.deep_hashing import TanhPerceptron, objective  # noqa: E402
-from hashlens.hashers.dh import DeepHashing, SupervisedDeepHashing  # noqa: E402
-from hashlens.hashers.pca import PCA  # noqa: E402
+from hashlens.hashers.math.pca import PCA
+from hashlens.hashers.methods.dh import DeepHashing, SupervisedDeepHashing
+from hashlens.hashers.networks.deep_hashing import TanhPerceptron, objective
 
 LAMBDAS = (100.0, 0.001, 0.002)
 
 
 @pytest.fixture(scope="module")
-def labelled() -> tuple[np.ndarray, np.ndarray]:
+def labeled() -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     y = np.arange(300) % 5
     return (rng.standard_normal((5, 20))[y] + rng.standard_normal((300, 20))).astype(np.float32), y
 
 
 @pytest.fixture
-def network(labelled) -> TanhPerceptron:
-    axes = PCA.fit(labelled[0], 10).axes
+def network(labeled) -> TanhPerceptron:
+    axes = PCA.fit(labeled[0], 10).axes
     return TanhPerceptron(axes, (10, 9, 8), np.random.default_rng(1)).double()
 
 
@@ -53,8 +53,8 @@ def naive_objective(H, layers, labels=None, alpha=1.0) -> float:
 
 
 @pytest.mark.parametrize("alpha", [None, 1.0, 0.3])
-def test_the_objective_is_that_of_the_definition(labelled, network, alpha):
-    X, y = labelled
+def test_the_objective_is_that_of_the_definition(labeled, network, alpha):
+    X, y = labeled
     x, labels = torch.from_numpy(X[:25]).double(), torch.from_numpy(y[:25])
     h = network(x)
     layers = [
@@ -76,22 +76,22 @@ def test_signs_get_no_gradient(network):
     np.testing.assert_allclose(h.grad.numpy(), [[0.3 - 1, -0.9 + 1]])
 
 
-def test_it_begins_as_principal_directions_and_identities(labelled, network):
-    axes = PCA.fit(labelled[0], 10).axes
+def test_it_begins_as_principal_directions_and_identities(labeled, network):
+    axes = PCA.fit(labeled[0], 10).axes
     np.testing.assert_allclose(network.layers[0].weight.detach().numpy(), axes.T)
     np.testing.assert_array_equal(network.layers[1].weight.detach().numpy(), np.eye(9, 10))
     np.testing.assert_array_equal(network.layers[2].bias.detach().numpy(), 0)
 
 
 @pytest.mark.parametrize("kind", [DeepHashing, SupervisedDeepHashing])
-def test_training_lowers_the_objective(labelled, kind):
-    X, y = labelled
+def test_training_lowers_the_objective(labeled, kind):
+    X, y = labeled
     losses = kind(bits=8, epochs=10, batch_size=64).fit(X, y).losses_
     assert losses[-1] < losses[0] - 0.05 * abs(losses[0])
 
 
-def test_numpy_projects_as_the_network_does(labelled):
-    X, _ = labelled
+def test_numpy_projects_as_the_network_does(labeled):
+    X, _ = labeled
     hasher = DeepHashing(bits=8, epochs=2).fit(X)
     h = X.astype(np.float64) - hasher.mean_
     for name in ("first", "second"):
@@ -100,8 +100,8 @@ def test_numpy_projects_as_the_network_does(labelled):
     np.testing.assert_allclose(hasher.project(X), expected, atol=1e-5)
 
 
-def test_supervision_draws_classes_together(labelled):
-    X, y = labelled
+def test_supervision_draws_classes_together(labeled):
+    X, y = labeled
     ratios = []
     for kind in (DeepHashing, SupervisedDeepHashing):
         h = np.tanh(kind(bits=16, batch_size=64).fit(X, y).project(X))

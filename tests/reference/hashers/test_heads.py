@@ -9,15 +9,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from hashlens.codes import unpack  # noqa: E402
-from hashlens.errors import ParameterError  # noqa: E402
-from hashlens.evaluation import evaluate_codes  # noqa: E402
-from hashlens.hashers import create_hasher  # noqa: E402
-from hashlens.hashers.codebook import CodebookHasher  # noqa: E402
-from hashlens.hashers.codewords import random_codewords  # noqa: E402
-from hashlens.hashers.deep import heads  # noqa: E402
-from hashlens.hashers.deep.folding import fold_batch_norm  # noqa: E402
-from hashlens.hashers.deep.heads import CodewordLoss  # noqa: E402
+from hashlens.codes import unpack
+from hashlens.errors import ParameterError
+from hashlens.evaluation import evaluate_codes
+from hashlens.hashers import create_hasher
+from hashlens.hashers.math.codewords import random_codewords
+from hashlens.hashers.methods.codebook import CodebookHasher
+from hashlens.hashers.networks import heads
+from hashlens.hashers.networks.folding import fold_batch_norm
+from hashlens.hashers.networks.heads import CodewordLoss
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def classes() -> tuple[np.ndarray, ...]:
     return X[:1000], y[:1000], X[1000:], y[1000:]
 
 
-def top5(hasher, classes) -> float:
+def precision_at_5(hasher, classes) -> float:
     X, y, queries, labels = classes
     codes = hasher.fit(X, y).transform(X)
     result = evaluate_codes(hasher.transform(queries), labels, codes, y, hasher.bits)
@@ -146,10 +146,10 @@ def top5(hasher, classes) -> float:
 )
 def test_supervised_heads_are_well_ahead_of_itq(classes, name, params):
     head = create_hasher(name, 16, schedule={"epochs": 10, "batch_size": 64}, **params)
-    assert top5(head, classes) > top5(create_hasher("itq", 16), classes) + 0.1
+    assert precision_at_5(head, classes) > precision_at_5(create_hasher("itq", 16), classes) + 0.1
 
 
-def test_dlbhc_minimises_the_cross_entropy_of_a_softmax_over_sigmoids(monkeypatch):
+def test_dlbhc_minimizes_the_cross_entropy_of_a_softmax_over_sigmoids(monkeypatch):
     """The loss of a batch, recomputed from the layers' weights one sample after the other."""
     seen = []
 

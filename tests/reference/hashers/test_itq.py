@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hashlens.hashers.itq import ITQ, fit_rotation
-from hashlens.hashers.linear import random_rotation
-from hashlens.hashers.pca import PCA
+from hashlens.hashers.math.linear import random_rotation
+from hashlens.hashers.math.pca import PCA
+from hashlens.hashers.methods.itq import ITQ, fit_rotation
 
 
 @pytest.fixture(scope="module")
 def vectors() -> np.ndarray:
     rng = np.random.default_rng(0)
-    centres = 3 * rng.standard_normal((20, 30))
-    return (centres[rng.integers(0, 20, 900)] + rng.standard_normal((900, 30))).astype(np.float32)
+    centers = 3 * rng.standard_normal((20, 30))
+    return (centers[rng.integers(0, 20, 900)] + rng.standard_normal((900, 30))).astype(np.float32)
 
 
 def naive_loss(V: np.ndarray, rotation: np.ndarray) -> float:
@@ -25,7 +25,7 @@ def naive_loss(V: np.ndarray, rotation: np.ndarray) -> float:
     return total / len(V)
 
 
-def test_losses_are_the_quantisation_loss_of_the_start_and_the_end(vectors):
+def test_losses_are_the_quantization_loss_of_the_start_and_the_end(vectors):
     V = PCA.fit(vectors, 16).project(vectors)
     start = random_rotation(16, np.random.default_rng(0))
     rotation, losses = fit_rotation(V, start, 7)

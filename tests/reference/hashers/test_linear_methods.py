@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from hashlens.codes import unpack
-from hashlens.hashers.linear import project_centred, random_rotation
-from hashlens.hashers.lsh import LSH
-from hashlens.hashers.pca import PCA, covariance
-from hashlens.hashers.pca_rr import PCARR
-from hashlens.hashers.pcah import PCAH
+from hashlens.hashers.math.linear import project_centered, random_rotation
+from hashlens.hashers.math.pca import PCA, covariance
+from hashlens.hashers.methods.lsh import LSH
+from hashlens.hashers.methods.pca_rr import PCARR
+from hashlens.hashers.methods.pcah import PCAH
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_projection_is_the_naive_sum():
         for k in range(3):
             for d in range(4):
                 expected[i, k] += (float(X[i, d]) - float(mean[d])) * float(W[d, k])
-    np.testing.assert_allclose(project_centred(X, mean, W), expected, rtol=1e-6)
+    np.testing.assert_allclose(project_centered(X, mean, W), expected, rtol=1e-6)
 
 
 def test_random_rotations_are_orthogonal_and_uniform():
@@ -76,10 +76,10 @@ def test_random_rotations_are_orthogonal_and_uniform():
 def test_pcah_bits_are_signs_of_components_by_falling_variance(vectors):
     hasher = PCAH(bits=16).fit(vectors)
     assert (np.diff(hasher.variances_) <= 0).all()
-    centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
-    _, _, directions = np.linalg.svd(centred, full_matrices=False)
+    centered = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
+    _, _, directions = np.linalg.svd(centered, full_matrices=False)
     bits = unpack(hasher.transform(vectors), 16).astype(bool)
-    expected = centred @ directions[:16].T > 0
+    expected = centered @ directions[:16].T > 0
     agreement = (bits == expected).mean(axis=0)
     assert (np.maximum(agreement, 1 - agreement) > 0.998).all()
 

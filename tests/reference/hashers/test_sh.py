@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from hashlens.codes import unpack
-from hashlens.hashers.pca import PCA
-from hashlens.hashers.sh import SpectralHashing, smoothest_modes
+from hashlens.hashers.math.pca import PCA
+from hashlens.hashers.methods.sh import SpectralHashing, smoothest_modes
 
 
 @pytest.fixture(scope="module")

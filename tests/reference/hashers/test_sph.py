@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hashlens.codes import unpack
-from hashlens.hashers.sph import SphericalHashing
-from hashlens.hashers.sph_pivots import Span, overlap_figures, pivot_moves
+from hashlens.hashers.methods.sph import SphericalHashing
+from hashlens.hashers.methods.sph_pivots import Span, overlap_figures, pivot_moves
 
 N, BITS = 2000, 16
 
@@ -15,8 +15,8 @@ N, BITS = 2000, 16
 @pytest.fixture(scope="module")
 def vectors() -> np.ndarray:
     rng = np.random.default_rng(0)
-    centres = 2 * rng.standard_normal((10, 24))
-    return (centres[rng.integers(0, 10, N)] + rng.standard_normal((N, 24))).astype(np.float32)
+    centers = 2 * rng.standard_normal((10, 24))
+    return (centers[rng.integers(0, 10, N)] + rng.standard_normal((N, 24))).astype(np.float32)
 
 
 @pytest.fixture(scope="module")

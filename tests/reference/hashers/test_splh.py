@@ -5,20 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hashlens.hashers.splh import SPLH, LabelledPairs, deflate, top_eigenvector
+from hashlens.hashers.methods.splh import SPLH, LabeledPairs, deflate, top_eigenvector
 
 
 @pytest.fixture(scope="module")
-def labelled() -> tuple[np.ndarray, np.ndarray]:
+def labeled() -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     y = np.arange(90) % 4
-    centres = rng.standard_normal((4, 12))
-    return (centres[y] + rng.standard_normal((90, 12))).astype(np.float32), y
+    centers = rng.standard_normal((4, 12))
+    return (centers[y] + rng.standard_normal((90, 12))).astype(np.float32), y
 
 
 def naive_directions(X: np.ndarray, y: np.ndarray, bits: int, weight: float) -> np.ndarray:
     residual = X.astype(np.float64) - X.mean(axis=0, dtype=np.float64)
-    fixed = residual.copy()  # all vectors are labelled here
+    fixed = residual.copy()  # all vectors are labeled here
     n = len(X)
     similarity = np.array([[1.0 if y[i] == y[j] else -1.0 for j in range(n)] for i in range(n)])
     found = []
@@ -37,25 +37,25 @@ def naive_directions(X: np.ndarray, y: np.ndarray, bits: int, weight: float) -> 
     return np.stack(found, axis=1)
 
 
-def test_directions_are_those_of_the_naive_algorithm(labelled):
-    X, y = labelled
+def test_directions_are_those_of_the_naive_algorithm(labeled):
+    X, y = labeled
     hasher = SPLH(bits=8, label_weight=0.2).fit(X, y)
     expected = naive_directions(X, y, 8, 0.2)
     cosines = np.einsum("dk,dk->k", hasher.weights_, expected)
     np.testing.assert_allclose(np.abs(cosines), 1, atol=1e-4)
 
 
-def test_without_labels_it_is_pca_and_the_directions_are_orthogonal(labelled):
-    X, y = labelled
+def test_without_labels_it_is_pca_and_the_directions_are_orthogonal(labeled):
+    X, y = labeled
     weights = SPLH(bits=8, label_weight=0.0).fit(X, y).weights_
     _, _, principal = np.linalg.svd(X - X.mean(axis=0), full_matrices=False)
     cosines = np.einsum("dk,kd->k", weights, principal[:8])
     np.testing.assert_allclose(np.abs(cosines), 1, atol=1e-4)
 
 
-def test_only_pairs_with_the_wrong_sign_are_corrected_and_they_gain_weight(labelled):
-    X, y = labelled
-    pairs = LabelledPairs(X - X.mean(axis=0), y)
+def test_only_pairs_with_the_wrong_sign_are_corrected_and_they_gain_weight(labeled):
+    X, y = labeled
+    pairs = LabeledPairs(X - X.mean(axis=0), y)
     before = pairs.similarity.copy()
     w = top_eigenvector(pairs.agreement())
     projected = pairs.vectors @ w
@@ -68,8 +68,8 @@ def test_only_pairs_with_the_wrong_sign_are_corrected_and_they_gain_weight(label
     assert np.abs(pairs.similarity).max() <= 2
 
 
-def test_deflation_is_that_of_the_vectors(labelled):
-    X = labelled[0].astype(np.float64)
+def test_deflation_is_that_of_the_vectors(labeled):
+    X = labeled[0].astype(np.float64)
     w = np.random.default_rng(1).standard_normal(12)
     w /= np.linalg.norm(w)
     rest = X - np.outer(X @ w, w)

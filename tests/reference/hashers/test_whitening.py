@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hashlens.hashers.whitening import within_class_whitening
+from hashlens.hashers.math.whitening import within_class_whitening
 
 
 @pytest.fixture

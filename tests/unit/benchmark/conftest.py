@@ -9,11 +9,11 @@ from hashlens.benchmark import Budget, Features, Settings, run_benchmark
 def small_features(seed=0, test_seed=None):
     """Return 8 noisy classes of 32 dimensions: 30 training and 12 test images each."""
     rng = np.random.default_rng(seed)
-    centres = rng.normal(size=(8, 32))
+    centers = rng.normal(size=(8, 32))
 
     def draw(count, generator):
         labels = np.repeat(np.arange(8), count)
-        return centres[labels] + 1.2 * generator.normal(size=(len(labels), 32)), labels
+        return centers[labels] + 1.2 * generator.normal(size=(len(labels), 32)), labels
 
     train = draw(30, rng)
     test = draw(12, rng if test_seed is None else np.random.default_rng(test_seed))

@@ -10,7 +10,7 @@ GOOD = ([[3.0, 4.0], [0.0, 0.0]], [0, 1], [[1.0, 1.0]], [0])
 def test_unit_length_keeps_zero_vectors_finite():
     features = Features.unit_length(*GOOD, descriptor={"backbone": "none"})
     np.testing.assert_allclose(features.train_vectors, [[0.6, 0.8], [0, 0]], rtol=1e-6)
-    assert features.descriptor == {"backbone": "none", "normalisation": "unit L2 length"}
+    assert features.descriptor == {"backbone": "none", "normalization": "unit L2 length"}
 
 
 def test_digest_tells_other_features_apart():

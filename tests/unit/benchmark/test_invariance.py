@@ -9,7 +9,7 @@ from hashlens.hashers import create_hasher
 
 @pytest.fixture(scope="module")
 def images():
-    """Return 24 smooth colourful images of 32 pixels."""
+    """Return 24 smooth colorful images of 32 pixels."""
     rng = np.random.default_rng(0)
     return [
         Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8)).resize(
@@ -54,7 +54,7 @@ def test_size_mode_and_source_are_kept(change, images):
 
 
 def describe(images):
-    """Describe images by 8 x 8 pixels of theirs, centred."""
+    """Describe images by 8 x 8 pixels of theirs, centered."""
     return np.stack(
         [np.asarray(i.resize((8, 8)), dtype=np.float32).ravel() / 128 - 1 for i in images]
     )
@@ -72,7 +72,9 @@ def test_codes_move_more_the_stronger_the_change(images):
     assert 0.3 < none["distance_other_class"] < 0.7
     crop = {row["grade"]: row["distance"] for row in rows if row["change"] == "crop"}
     assert crop[0.95] < crop[0.6] <= none["distance_other_class"]
-    assert all(r["top5_low"] <= r["top5"] <= r["top5_high"] for r in rows)
+    assert all(
+        r["precision_at_5_low"] <= r["precision_at_5"] <= r["precision_at_5_high"] for r in rows
+    )
 
 
 def test_distances_between_classes_are_means_over_pairs(images):
@@ -89,4 +91,4 @@ def test_distances_between_classes_are_means_over_pairs(images):
     reference = Reference(hasher, hasher.transform(None), labels)
     row = measure_invariance(images, labels, describe, {"x": reference}, perturbations=())[0]
     assert (row["distance_same_class"], row["distance_other_class"]) == (0.0, 1.0)
-    assert row["top5"] == 1.0
+    assert row["precision_at_5"] == 1.0

@@ -7,7 +7,7 @@ import pytest
 from hashlens.benchmark import Results, Settings, document, run_benchmark, write_report
 from hashlens.benchmark.context import commit, machine
 from hashlens.benchmark.files import read_json, write_json
-from hashlens.benchmark.quoted import printed_top5
+from hashlens.benchmark.quoted import printed_precision_at_5
 from hashlens.benchmark.summary import Spread, cells, margins, supervised_behind
 
 from .conftest import SMALL_BUDGET
@@ -23,7 +23,8 @@ def found(run, features, settings):
 def test_document_is_rows_and_context(found):
     assert set(found) == {"rows", "context"}
     assert json.loads(json.dumps(found, allow_nan=False)) == found
-    required = {"method", "preset", "bits", "protocol", "seed", "top5", "top5_low", "top5_high",
+    required = {"method", "preset", "bits", "protocol", "seed", "precision_at_5",
+                "precision_at_5_low", "precision_at_5_high",
                 "map", "fit_seconds"}  # fmt: skip
     for row in found["rows"]:
         assert required <= row.keys()
@@ -35,7 +36,7 @@ def test_context_states_what_a_table_must(found):
     for fact in ("descriptor", "data", "splits", "split_seed", "metric", "ties", "seeds",
                  "selection", "baselines", "command", "commit", "machine"):  # fmt: skip
         assert fact in context
-    assert context["descriptor"] == {"backbone": "random", "normalisation": "unit L2 length"}
+    assert context["descriptor"] == {"backbone": "random", "normalization": "unit L2 length"}
     assert "(of these)" in context["splits"]["standard"]
     assert "(none of these)" in context["splits"]["heldout"]
     assert context["machine"]["cores"] >= 1
@@ -53,7 +54,7 @@ def test_report_files(run, features, settings, tmp_path):
     plots = {path.stem for path in written if path.suffix == ".svg"}
     assert plots == {path.stem for path in written if path.suffix == ".png"}
     assert plots == {
-        "cifar100-top5-heldout",
+        "cifar100-precision-at-5-heldout",
         "cifar100-precision-recall-heldout",
         "cifar100-precision-radius-heldout",
         "cifar100-bit-statistics-heldout",
@@ -91,7 +92,9 @@ def test_page_shows_every_method_length_and_baseline(run, features, settings, tm
     cell = next(
         c for c in cells(run[0].rows) if (c.label, c.bits, c.protocol) == ("itq", 16, "unseen")
     )
-    assert re.search(rf"\| `itq` \|.*\| {re.escape(cell.spread('top5').percent())} \|", page)
+    assert re.search(
+        rf"\| `itq` \|.*\| {re.escape(cell.spread('precision_at_5').percent())} \|", page
+    )
 
 
 def test_rows_of_a_table_are_as_wide_as_its_heading(run, features, settings, tmp_path):
@@ -118,18 +121,18 @@ def test_failures_are_on_the_page(run, features, settings, tmp_path):
     assert "standard kmh 32 bits: MemoryError: no" in page
 
 
-def row(method, top5, seed, bits=64, supervised=False):
+def row(method, precision_at_5, seed, bits=64, supervised=False):
     return {"method": method, "preset": "default", "bits": bits, "protocol": "standard",
-            "seed": seed, "top5": top5, "supervised": supervised,
+            "seed": seed, "precision_at_5": precision_at_5, "supervised": supervised,
             "parameters": {} if method == "pcah" else {"random_state": seed}}  # fmt: skip
 
 
 def test_spread_over_seeds():
     cell = cells([row("itq", 0.4, 0), row("itq", 0.5, 1), row("itq", 0.6, 2)])[0]
-    assert cell.spread("top5").mean == pytest.approx(0.5)
-    assert cell.spread("top5").deviation == pytest.approx(0.1)
+    assert cell.spread("precision_at_5").mean == pytest.approx(0.5)
+    assert cell.spread("precision_at_5").deviation == pytest.approx(0.1)
     assert cell.spread("map") is None
-    assert cells([row("itq", 0.4, 0)])[0].spread("top5") == Spread(0.4, None, 1)
+    assert cells([row("itq", 0.4, 0)])[0].spread("precision_at_5") == Spread(0.4, None, 1)
 
 
 @pytest.mark.parametrize(("lead", "ahead"), [(0.001, False), (0.2, True), (-0.2, False)])
@@ -143,13 +146,13 @@ def test_margin_is_over_the_best_rival_in_deviations(lead, ahead):
     assert margin.rival_name == "dlbhc"
     assert margin.deviation == pytest.approx(0.01 * 2**0.5)
     assert margin.is_ahead is ahead
-    assert margin.printed == printed_top5("autoencoder", 64) == 0.5308
+    assert margin.printed == printed_precision_at_5("autoencoder", 64) == 0.5308
 
 
 def test_supervised_methods_behind_an_unsupervised_one():
     rows = [
-        {**row(method, top5, 0, bits, supervised), "protocol": "unseen"}
-        for method, top5, bits, supervised in [
+        {**row(method, precision_at_5, 0, bits, supervised), "protocol": "unseen"}
+        for method, precision_at_5, bits, supervised in [
             ("itq", 0.5, 64, False),
             ("dlbhc", 0.4, 64, True),
             ("codebook", 0.6, 64, True),
@@ -186,10 +189,10 @@ def test_tables_list_methods_in_order():
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "row.json"
-    write_json(path, {"top5": 0.5})
+    write_json(path, {"precision_at_5": 0.5})
     with pytest.raises(ValueError, match="not JSON compliant"):
-        write_json(path, {"top5": float("nan")})
-    assert read_json(path) == {"top5": 0.5}
+        write_json(path, {"precision_at_5": float("nan")})
+    assert read_json(path) == {"precision_at_5": 0.5}
     assert list(tmp_path.iterdir()) == [path]
 
 

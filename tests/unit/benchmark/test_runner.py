@@ -40,7 +40,13 @@ def test_every_cell_of_the_plan_has_a_row(run):
 
 def test_rows_hold_what_a_table_needs(run):
     for row in run[0].rows:
-        assert 0 <= row["top5_low"] <= row["top5"] <= row["top5_high"] <= 1
+        assert (
+            0
+            <= row["precision_at_5_low"]
+            <= row["precision_at_5"]
+            <= row["precision_at_5_high"]
+            <= 1
+        )
         assert 0 < row["map"] <= 1
         assert row["preset"] == "default"
         assert row["fit_seconds"] >= 0
@@ -48,7 +54,7 @@ def test_rows_hold_what_a_table_needs(run):
         figures = (
             "bit_imbalance",
             "bit_correlation",
-            "quantisation_error",
+            "quantization_error",
             "linear_reconstruction_error",
             "unique_codes_per_thousand",
         )
@@ -63,7 +69,7 @@ def test_spherical_hashing_has_a_row_for_either_distance(features, tmp_path):
     assert (plain["preset"], plain["distance"]) == ("default", "hamming")
     assert (own["preset"], own["distance"]) == ("own-distance", "spherical")
     assert plain["fit_seconds"] == own["fit_seconds"]
-    assert plain["top5"] != own["top5"]
+    assert plain["precision_at_5"] != own["precision_at_5"]
     assert "curves" not in own
 
 
@@ -71,7 +77,7 @@ def test_seeds_reach_the_methods(run):
     rows = [
         r for r in run[0].rows if (r["method"], r["bits"], r["protocol"]) == ("lsh", 16, "standard")
     ]
-    assert rows[0]["top5"] != rows[1]["top5"]
+    assert rows[0]["precision_at_5"] != rows[1]["precision_at_5"]
     assert [row["parameters"]["random_state"] for row in rows] == [0, 1]
 
 

@@ -9,8 +9,8 @@ import pytest
 from hashlens.benchmark import Settings, run_benchmark, selection
 from hashlens.benchmark.methods import PRESETS, MethodPreset
 from hashlens.benchmark.selection import choose_parameters
+from hashlens.datasets.protocols import PROTOCOLS, make_split
 from hashlens.errors import DataError
-from hashlens.evaluation import PROTOCOLS, make_split
 
 from .conftest import SMALL_BUDGET, small_features
 
@@ -27,7 +27,7 @@ def test_selection_reads_only_rows_that_train(protocol, features):
     clean = choose_parameters(
         TUNED, features.train_vectors, features.train_labels, split, SMALL_BUDGET
     )
-    scores = [[c["top5"] for c in choice["candidates"]] for choice in (poisoned, clean)]
+    scores = [[c["precision_at_5"] for c in choice["candidates"]] for choice in (poisoned, clean)]
     assert len(scores[0]) == 3
     assert scores[0] == scores[1]
 
@@ -45,7 +45,7 @@ def test_a_run_chooses_alike_whatever_the_test_set_holds(tmp_path):
     first = run_benchmark(small_features(), settings, tmp_path / "a", presets=[TUNED])
     other = run_benchmark(small_features(test_seed=77), settings, tmp_path / "b", presets=[TUNED])
     scores = [
-        [[c["top5"] for c in choice["candidates"]] for choice in run.selections]
+        [[c["precision_at_5"] for c in choice["candidates"]] for choice in run.selections]
         for run in (first, other)
     ]
     assert scores[0] == scores[1]
@@ -55,7 +55,7 @@ def test_a_run_chooses_alike_whatever_the_test_set_holds(tmp_path):
         for run in (first, other)
     ]
     assert strengths[0] == strengths[1]
-    assert [r["top5"] for r in first.rows] != [r["top5"] for r in other.rows]
+    assert [r["precision_at_5"] for r in first.rows] != [r["precision_at_5"] for r in other.rows]
 
 
 def test_selection_cannot_be_given_a_test_set():
@@ -68,7 +68,7 @@ def test_the_best_candidate_wins_and_is_used(features, tmp_path):
     choice = choose_parameters(
         TUNED, features.train_vectors, features.train_labels, split, SMALL_BUDGET
     )
-    best = max(choice["candidates"], key=lambda candidate: candidate["top5"])
+    best = max(choice["candidates"], key=lambda candidate: candidate["precision_at_5"])
     assert choice["params"] == best["params"]
     settings = Settings(
         bits=(16,), methods=("itq",), protocols=("standard",), seeds=1, budget=SMALL_BUDGET
@@ -84,7 +84,7 @@ def test_a_tie_keeps_the_default(features):
     choice = choose_parameters(
         same, features.train_vectors, features.train_labels, split, SMALL_BUDGET
     )
-    assert len({candidate["top5"] for candidate in choice["candidates"]}) == 1
+    assert len({candidate["precision_at_5"] for candidate in choice["candidates"]}) == 1
     assert choice["params"] == {}
 
 
@@ -137,7 +137,7 @@ def test_no_method_has_more_candidates_than_the_budget_tries():
 
 
 def test_a_candidate_that_cannot_be_fitted_loses(features):
-    """192 rows are too few for the 256 centres of the second candidate."""
+    """192 rows are too few for the 256 centers of the second candidate."""
     preset = MethodPreset("kmh", "default", {}, ({"bits_per_subspace": 8},))
     split = make_split("standard", features.train_labels, features.test_labels)
     arrays = features.train_vectors, features.train_labels

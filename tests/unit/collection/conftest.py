@@ -1,16 +1,13 @@
-"""Folders of small distinct pictures, and an encoder that needs no network."""
+"""Folders of small distinct pictures, and an model that needs no network."""
 
 import os
-import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "support"))
-from pixel_encoder import pixel_encoder
+from pixel_model import pixel_model
 
 from hashlens.collection import Collection
 
@@ -26,8 +23,8 @@ def tmp_path(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def encoder():
-    return pixel_encoder()
+def model():
+    return pixel_model()
 
 
 @pytest.fixture(scope="session")
@@ -54,8 +51,8 @@ def photos(tmp_path, picture):
 
 
 @pytest.fixture
-def collection(tmp_path, encoder):
-    with Collection.create(tmp_path / "collection", encoder, keep_descriptors=True) as made:
+def collection(tmp_path, model):
+    with Collection.create(tmp_path / "collection", model, keep_descriptors=True) as made:
         yield made
 
 

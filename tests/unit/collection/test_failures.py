@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from hashlens.collection import Collection, indexing
+from hashlens.collection.store import Storage
 from hashlens.errors import CollectionError, HashlensError
-from hashlens.store import RecordFile, Storage
+from hashlens.files.records import RecordFile
 
 SUPPORT = Path(__file__).parents[2] / "support"
 
@@ -50,9 +51,9 @@ os_pwrite = os.pwrite
 
 
 @pytest.fixture
-def undisturbed(tmp_path, encoder, photos, contents):
+def undisturbed(tmp_path, model, photos, contents):
     """What a collection knows after a run that nothing disturbed."""
-    with Collection.create(tmp_path / "undisturbed", encoder, keep_descriptors=True) as other:
+    with Collection.create(tmp_path / "undisturbed", model, keep_descriptors=True) as other:
         other.index([photos])
         return contents(other)
 
@@ -76,13 +77,13 @@ def test_a_full_disk_at_each_write(collection, photos, undisturbed, contents, mo
 
 
 def limit_pages(collection, extra):
-    """Let the catalogue grow by so many pages only: SQLite itself reports a full disk then."""
+    """Let the catalog grow by so many pages only: SQLite itself reports a full disk then."""
     database = collection._storage.catalog._database
     pages = database.value("PRAGMA page_count")
     database.all(f"PRAGMA max_page_count = {pages + extra}")
 
 
-def test_a_full_disk_in_the_catalogue(collection, photos, picture):
+def test_a_full_disk_in_the_catalog(collection, photos, picture):
     collection.index([photos])
     for seed in range(100, 160):
         picture(photos / "many" / f"{'long-name-' * 15}{seed}.png", seed)
@@ -98,27 +99,27 @@ def test_a_full_disk_in_the_catalogue(collection, photos, picture):
 
 
 @pytest.mark.parametrize("at", range(1, 12))
-def test_a_full_disk_while_creating(tmp_path, encoder, photos, monkeypatch, at):
+def test_a_full_disk_while_creating(tmp_path, model, photos, monkeypatch, at):
     disk = Interruption(monkeypatch, ["pwrite", "fsync"], no_space)
     disk.fail_at = at
     with pytest.raises(HashlensError, match=r"disk is full|No space left"):
-        Collection.create(tmp_path / "c", encoder, keep_descriptors=True)
+        Collection.create(tmp_path / "c", model, keep_descriptors=True)
     disk.fail_at = None
-    with Collection.create(tmp_path / "c", encoder, keep_descriptors=True) as made:
+    with Collection.create(tmp_path / "c", model, keep_descriptors=True) as made:
         assert made.index([photos]).added == 12
 
 
 FULL = """
     import resource, sys
-    from pixel_encoder import pixel_encoder
+    from pixel_model import pixel_model
     from hashlens.collection import Collection
     from hashlens.errors import CollectionError
 
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # No file may grow from here on.
-    with Collection.open(sys.argv[1], encoder=pixel_encoder()) as collection:
+    with Collection.open(sys.argv[1], model=pixel_model()) as collection:
         print(len(collection), len(collection.search(sys.argv[2] + "/a/00.png", k=5)))
     try:
-        with Collection.open(sys.argv[1], write=True, encoder=pixel_encoder()) as collection:
+        with Collection.open(sys.argv[1], write=True, model=pixel_model()) as collection:
             collection.index([sys.argv[2]])
     except CollectionError as error:
         print(error)
@@ -161,8 +162,8 @@ def test_a_full_disk_while_compacting(collection, photos, contents, monkeypatch,
     assert collection.verify() == []
 
 
-def test_an_interrupt_keeps_what_was_finished_and_says_so(collection, photos, encoder, contents):
-    def interrupt(done, total, path):
+def test_an_interrupt_keeps_what_was_finished_and_says_so(collection, photos, model, contents):
+    def interrupt(step, done, total):
         if done == 7:
             raise KeyboardInterrupt
 

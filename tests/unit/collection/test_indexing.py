@@ -12,16 +12,16 @@ from hashlens.images import read_image_file
 
 
 @pytest.fixture
-def encoded(encoder, monkeypatch):
-    """Count the images that the encoder is given."""
+def encoded(model, monkeypatch):
+    """Count the images that the model is given."""
     counts = []
-    original = type(encoder).encode_pixels
+    original = type(model).encode_pixels
 
     def count(self, pixels):
         counts.append(len(pixels))
         return original(self, pixels)
 
-    monkeypatch.setattr(type(encoder), "encode_pixels", count)
+    monkeypatch.setattr(type(model), "encode_pixels", count)
     return lambda: sum(counts)
 
 
@@ -49,7 +49,7 @@ def test_all_images_are_added(collection, photos, encoded):
     assert collection.paths() == sorted(str(path) for path in photos.rglob("*.png"))
 
 
-def test_codes_are_those_of_the_encoder_whatever_the_batches(collection, photos, encoder):
+def test_codes_are_those_of_the_encoder_whatever_the_batches(collection, photos, model):
     collection.index([photos])
     for path in collection.paths():
         hit = collection.search(path, k=1)[0]
@@ -139,15 +139,14 @@ def test_the_order_of_slots_is_that_of_the_walk(collection, photos, monkeypatch)
 def test_progress_counts_every_file_once(collection, photos):
     (photos / "bad.png").write_bytes(b"no picture")
     for _ in range(2):
-        calls: list[tuple[int, int, str]] = []
+        calls: list[tuple[str, int, int]] = []
 
-        def note(done, total, path, calls=calls):
-            calls.append((done, total, path))
+        def note(step, done, total, calls=calls):
+            calls.append((step, done, total))
 
         collection.index([photos], on_progress=note)
-        assert [done for done, _, _ in calls] == list(range(1, 14))
-        assert {total for _, total, _ in calls} == {13}
-        assert len({path for _, _, path in calls}) == 13
+        assert [done for _, done, _ in calls] == list(range(1, 14))
+        assert {(step, total) for step, _, total in calls} == {("indexing", 13)}
 
 
 def test_labels_are_kept(collection, photos):
@@ -201,10 +200,10 @@ def test_a_collection_opened_for_reading_refuses_changes(collection, photos):
         assert len(reader) == 12
 
 
-def test_reopened_it_is_the_same(collection, photos, contents, encoder):
+def test_reopened_it_is_the_same(collection, photos, contents, model):
     collection.index([photos])
     before = contents(collection)
     collection.close()
-    with Collection.open(collection.folder, write=True, encoder=encoder) as again:
+    with Collection.open(collection.folder, write=True, model=model) as again:
         assert contents(again) == before
         assert counts(again.index([photos])) == (0, 0, 12, 0, 0)

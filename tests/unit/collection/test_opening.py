@@ -8,7 +8,7 @@ import sys
 import textwrap
 
 import pytest
-from pixel_encoder import pixel_encoder
+from pixel_model import pixel_model
 
 from hashlens.collection import Collection, is_collection
 from hashlens.errors import (
@@ -35,45 +35,45 @@ def test_where_there_is_none(tmp_path):
     assert not is_collection(tmp_path)
 
 
-def test_an_existing_collection_is_not_overwritten(folder, encoder):
+def test_an_existing_collection_is_not_overwritten(folder, model):
     with pytest.raises(CollectionError, match="holds a collection already"):
-        Collection.create(folder, encoder)
+        Collection.create(folder, model)
     with Collection.open(folder) as whole:
         assert len(whole) == 12
 
 
 @pytest.mark.parametrize("name", ["thesis.txt", "model", "codes-000001.bin"])
-def test_a_folder_with_anything_in_it_is_left_as_it_is(tmp_path, encoder, name):
+def test_a_folder_with_anything_in_it_is_left_as_it_is(tmp_path, model, name):
     (tmp_path / name).write_text("years of work")
     with pytest.raises(CollectionError, match=name):
-        Collection.create(tmp_path, encoder)
+        Collection.create(tmp_path, model)
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text() == "years of work"
 
 
-def test_a_model_that_stands_where_the_collection_should_is_safe(tmp_path, encoder):
-    encoder.save(tmp_path / "model")
+def test_a_model_that_stands_where_the_collection_should_is_safe(tmp_path, model):
+    model.save(tmp_path / "model")
     before = {path: path.read_bytes() for path in (tmp_path / "model").iterdir()}
     with pytest.raises(CollectionError, match="'model'"):
-        Collection.create(tmp_path, encoder)
+        Collection.create(tmp_path, model)
     assert {path: path.read_bytes() for path in (tmp_path / "model").iterdir()} == before
 
 
-def test_foreign_files_beside_an_interrupted_creation_are_safe(tmp_path, encoder):
+def test_foreign_files_beside_an_interrupted_creation_are_safe(tmp_path, model):
     (tmp_path / "creation.incomplete").touch()
     (tmp_path / "codes-000001.bin").touch()
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(CollectionError, match="thesis"):
-        Collection.create(tmp_path, encoder)
+        Collection.create(tmp_path, model)
     assert len(list(tmp_path.iterdir())) == 3
 
 
-@pytest.mark.parametrize("step", ["save", "records", "catalogue"])
-def test_an_interrupted_creation_can_be_done_again(tmp_path, encoder, photos, monkeypatch, step):
+@pytest.mark.parametrize("step", ["save", "records", "catalog"])
+def test_an_interrupted_creation_can_be_done_again(tmp_path, model, photos, monkeypatch, step):
     target = {
-        "save": "hashlens.encoder.write_model_card",
-        "records": "hashlens.store.recordfile.write_all",
-        "catalogue": "hashlens.store.catalog.migrate",
+        "save": "hashlens.model.model.write_model_card",
+        "records": "hashlens.files.records.write_all",
+        "catalog": "hashlens.collection.store.catalog.migrate",
     }[step]
 
     def killed(*arguments):
@@ -82,26 +82,26 @@ def test_an_interrupted_creation_can_be_done_again(tmp_path, encoder, photos, mo
     with monkeypatch.context() as patch:
         patch.setattr(target, killed)
         with pytest.raises(KeyboardInterrupt):
-            Collection.create(tmp_path / "c", encoder)
+            Collection.create(tmp_path / "c", model)
     assert not is_collection(tmp_path / "c")
     with pytest.raises(CollectionError, match="no collection"):
         Collection.open(tmp_path / "c")
-    with Collection.create(tmp_path / "c", encoder) as made:
+    with Collection.create(tmp_path / "c", model) as made:
         assert made.index([photos]).added == 12
     assert not (tmp_path / "c/creation.incomplete").exists()
 
 
 def test_another_model_is_refused(folder):
-    other = pixel_encoder(seed=1)
+    other = pixel_model(seed=1)
     with pytest.raises(ModelMismatchError) as raised:
-        Collection.open(folder, encoder=other)
+        Collection.open(folder, model=other)
     assert other.digest[:16] in str(raised.value)
-    assert pixel_encoder().digest[:16] in str(raised.value)
+    assert pixel_model().digest[:16] in str(raised.value)
 
 
 def test_a_model_folder_of_another_model_is_refused(folder, photos):
     shutil.rmtree(folder / "model")
-    pixel_encoder(bits=32).save(folder / "model")
+    pixel_model(bits=32).save(folder / "model")
     with (
         Collection.open(folder) as opened,
         pytest.raises(ModelMismatchError, match=r"64 bits.*32 bits"),
@@ -110,14 +110,14 @@ def test_a_model_folder_of_another_model_is_refused(folder, photos):
 
 
 def test_codes_of_another_model_are_refused(folder, tmp_path, photos):
-    with Collection.create(tmp_path / "other", pixel_encoder(seed=1), True) as other:
+    with Collection.create(tmp_path / "other", pixel_model(seed=1), True) as other:
         other.index([photos])
     shutil.copy(tmp_path / "other/codes-000001.bin", folder / "codes-000001.bin")
     with pytest.raises(ModelMismatchError, match=r"codes-000001\.bin"):
         Collection.open(folder)
 
 
-def test_a_catalogue_of_a_newer_version_is_refused(folder):
+def test_a_catalog_of_a_newer_version_is_refused(folder):
     with sqlite3.connect(folder / "catalog.sqlite") as database:
         database.execute("PRAGMA user_version = 99")
     for write in (False, True):
@@ -179,10 +179,10 @@ def test_a_missing_file_is_named(folder):
         Collection.open(folder)
 
 
-def test_cut_records_are_noticed(folder, photos, encoder):
+def test_cut_records_are_noticed(folder, photos, model):
     os.truncate(folder / "codes-000001.bin", 128 + 5 * 8)
     with (
-        Collection.open(folder, encoder=encoder) as opened,
+        Collection.open(folder, model=model) as opened,
         pytest.raises(FormatError, match="expected at least 12 records, got 5"),
     ):
         opened.search(photos / "a/00.png")
@@ -208,7 +208,7 @@ def test_slots_that_do_not_add_up_are_found_by_verify(folder):
 
 
 @pytest.mark.parametrize("content", [b"", b"no database at all, only text " * 50])
-def test_a_foreign_or_empty_catalogue_is_refused(folder, encoder, content):
+def test_a_foreign_or_empty_catalog_is_refused(folder, model, content):
     for path in folder.glob("catalog.sqlite*"):
         path.unlink()
     (folder / "catalog.sqlite").write_bytes(content)
@@ -219,7 +219,7 @@ def test_a_foreign_or_empty_catalogue_is_refused(folder, encoder, content):
 def test_a_database_of_another_application_is_refused(tmp_path):
     with sqlite3.connect(tmp_path / "catalog.sqlite") as database:
         database.execute("PRAGMA user_version = 1")
-    with pytest.raises(FormatError, match="no catalogue of a hashlens collection"):
+    with pytest.raises(FormatError, match="no catalog of a hashlens collection"):
         Collection.open(tmp_path)
 
 
@@ -233,7 +233,7 @@ def test_two_writers_in_one_process(collection):
 def test_the_lock_is_free_after_closing_and_after_failing(folder):
     Collection.open(folder, write=True).close()
     with pytest.raises(ModelMismatchError):
-        Collection.open(folder, write=True, encoder=pixel_encoder(seed=1))
+        Collection.open(folder, write=True, model=pixel_model(seed=1))
     Collection.open(folder, write=True).close()
 
 

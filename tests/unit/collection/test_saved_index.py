@@ -10,11 +10,11 @@ import pytest
 from hashlens.codes import hamming_distance
 from hashlens.collection import Collection
 from hashlens.collection.indexed import CollectionIndex
+from hashlens.collection.store import Change, ImageRow
 from hashlens.errors import CollectionError, CollectionLockedError, ParameterError
 from hashlens.indexes import AutoIndex
-from hashlens.indexes.forecast import Forecast
-from hashlens.indexes.index_file import read_index_file, write_index_file
-from hashlens.store import Change, ImageRow
+from hashlens.indexes.auto.forecast import Forecast
+from hashlens.indexes.disk.index_file import read_index_file, write_index_file
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ def eager(monkeypatch):
 
 
 @pytest.fixture
-def plain(tmp_path, encoder):
-    with Collection.create(tmp_path / "plain", encoder) as made:
+def plain(tmp_path, model):
+    with Collection.create(tmp_path / "plain", model) as made:
         yield made
 
 
@@ -66,19 +66,19 @@ def check(collection, built):
             np.testing.assert_array_equal(within.ids[row, : within.counts[row]], live[expected])
 
 
-def test_hits_are_the_same_with_and_without_it(collection, photos, picture, encoder, eager):
+def test_hits_are_the_same_with_and_without_it(collection, photos, picture, model, eager):
     collection.index([photos])
     queries = [photos / "a/04.png", picture(photos.parent / "q.png", 123)]
     asked = [{"k": 5}, {"radius": 20}, {"k": 3, "radius": 30}, {"k": 4, "rerank": True}]
     without = [collection.search(query, **how) for query in queries for how in asked]
     collection.build_index()
-    with Collection.open(collection.folder, encoder=encoder) as reader:
+    with Collection.open(collection.folder, model=model) as reader:
         assert [reader.search(query, **how) for query in queries for how in asked] == without
         assert reader._index._index.is_built
     collection.remove([photos / "a/04.png"])
     picture(photos / "a/20.png", 20)
     collection.index([photos / "a/20.png"])
-    with Collection.open(collection.folder, encoder=encoder) as reader:
+    with Collection.open(collection.folder, model=model) as reader:
         hits = reader.search(photos / "a/04.png", k=20)
         assert reader._index._index.is_built
     paths = {hit.path for hit in hits}
@@ -147,18 +147,18 @@ def test_compaction_makes_it_stale(plain, eager):
     check(plain, built=True)
 
 
-def test_an_index_of_other_codes_is_ignored(plain, encoder, eager, tmp_path):
+def test_an_index_of_other_codes_is_ignored(plain, model, eager, tmp_path):
     put(plain, some_codes(50, 1))
     put(plain, some_codes(10, 2), "second")
     saved = plain.build_index().read_bytes()
-    with Collection.create(tmp_path / "other", encoder) as other:
+    with Collection.create(tmp_path / "other", model) as other:
         # As many codes, in commits of the same sizes, by the same model.
         put(other, some_codes(50, 3))
         put(other, some_codes(10, 4), "second")
         (other.folder / "codes.index").write_bytes(saved)
         assert other.info().saved_index == "stale"
         check(other, built=False)
-    with Collection.create(tmp_path / "shorter", encoder) as shorter:
+    with Collection.create(tmp_path / "shorter", model) as shorter:
         put(shorter, some_codes(50, 1))
         (shorter.folder / "codes.index").write_bytes(saved)
         assert shorter.info().saved_index == "stale"
@@ -226,7 +226,7 @@ def test_without_a_file_the_second_search_builds_one_in_memory(plain, monkeypatc
     monkeypatch.setattr(CollectionIndex, "worth_opening", 0)
     monkeypatch.setattr(AutoIndex, "worth_building", 0)
     monkeypatch.setattr(
-        "hashlens.indexes.auto.forecast_shells",
+        "hashlens.indexes.auto.auto_index.forecast_shells",
         lambda *_, **__: Forecast(worthwhile=True, reason=""),
     )
     put(plain, some_codes(500, 1))
@@ -277,7 +277,7 @@ def test_too_little_memory_for_a_build_is_told(plain, monkeypatch):
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr("hashlens.indexes.auto.MultiIndex.from_rows", fail)
+    monkeypatch.setattr("hashlens.indexes.auto.auto_index.MultiIndex.from_rows", fail)
     with pytest.raises(CollectionError, match="too little memory"):
         plain.build_index()
     assert plain.info().saved_index == "none"
@@ -310,7 +310,7 @@ def test_a_build_removes_what_a_killed_one_left(plain):
     assert path.exists()
 
 
-def test_the_file_is_never_seen_with_another_mode_than_the_catalogue(plain, monkeypatch):
+def test_the_file_is_never_seen_with_another_mode_than_the_catalog(plain, monkeypatch):
     catalog = plain.folder / "catalog.sqlite"
     catalog.chmod(0o640)
     modes = []
@@ -330,7 +330,7 @@ def test_the_file_is_never_seen_with_another_mode_than_the_catalogue(plain, monk
 @pytest.mark.parametrize("saved", [False, True])
 def test_the_knn_graph_is_that_of_a_naive_search(plain, eager, k, saved):
     codes = some_codes(150, 1, alphabet=2)
-    codes[40:60] = codes[40]  # More equal codes than neighbours.
+    codes[40:60] = codes[40]  # More equal codes than neighbors.
     paths = put(plain, codes)
     if saved:
         plain.build_index()
@@ -341,16 +341,16 @@ def test_the_knn_graph_is_that_of_a_naive_search(plain, eager, k, saved):
     np.fill_diagonal(distances, 1000)
     expected = np.argsort(distances, axis=1, kind="stable")[:, : min(k, 139)]
     assert graph.paths == [paths[slot] for slot in live]
-    np.testing.assert_array_equal(graph.neighbours, expected)
+    np.testing.assert_array_equal(graph.neighbors, expected)
     np.testing.assert_array_equal(graph.distances, np.take_along_axis(distances, expected, 1))
     assert plain._index._index.is_built == saved
 
 
-def test_the_knn_graph_of_almost_nothing_has_no_neighbours(plain):
+def test_the_knn_graph_of_almost_nothing_has_no_neighbors(plain):
     for number in range(2):
         graph = plain.knn_graph(3)
         assert len(graph.paths) == number
-        assert graph.neighbours.shape == graph.distances.shape == (number, 0)
+        assert graph.neighbors.shape == graph.distances.shape == (number, 0)
         put(plain, some_codes(1, 1))
     with pytest.raises(ParameterError):
         plain.knn_graph(0)

@@ -19,10 +19,10 @@ def filled(collection, photos):
     return collection
 
 
-def naive(collection, path, encoder):
+def naive(collection, path, model):
     """All (distance, slot) to a query, by a plain scan."""
-    pixels = decode_image(read_image_file(str(path)).data, encoder.fit)
-    code, vector = encoder.encode_pixels(pixels[None])
+    pixels = decode_image(read_image_file(str(path)).data, model.fit)
+    code, vector = model.encode_pixels(pixels[None])
     with collection._storage.snapshot() as snapshot:
         distances = hamming_distance(snapshot.codes, code)
         euclidean = np.linalg.norm(snapshot.descriptors.astype(np.float32) - vector, axis=1)
@@ -33,17 +33,17 @@ def naive(collection, path, encoder):
     ]
 
 
-def test_hits_are_those_of_a_plain_scan(filled, photos, encoder, picture):
+def test_hits_are_those_of_a_plain_scan(filled, photos, model, picture):
     for query in [photos / "a/04.png", picture(photos.parent / "q.png", 123)]:
-        expected = naive(filled, query, encoder)
+        expected = naive(filled, query, model)
         hits = filled.search(query, k=5)
         assert [(hit.path, hit.distance) for hit in hits] == [row[:2] for row in expected[:5]]
         assert all(hit.euclidean is None for hit in hits)
 
 
-def test_radius_returns_all_within_and_k_limits_them(filled, photos, encoder):
+def test_radius_returns_all_within_and_k_limits_them(filled, photos, model):
     query = photos / "a/04.png"
-    expected = naive(filled, query, encoder)
+    expected = naive(filled, query, model)
     radius = expected[6][1]
     within = [row[:2] for row in expected if row[1] <= radius]
     hits = filled.search(query, radius=radius)
@@ -54,9 +54,9 @@ def test_radius_returns_all_within_and_k_limits_them(filled, photos, encoder):
     assert len(filled.search(query, radius=10_000)) == 12
 
 
-def test_reranking_orders_the_candidates_by_euclidean_distance(filled, photos, encoder):
+def test_reranking_orders_the_candidates_by_euclidean_distance(filled, photos, model):
     query = photos / "b/05.png"
-    by_code = naive(filled, query, encoder)
+    by_code = naive(filled, query, model)
     hits = filled.search(query, k=4, rerank=True, candidates=6)
     expected = sorted(by_code[:6], key=lambda row: row[2])[:4]
     assert [hit.path for hit in hits] == [row[0] for row in expected]
@@ -68,8 +68,8 @@ def test_reranking_orders_the_candidates_by_euclidean_distance(filled, photos, e
     ]
 
 
-def test_reranking_needs_descriptors(tmp_path, photos, encoder):
-    with Collection.create(tmp_path / "codes-only", encoder) as plain:
+def test_reranking_needs_descriptors(tmp_path, photos, model):
+    with Collection.create(tmp_path / "codes-only", model) as plain:
         plain.index([photos])
         with pytest.raises(ParameterError, match="--keep-descriptors"):
             plain.search(photos / "a/00.png", rerank=True)
@@ -130,8 +130,8 @@ def test_a_bad_query_is_named(filled, tmp_path):
         filled.search(np.zeros((4, 4), np.uint8))
 
 
-def test_readers_search_while_a_writer_writes(filled, photos, encoder, picture):
-    with Collection.open(filled.folder, encoder=encoder) as reader:
+def test_readers_search_while_a_writer_writes(filled, photos, model, picture):
+    with Collection.open(filled.folder, model=model) as reader:
         assert len(reader.search(photos / "a/00.png", k=100)) == 12
         picture(photos / "new.png", 77)
         filled.update()

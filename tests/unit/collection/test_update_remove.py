@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from hashlens.collection import Collection
-from hashlens.store import storage as storage_module
+from hashlens.collection.store import storage as storage_module
 
 
 def counts(report):
@@ -113,16 +113,14 @@ def eager_compaction(monkeypatch):
     monkeypatch.setattr(storage_module, "_COMPACT_SLOTS", 3)
 
 
-def test_compaction_keeps_all_that_is_alive(
-    collection, photos, contents, eager_compaction, encoder
-):
+def test_compaction_keeps_all_that_is_alive(collection, photos, contents, eager_compaction, model):
     collection.index([photos])
     before = contents(collection)
     collection.remove([photos / "a"])
     files = {path.name: path.stat().st_size for path in collection.folder.glob("*.bin")}
     assert files == {
         "codes-000002.bin": 128 + 6 * 8,
-        "descriptors-000002.bin": 128 + 6 * 2 * encoder.descriptor_dim,
+        "descriptors-000002.bin": 128 + 6 * 2 * model.descriptor_dim,
     }
     kept = {path: known for path, known in before.items() if "/b/" in path}
     assert contents(collection) == kept
@@ -131,15 +129,15 @@ def test_compaction_keeps_all_that_is_alive(
     assert contents(collection) == before
     assert collection.verify() == []
     collection.close()
-    with Collection.open(collection.folder, encoder=encoder) as again:
+    with Collection.open(collection.folder, model=model) as again:
         assert contents(again) == before
 
 
 def test_readers_see_the_collection_as_it_was_and_then_as_it_is(
-    collection, photos, eager_compaction, encoder, picture
+    collection, photos, eager_compaction, model, picture
 ):
     collection.index([photos])
-    with Collection.open(collection.folder, encoder=encoder) as reader:
+    with Collection.open(collection.folder, model=model) as reader:
         with reader._storage.snapshot() as snapshot:
             codes = snapshot.codes.copy()
             picture(photos / "new.png", 60)

@@ -5,18 +5,17 @@ import json
 import numpy as np
 import onnx
 import pytest
+from linear_network import DIMENSION, SIZE, make_network
 from onnx import numpy_helper
 
 from hashlens.descriptors import load_descriptor
-from hashlens.descriptors.base import normalise
+from hashlens.descriptors.base import normalize
 from hashlens.descriptors.default import NETWORK, default_descriptor
 from hashlens.descriptors.spec import file_sha256
 from hashlens.errors import DataError, FormatError, ParameterError
 
-from .conftest import DIMENSION, SIZE, make_network
 
-
-def test_describe_standardises_and_runs_the_network(network):
+def test_describe_standardizes_and_runs_the_network(network):
     pixels = np.random.default_rng(1).integers(0, 256, (5, SIZE, SIZE, 3)).astype(np.uint8)
     weights = numpy_helper.to_array(onnx.load(network).graph.initializer[0])
     standard = (pixels - np.array([10.0, 20.0, 30.0])) / np.array([40.0, 50.0, 60.0])
@@ -34,11 +33,11 @@ def test_batches_of_any_size_give_the_same_vectors(network):
     assert descriptor.describe(pixels[:0]).shape == (0, DIMENSION)
 
 
-def test_normalise_gives_unit_length_or_values_in_0_1():
+def test_normalize_gives_unit_length_or_values_in_0_1():
     vectors = np.array([[3.0, 4.0], [0.0, 0.0], [-800.0, 800.0]], np.float32)
-    np.testing.assert_allclose(normalise(vectors, "l2")[0], [0.6, 0.8], rtol=1e-6)
-    assert np.isfinite(normalise(vectors, "l2")).all()
-    np.testing.assert_allclose(normalise(vectors, "sigmoid")[1:], [[0.5, 0.5], [0.0, 1.0]])
+    np.testing.assert_allclose(normalize(vectors, "l2")[0], [0.6, 0.8], rtol=1e-6)
+    assert np.isfinite(normalize(vectors, "l2")).all()
+    np.testing.assert_allclose(normalize(vectors, "sigmoid")[1:], [[0.5, 0.5], [0.0, 1.0]])
 
 
 def test_a_changed_file_is_refused(network):

@@ -22,15 +22,15 @@ def test_spec_survives_a_round_trip():
         {"fit": "crop"},
         {"interpolation": "bilinear"},
         {"mean": (0.0, 0.0, 0.0)},
-        {"normalisation": "none"},
+        {"normalization": "none"},
     ],
 )
 def test_digest_changes_with_all_that_decides_the_vectors(change):
     assert replace(default_spec(), **change).digest != default_spec().digest
 
 
-def test_digest_is_the_same_under_another_name_and_licence():
-    renamed = replace(default_spec(), name="other", licence="other", source="other")
+def test_digest_is_the_same_under_another_name_and_license():
+    renamed = replace(default_spec(), name="other", license="other", source="other")
     assert renamed.digest == default_spec().digest
 
 
@@ -59,6 +59,6 @@ def test_a_value_of_another_form_is_named(name, value, expected):
         DescriptorSpec.from_dict(values, "linear.json")
 
 
-def test_an_unknown_normalisation_is_refused():
-    with pytest.raises(ParameterError, match="normalisation"):
-        replace(default_spec(), normalisation="l3")
+def test_an_unknown_normalization_is_refused():
+    with pytest.raises(ParameterError, match="normalization"):
+        replace(default_spec(), normalization="l3")

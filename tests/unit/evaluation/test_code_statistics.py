@@ -3,7 +3,7 @@ import pytest
 
 from hashlens.codes import pack
 from hashlens.errors import DataError
-from hashlens.evaluation import code_statistics, linear_reconstruction_error, quantisation_error
+from hashlens.evaluation import code_statistics, linear_reconstruction_error, quantization_error
 from hashlens.evaluation.code_statistics import bit_correlations, unique_code_groups
 
 
@@ -52,21 +52,21 @@ def test_groups_number_equal_codes_alike(bits):
     np.testing.assert_array_equal(sizes, np.bincount(group))
 
 
-def test_quantisation_error_by_a_loop_over_clusters(bits):
+def test_quantization_error_by_a_loop_over_clusters(bits):
     codes = pack(bits)
     descriptors = np.random.default_rng(1).normal(size=(300, 7))
     error = 0.0
     for code in {row.tobytes() for row in codes}:
         cluster = descriptors[[row.tobytes() == code for row in codes]]
         error += np.linalg.norm(cluster - cluster.mean(axis=0), axis=1).sum()
-    assert quantisation_error(codes, descriptors) == pytest.approx(error / 300)
-    assert quantisation_error(codes, descriptors.astype(np.float32)) == pytest.approx(
+    assert quantization_error(codes, descriptors) == pytest.approx(error / 300)
+    assert quantization_error(codes, descriptors.astype(np.float32)) == pytest.approx(
         error / 300, rel=1e-5
     )
 
 
-def test_quantisation_error_over_many_blocks():
-    """A cluster that spans blocks has one centre all the same."""
+def test_quantization_error_over_many_blocks():
+    """A cluster that spans blocks has one center all the same."""
     rng = np.random.default_rng(4)
     codes = rng.integers(0, 2, (9000, 1)).astype(np.uint8)
     descriptors = rng.normal(size=(9000, 3))
@@ -74,12 +74,12 @@ def test_quantisation_error_over_many_blocks():
         np.linalg.norm(part - part.mean(axis=0), axis=1).sum()
         for part in (descriptors[codes[:, 0] == code] for code in (0, 1))
     )
-    assert quantisation_error(codes, descriptors) == pytest.approx(error / 9000)
+    assert quantization_error(codes, descriptors) == pytest.approx(error / 9000)
 
 
-def test_unique_codes_have_no_quantisation_error():
+def test_unique_codes_have_no_quantization_error():
     codes = np.arange(200, dtype=np.uint8)[:, None]
-    assert quantisation_error(codes, np.random.default_rng(5).normal(size=(200, 3))) == 0
+    assert quantization_error(codes, np.random.default_rng(5).normal(size=(200, 3))) == 0
 
 
 def test_reconstruction_error_is_that_of_linear_regression(bits):
@@ -104,7 +104,7 @@ def test_descriptors_without_variance():
 
 def test_descriptors_of_other_items():
     with pytest.raises(DataError, match="Expected 5 descriptors"):
-        quantisation_error(np.zeros((5, 1), np.uint8), np.ones((4, 3)))
+        quantization_error(np.zeros((5, 1), np.uint8), np.ones((4, 3)))
 
 
 def test_no_codes():

@@ -22,9 +22,9 @@ from hashlens.evaluation import (
 def collection():
     """Return the first five arguments of evaluate_codes: 16 bits, 30 queries, 400 items."""
     rng = np.random.default_rng(0)
-    centres = rng.integers(0, 2, (6, 16))
+    centers = rng.integers(0, 2, (6, 16))
     labels = rng.integers(0, 6, 430)
-    codes = pack(centres[labels] ^ (rng.random((430, 16)) < 0.15))
+    codes = pack(centers[labels] ^ (rng.random((430, 16)) < 0.15))
     return codes[:30], labels[:30], codes[30:], labels[30:], 16
 
 
@@ -32,15 +32,17 @@ def test_evaluation_gathers_the_metrics(collection):
     histograms = hamming_histograms(*collection)
     figures = evaluate_codes(*collection, k=5).to_dict()
     precision, whole = precision_at_k(histograms, 5), average_precision(histograms)
-    assert figures["top5"] == precision.expected.mean()
-    assert figures["top5_low"] == precision.low.mean()
-    assert figures["top5_high"] == precision.high.mean()
+    assert figures["precision_at_5"] == precision.expected.mean()
+    assert figures["precision_at_5_low"] == precision.low.mean()
+    assert figures["precision_at_5_high"] == precision.high.mean()
     assert figures["map"] == whole.expected.mean()
     assert figures["precision_radius2"] == pytest.approx(
         precision_within_radius(histograms, 2).mean()
     )
     assert (figures["queries"], figures["database"]) == (30, 400)
-    assert figures["top5_low"] < figures["top5"] < figures["top5_high"]
+    assert (
+        figures["precision_at_5_low"] < figures["precision_at_5"] < figures["precision_at_5_high"]
+    )
     assert figures["tied_at_5"] > 1
 
 
@@ -49,7 +51,7 @@ def test_figures_and_curves_are_json(collection):
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures
     assert len(figures["curves"]["recall"]) == 17
     assert figures["curves"]["recall"][-1] == 1.0
-    assert "top3" in figures
+    assert "precision_at_3" in figures
 
 
 def test_collapsed_codes_score_by_the_draw_not_by_storage_order():
@@ -57,7 +59,11 @@ def test_collapsed_codes_score_by_the_draw_not_by_storage_order():
     codes = np.zeros((100, 2), np.uint8)
     labels = np.array([1] * 10 + [0] * 90)
     figures = evaluate_codes(codes[:1], [1], codes, labels, 16).to_dict()
-    assert (figures["top5_low"], figures["top5"], figures["top5_high"]) == (0.0, 0.1, 1.0)
+    assert (
+        figures["precision_at_5_low"],
+        figures["precision_at_5"],
+        figures["precision_at_5_high"],
+    ) == (0.0, 0.1, 1.0)
     assert figures["tied_at_5"] == 100
 
 

@@ -110,7 +110,7 @@ def test_palette_and_bilevel_and_gray_become_rgb():
     )
 
 
-def test_cmyk_jpeg_keeps_its_colours(photo):
+def test_cmyk_jpeg_keeps_its_colors(photo):
     data = encoded(photo.convert("CMYK"), "JPEG", quality=95)
     expected = fit_pixels(np.asarray(photo), Fit(16)).astype(int)
     assert np.abs(decode_image(data, Fit(16)).astype(int) - expected).mean() < 8
@@ -149,7 +149,7 @@ def test_integers_of_another_range_are_stretched():
 
 @pytest.mark.parametrize("file_format", ["GIF", "WEBP", "PNG", "TIFF"])
 def test_of_an_animation_the_first_frame_counts(file_format):
-    frames = [Image.new("RGB", (8, 8), colour) for colour in ("lime", "blue", "red")]
+    frames = [Image.new("RGB", (8, 8), color) for color in ("lime", "blue", "red")]
     options = {"lossless": True} if file_format == "WEBP" else {}
     data = encoded(frames[0], file_format, save_all=True, append_images=frames[1:], **options)
     np.testing.assert_array_equal(decode_image(data, Fit(2))[0, 0], [0, 255, 0])

@@ -10,21 +10,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hashlens.datasets.dataset import Dataset, LabeledImages
+from hashlens.datasets.described import DescribedDataset, DescribedImages
 from hashlens.descriptors import Descriptor
 from hashlens.descriptors.default import default_spec
-from hashlens.descriptors.features import DescribedImages
 from hashlens.errors import DataError
 from hashlens.hashers import create_hasher
-from hashlens.images.datasets import Dataset, LabelledImages
+from hashlens.model.evaluate import Search, protocol_search
 from hashlens.report import report_document
-from hashlens.training import DescribedDataset, Search, protocol_search, train_encoder
+from hashlens.training import train_model
 
 NAMES = ("cats & dogs", "<script>alert(1)</script>", 'a "quoted" name', "plain", "last one")
 DIMENSION = 32
 
 
-class MadeImages(LabelledImages):
-    """Plain squares, coloured by label; some can't be read."""
+class MadeImages(LabeledImages):
+    """Plain squares, colored by label; some can't be read."""
 
     def __init__(self, part: str, labels, unreadable=()) -> None:
         self.part, self.labels, self.unreadable = part, labels, set(unreadable)
@@ -51,14 +52,14 @@ class NoNetwork(Descriptor):
 def make_data(
     train: int = 90, test: int = 40, classes: int = 5, several: bool = False, **images
 ) -> DescribedDataset:
-    centres = np.random.default_rng(9).standard_normal((classes, DIMENSION))
+    centers = np.random.default_rng(9).standard_normal((classes, DIMENSION))
     names = NAMES if classes == len(NAMES) else tuple(f"class {n}" for n in range(classes))
     parts, described = [], []
     for part, count, seed in (("train", train, 0), ("test", test, 1)):
         rng = np.random.default_rng(seed)
         # The first image of either part could not be read, so rows are not numbers of images.
         labels = np.arange(count + 1) % classes
-        vectors = centres[labels] + 1.5 * rng.standard_normal((count + 1, DIMENSION))
+        vectors = centers[labels] + 1.5 * rng.standard_normal((count + 1, DIMENSION))
         if several:
             table = rng.random((count + 1, classes)) < 0.15
             table[np.arange(count + 1), labels] = True
@@ -78,16 +79,16 @@ def make_data(
 
 
 def fit(data: DescribedDataset, protocol: str = "standard", method: str = "itq", **parameters):
-    return train_encoder(data, create_hasher(method, 16, **parameters), protocol, seed=3)
+    return train_model(data, create_hasher(method, 16, **parameters), protocol, seed=3)
 
 
-def search_of(encoder, data: DescribedDataset) -> Search:
-    training = encoder.training
-    return protocol_search(encoder, data, training["protocol"], training["split_seed"])
+def search_of(model, data: DescribedDataset) -> Search:
+    training = model.training
+    return protocol_search(model, data, training["protocol"], training["split_seed"])
 
 
-def document_of(encoder, data: DescribedDataset, folder: Path, *command: str) -> dict:
-    return report_document(encoder, data, search_of(encoder, data), folder, *command)
+def document_of(model, data: DescribedDataset, folder: Path, *command: str) -> dict:
+    return report_document(model, data, search_of(model, data), folder, *command)
 
 
 @pytest.fixture(scope="session")
@@ -96,18 +97,18 @@ def data() -> DescribedDataset:
 
 
 @pytest.fixture(scope="session")
-def encoder(data):
+def model(data):
     return fit(data)
 
 
 @pytest.fixture
-def model(encoder, tmp_path) -> Path:
-    encoder.save(tmp_path / "model")
+def model_folder(model, tmp_path) -> Path:
+    model.save(tmp_path / "model")
     return tmp_path / "model"
 
 
 @pytest.fixture(scope="session")
-def document(data, encoder, tmp_path_factory) -> dict:
+def document(data, model, tmp_path_factory) -> dict:
     folder = tmp_path_factory.mktemp("models") / "model"
-    encoder.save(folder)
-    return document_of(encoder, data, folder, "hashlens train it")
+    model.save(folder)
+    return document_of(model, data, folder, "hashlens train it")

@@ -6,26 +6,27 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hashlens.datasets.protocols import make_split
 from hashlens.errors import DataError
-from hashlens.evaluation import make_split, quantisation_error
+from hashlens.evaluation import quantization_error
+from hashlens.model.evaluate import evaluate_model
 from hashlens.report import size_and_speed
 from hashlens.report.document import learning
-from hashlens.training import evaluate_encoder
 
 from .conftest import NoNetwork, document_of, fit, make_data
 
 
-def naive_search(encoder, data):
+def naive_search(model, data):
     """Yield of each query its label, and every item's distance and label."""
     split = make_split(
-        encoder.training["protocol"],
+        model.training["protocol"],
         data.train.labels,
         data.test.labels,
-        encoder.training["split_seed"],
+        model.training["split_seed"],
     )
-    held = encoder.hasher.transform(data.train.vectors[split.database])
+    held = model.hasher.transform(data.train.vectors[split.database])
     for row in split.query:
-        code = encoder.hasher.transform(data.test.vectors[row : row + 1])[0]
+        code = model.hasher.transform(data.test.vectors[row : row + 1])[0]
         distances = [int(np.unpackbits(code ^ other).sum()) for other in held]
         yield int(data.test.labels[row]), distances, data.train.labels[split.database].tolist()
 
@@ -42,25 +43,25 @@ def expected_shares(distances, labels, k=5):
     return shares
 
 
-def test_top5_of_each_class_is_that_of_plain_loops(document, data, encoder):
+def test_precision_at_5_of_each_class_is_that_of_plain_loops(document, data, model):
     by_class: dict[str, list[float]] = {name: [] for name in data.classes}
-    for label, distances, labels in naive_search(encoder, data):
+    for label, distances, labels in naive_search(model, data):
         share = expected_shares(distances, labels).get(label, 0.0)
         by_class[data.classes[label]].append(share)
-    found = {one["name"]: one["top5"] for one in document["classes"]}
+    found = {one["name"]: one["precision_at_5"] for one in document["classes"]}
     assert found == pytest.approx({name: np.mean(shares) for name, shares in by_class.items()})
-    shares = [one["top5"] for one in document["classes"]]
+    shares = [one["precision_at_5"] for one in document["classes"]]
     assert shares == sorted(shares)
     mean = np.mean(np.concatenate(list(by_class.values())))
-    assert document["searches"][0]["top5"] == pytest.approx(mean)
-    low, high = document["searches"][0]["top5_interval"]
+    assert document["searches"][0]["precision_at_5"] == pytest.approx(mean)
+    low, high = document["searches"][0]["precision_at_5_interval"]
     assert 0 < low < mean < high < 1
 
 
-def test_confusions_are_those_of_plain_loops(document, data, encoder):
+def test_confusions_are_those_of_plain_loops(document, data, model):
     expected: dict[tuple[str, str], list[float]] = {}
     queries = 0
-    for asked, distances, labels in naive_search(encoder, data):
+    for asked, distances, labels in naive_search(model, data):
         queries += 1
         for answered, share in expected_shares(distances, labels).items():
             if answered != asked:
@@ -74,57 +75,57 @@ def test_confusions_are_those_of_plain_loops(document, data, encoder):
     assert counts == sorted(counts, reverse=True)
 
 
-def test_the_protocols_search_has_the_figures_of_an_evaluation(document, data, encoder):
-    figures = evaluate_encoder(encoder, data, "standard", 3)
+def test_the_protocols_search_has_the_figures_of_an_evaluation(document, data, model):
+    figures = evaluate_model(model, data, "standard", 3)
     about = {"protocol", "split", "bits", "method", "descriptor", "data", "codes"}
     search = document["searches"][0]
     assert search | {name: figures[name] for name in figures.keys() - about} == search
     assert search["database_seen_in_training"] is True
-    assert search["top5_reachable"] == 1.0
+    assert search["precision_at_5_reachable"] == 1.0
 
 
-def test_after_the_standard_protocol_test_images_search_each_other(document, data, encoder):
+def test_after_the_standard_protocol_test_images_search_each_other(document, data, model):
     search = document["searches"][1]
     assert search["database_seen_in_training"] is False
     assert (search["queries"], search["database"]) == (40, 39)
-    codes = encoder.hasher.transform(data.test.vectors)
+    codes = model.hasher.transform(data.test.vectors)
     precisions = []
     for row, code in enumerate(codes):
         others = np.delete(np.arange(len(codes)), row)
         distances = [int(np.unpackbits(code ^ codes[i]).sum()) for i in others]
         shares = expected_shares(distances, data.test.labels[others].tolist())
         precisions.append(shares.get(int(data.test.labels[row]), 0.0))
-    assert search["top5"] == pytest.approx(np.mean(precisions))
+    assert search["precision_at_5"] == pytest.approx(np.mean(precisions))
 
 
 @pytest.mark.parametrize("protocol", ["heldout", "unseen"])
 def test_a_protocol_that_keeps_images_apart_searches_those(protocol, data, tmp_path):
-    encoder = fit(data, protocol)
-    encoder.save(tmp_path / "model")
-    document = document_of(encoder, data, tmp_path / "model")
+    model = fit(data, protocol)
+    model.save(tmp_path / "model")
+    document = document_of(model, data, tmp_path / "model")
     assert [one["search"] for one in document["searches"]] == [f"{protocol} protocol"]
     assert document["searches"][0]["database_seen_in_training"] is False
     trained = {"heldout": 5, "unseen": 3}[protocol]
     assert document["data"]["trained_classes"] == trained
     assert document["classes_without_queries"] == {"heldout": 0, "unseen": 3}[protocol]
-    rows = [query for _, distances, _ in naive_search(encoder, data) for query in distances]
+    rows = [query for _, distances, _ in naive_search(model, data) for query in distances]
     asked = document["searches"][0]
     assert asked["queries"] * asked["database"] == len(rows)
 
 
-def test_codes_size_and_settings(document, data, encoder):
-    codes = encoder.hasher.transform(data.train.vectors)
+def test_codes_size_and_settings(document, data, model):
+    codes = model.hasher.transform(data.train.vectors)
     ones = np.unpackbits(codes, axis=1).mean(axis=0)
     assert document["codes"]["share_of_ones"] == pytest.approx(ones.tolist())
     assert document["codes"]["bit_imbalance"] == pytest.approx(np.abs(ones - 0.5).mean())
-    assert document["codes"]["quantisation_error"] == quantisation_error(codes, data.train.vectors)
+    assert document["codes"]["quantization_error"] == quantization_error(codes, data.train.vectors)
     unique = 1000 * len(np.unique(codes, axis=0)) / len(codes)
     assert document["codes"]["unique_codes_per_thousand"] == pytest.approx(unique)
-    assert document["size"]["bytes_an_image"] == 2
-    arrays = f"hasher-{encoder.digest[:16]}.npz"
+    assert document["size"]["bytes_per_image"] == 2
+    arrays = f"hasher-{model.digest[:16]}.npz"
     assert set(document["size"]["model_files"]) == {"model.json", arrays, "MODEL_CARD.md"}
     assert document["size"]["bundled_network_file"] is None
-    assert document["speed"]["encode_seconds_an_image"] > 0
+    assert document["speed"]["encode_seconds_per_image"] > 0
     assert document["speed"]["described_images"] == 32
     assert document["settings"]["command"] == "hashlens train it"
     assert document["settings"]["split_seed"] == 3
@@ -138,7 +139,7 @@ def test_codes_size_and_settings(document, data, encoder):
     assert document["machine"]["packages"]["numpy"] == np.__version__
 
 
-def test_the_network_that_is_timed_is_the_model_directorys(data, encoder, tmp_path, monkeypatch):
+def test_the_network_that_is_timed_is_the_model_directorys(data, model, tmp_path, monkeypatch):
     described = []
 
     class Exported(NoNetwork):
@@ -146,9 +147,9 @@ def test_the_network_that_is_timed_is_the_model_directorys(data, encoder, tmp_pa
             described.append(len(inputs))
             return super().run(inputs)
 
-    exported = replace(encoder, descriptor=Exported())
-    monkeypatch.setattr(size_and_speed.Encoder, "load", lambda _: exported)
-    trained = replace(encoder, network=tmp_path / "descriptor.onnx")
+    exported = replace(model, descriptor=Exported())
+    monkeypatch.setattr(size_and_speed.Model, "load", lambda _: exported)
+    trained = replace(model, network=tmp_path / "descriptor.onnx")
     figures = size_and_speed.speed_figures(trained, data, tmp_path)
     assert sum(described) == 2 * figures["described_images"] == 64
 
@@ -163,16 +164,16 @@ def test_a_method_without_epochs_has_no_course(document):
 
 def test_the_epoch_kept_is_the_first_of_the_best():
     tops = [0.2, 0.7, 0.7, 0.6]
-    epochs = [{"number": n, "epochs": 30, "top5": top} for n, top in enumerate(tops, 1)]
+    epochs = [{"number": n, "epochs": 30, "precision_at_5": top} for n, top in enumerate(tops, 1)]
     course = learning({"epochs": epochs})
     assert (course["kept_epoch"], course["planned_epochs"], course["epochs"]) == (2, 30, epochs)
     assert learning({"epochs": epochs, "kept_epoch": 4})["kept_epoch"] == 4
 
 
-def test_examples_are_true(document, data, encoder):
+def test_examples_are_true(document, data, model):
     codes = {
-        "train": encoder.hasher.transform(data.train.vectors),
-        "test": encoder.hasher.transform(data.test.vectors),
+        "train": model.hasher.transform(data.train.vectors),
+        "test": model.hasher.transform(data.test.vectors),
     }
     for kind, rows in document["examples"].items():
         assert rows, kind
@@ -202,9 +203,9 @@ def test_worst_and_best_are_of_different_classes_and_in_order(document):
 def test_several_labels_an_image(tmp_path):
     data = make_data(several=True)
     # `itq` learns without labels, so any labels will do.
-    encoder = fit(make_data())
-    encoder.save(tmp_path / "model")
-    document = document_of(encoder, data, tmp_path / "model")
+    model = fit(make_data())
+    model.save(tmp_path / "model")
+    document = document_of(model, data, tmp_path / "model")
     assert document["data"]["several_labels_an_image"] is True
     carried = data.test.labels.sum(axis=0)
     assert {one["label"]: one["queries"] for one in document["classes"]} == dict(
@@ -218,17 +219,17 @@ def test_several_labels_an_image(tmp_path):
 
 
 @pytest.mark.parametrize("label", [-1, 5])
-def test_a_label_without_a_name_is_an_error_not_a_crash(label, encoder, tmp_path):
+def test_a_label_without_a_name_is_an_error_not_a_crash(label, model, tmp_path):
     data = make_data()
     data.test.labels[7] = label
-    encoder.save(tmp_path / "model")
+    model.save(tmp_path / "model")
     with pytest.raises(DataError, match=f"from 0 to 4.* {label}"):
-        document_of(encoder, data, tmp_path / "model")
+        document_of(model, data, tmp_path / "model")
 
 
 def test_too_few_test_images_to_search_each_other(tmp_path):
     data = make_data(test=5)
-    encoder = fit(data)
-    encoder.save(tmp_path / "model")
-    document = document_of(encoder, data, tmp_path / "model")
+    model = fit(data)
+    model.save(tmp_path / "model")
+    document = document_of(model, data, tmp_path / "model")
     assert [one["search"] for one in document["searches"]] == ["standard protocol"]

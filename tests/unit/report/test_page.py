@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from hashlens.errors import HashlensError
-from hashlens.model_card import CARD_FILE
+from hashlens.model.card import CARD_FILE
 from hashlens.report import files, render, write_report
 
 from .conftest import NAMES, document_of, fit, make_data, search_of
@@ -52,12 +52,12 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def reported(encoder, data, tmp_path_factory) -> Path:
-    """The directory of a model with its report."""
-    model = tmp_path_factory.mktemp("models") / "model"
-    encoder.save(model)
-    write_report(encoder, data, search_of(encoder, data), model, "hashlens train it")
-    return model
+def reported(model, data, tmp_path_factory) -> Path:
+    """The directory of a model_folder with its report."""
+    model_folder = tmp_path_factory.mktemp("models") / "model"
+    model.save(model_folder)
+    write_report(model, data, search_of(model, data), model_folder, "hashlens train it")
+    return model_folder
 
 
 @pytest.fixture(scope="module")
@@ -125,34 +125,34 @@ def test_right_and_wrong_have_a_sign_and_a_word(page):
 def test_the_json_is_beside_it_and_the_card_links_to_it(page, reported):
     document = json.loads((reported / "report.json").read_text())
     assert document["model"]["method"] == "itq"
-    assert f"{100 * document['searches'][0]['top5']:.2f}" in page.text
+    assert f"{100 * document['searches'][0]['precision_at_5']:.2f}" in page.text
     assert "(report.html)" in (reported / CARD_FILE).read_text()
 
 
-def test_the_card_of_a_model_without_a_report_has_no_link(model):
-    assert "report.html" not in (model / CARD_FILE).read_text()
+def test_the_card_of_a_model_without_a_report_has_no_link(model_folder):
+    assert "report.html" not in (model_folder / CARD_FILE).read_text()
 
 
 @pytest.mark.parametrize("gone", ["all", "dataset"])
-def test_without_images_they_are_named(gone, encoder, model):
+def test_without_images_they_are_named(gone, model, model_folder):
     data = make_data(unreadable=range(200)) if gone == "all" else make_data()
     if gone == "dataset":
         data = type(data)(data.train, data.test, data.classes, data.source, data.descriptor)
-    page = Page(write_report(encoder, data, search_of(encoder, data), model).read_text("utf-8"))
+    page = Page(write_report(model, data, search_of(model, data), model_folder).read_text("utf-8"))
     assert not page.all("img")
     missing = [a for a in page.all("div") if a.get("class") == "missing"]
     assert len(missing) >= 6 * 6
-    document = json.loads((model / "report.json").read_text())
-    assert document["speed"]["describe_seconds_an_image"] is None
+    document = json.loads((model_folder / "report.json").read_text())
+    assert document["speed"]["describe_seconds_per_image"] is None
     name = document["examples"]["worst"][0]["query"]["name"]
     assert name.rsplit("/", maxsplit=1)[-1] in page.text
 
 
 def test_many_classes_are_folded(tmp_path):
     data = make_data(train=1500, test=1500, classes=1200)
-    encoder = fit(data, method="lsh")
-    encoder.save(tmp_path / "model")
-    document = document_of(encoder, data, tmp_path / "model")
+    model = fit(data, method="lsh")
+    model.save(tmp_path / "model")
+    document = document_of(model, data, tmp_path / "model")
     assert len(document["classes"]) == 1200
     assert len(document["confusions"]) == 1000 < document["confused_pairs"]
     text = render(document, {})
@@ -174,7 +174,7 @@ def test_learning_curves(count, document):
             "number": n,
             "epochs": count,
             "losses": {"nll": 3.0 / n, "balance <i>": 0.25},
-            "top5": 1 - 1 / (n + 1),
+            "precision_at_5": 1 - 1 / (n + 1),
             "seconds": 0.5 * n,
         }
         for n in range(1, count + 1)
@@ -193,8 +193,14 @@ def test_learning_curves(count, document):
 
 def test_a_rising_curve_rises(document):
     epochs = [
-        {"number": n, "epochs": 3, "losses": {}, "top5": top5, "seconds": 100.0 * n}
-        for n, top5 in enumerate((0.2, 0.5, 0.9), 1)
+        {
+            "number": n,
+            "epochs": 3,
+            "losses": {},
+            "precision_at_5": precision_at_5,
+            "seconds": 100.0 * n,
+        }
+        for n, precision_at_5 in enumerate((0.2, 0.5, 0.9), 1)
     ]
     course = {"kept_epoch": 3, "planned_epochs": 30, "epochs": epochs}
     page = Page(render(document | {"learning": course}, {}))
@@ -210,8 +216,14 @@ def test_a_rising_curve_rises(document):
 
 def test_the_last_epoch_of_a_fine_tuning_is_not_called_the_best(document):
     epochs = [
-        {"number": n, "epochs": 2, "losses": {}, "top5": top5, "seconds": 1.0 * n}
-        for n, top5 in enumerate((0.8, 0.7), 1)
+        {
+            "number": n,
+            "epochs": 2,
+            "losses": {},
+            "precision_at_5": precision_at_5,
+            "seconds": 1.0 * n,
+        }
+        for n, precision_at_5 in enumerate((0.8, 0.7), 1)
     ]
     course = {"kept_epoch": 2, "planned_epochs": 2, "epochs": epochs}
     page = Page(render(document | {"learning": course}, {}))
@@ -220,21 +232,21 @@ def test_the_last_epoch_of_a_fine_tuning_is_not_called_the_best(document):
 
 
 def test_a_page_that_cannot_be_written_leaves_the_model(
-    document, encoder, data, model, monkeypatch
+    document, model, data, model_folder, monkeypatch
 ):
     monkeypatch.setattr(files, "report_document", lambda *_: document)
-    before = {path.name: path.read_bytes() for path in model.iterdir()}
-    (model / "report.html").mkdir()
+    before = {path.name: path.read_bytes() for path in model_folder.iterdir()}
+    (model_folder / "report.html").mkdir()
     with pytest.raises(HashlensError, match="not a file"):
-        write_report(encoder, data, search_of(encoder, data), model)
-    after = {path.name: path.read_bytes() for path in model.iterdir() if path.is_file()}
+        write_report(model, data, search_of(model, data), model_folder)
+    after = {path.name: path.read_bytes() for path in model_folder.iterdir() if path.is_file()}
     assert before.items() <= after.items()
 
 
-def test_a_file_name_that_is_no_utf8_is_written(document, encoder, data, model, monkeypatch):
+def test_a_file_name_that_is_no_utf8_is_written(document, model, data, model_folder, monkeypatch):
     document = copy.deepcopy(document)
     document["examples"]["worst"][0]["query"]["name"] = "caf\udce9.png"
     monkeypatch.setattr(files, "report_document", lambda *_: document)
-    text = write_report(encoder, data, search_of(encoder, data), model).read_text("utf-8")
+    text = write_report(model, data, search_of(model, data), model_folder).read_text("utf-8")
     assert re.search(r"caf\?\.png", text)
-    assert json.loads((model / "report.json").read_text()) == document
+    assert json.loads((model_folder / "report.json").read_text()) == document

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
+from hashlens.datasets.described import DescribedDataset, DescribedImages
+from hashlens.datasets.protocols import make_split
 from hashlens.descriptors.default import default_spec
-from hashlens.descriptors.features import DescribedImages
 from hashlens.errors import DataError
-from hashlens.evaluation import evaluate_codes, make_split
+from hashlens.evaluation import evaluate_codes
 from hashlens.hashers import create_hasher
-from hashlens.training import DescribedDataset, evaluate_encoder, train_encoder
+from hashlens.model.evaluate import evaluate_model
+from hashlens.training import train_model
 
 CLASSES = 8
 
@@ -20,8 +22,8 @@ class NoNetwork:
 def described(count: int, seed: int) -> DescribedImages:
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % CLASSES
-    centres = np.random.default_rng(9).standard_normal((CLASSES, 1280))
-    vectors = centres[labels] + 0.8 * rng.standard_normal((count, 1280))
+    centers = np.random.default_rng(9).standard_normal((CLASSES, 1280))
+    vectors = centers[labels] + 0.8 * rng.standard_normal((count, 1280))
     return DescribedImages(vectors.astype(np.float32), labels, [], f"digest {seed}")
 
 
@@ -32,17 +34,19 @@ def data() -> DescribedDataset:
 
 
 def test_figures_are_those_of_the_codes(data):
-    encoder = train_encoder(data, create_hasher("itq", 32))
-    figures = evaluate_encoder(encoder, data)
+    model = train_model(data, create_hasher("itq", 32))
+    figures = evaluate_model(model, data)
     expected = evaluate_codes(
-        encoder.hasher.transform(data.test.vectors),
+        model.hasher.transform(data.test.vectors),
         data.test.labels,
-        encoder.hasher.transform(data.train.vectors),
+        model.hasher.transform(data.train.vectors),
         data.train.labels,
         32,
     )
-    assert figures["top5"] == expected.precision.expected
-    assert figures["top5_low"] <= figures["top5"] <= figures["top5_high"]
+    assert figures["precision_at_5"] == expected.precision.expected
+    assert (
+        figures["precision_at_5_low"] <= figures["precision_at_5"] <= figures["precision_at_5_high"]
+    )
     assert (figures["bits"], figures["protocol"]) == (32, "standard")
 
 
@@ -52,26 +56,26 @@ def test_the_hasher_sees_only_what_the_protocol_allows(data, protocol, monkeypat
     seen = []
     fit = hasher.fit
     monkeypatch.setattr(hasher, "fit", lambda X, y: seen.append((X, y)) or fit(X, y))
-    train_encoder(data, hasher, protocol, seed=3)
+    train_model(data, hasher, protocol, seed=3)
     split = make_split(protocol, data.train.labels, data.test.labels, 3)
     np.testing.assert_array_equal(seen[0][0], data.train.vectors[split.fit])
     np.testing.assert_array_equal(seen[0][1], data.train.labels[split.fit])
 
 
 def test_a_model_that_saw_the_classes_is_not_evaluated_as_if_it_had_not(data):
-    encoder = train_encoder(data, create_hasher("lsh", 16), "standard")
+    model = train_model(data, create_hasher("lsh", 16), "standard")
     with pytest.raises(DataError, match="would call images unseen that it has seen"):
-        evaluate_encoder(encoder, data, "unseen")
+        evaluate_model(model, data, "unseen")
 
 
 def test_another_split_seed_is_refused_too(data):
-    encoder = train_encoder(data, create_hasher("lsh", 16), "unseen", seed=1)
-    assert evaluate_encoder(encoder, data, "unseen", seed=1)["protocol"] == "unseen"
+    model = train_model(data, create_hasher("lsh", 16), "unseen", seed=1)
+    assert evaluate_model(model, data, "unseen", seed=1)["protocol"] == "unseen"
     with pytest.raises(DataError, match="split seed 1"):
-        evaluate_encoder(encoder, data, "unseen", seed=2)
+        evaluate_model(model, data, "unseen", seed=2)
 
 
 def test_a_model_of_other_data_may_be_evaluated_by_any_protocol(data):
-    encoder = train_encoder(data, create_hasher("lsh", 16))
-    encoder.training["data_digest"] = "other data"
-    assert evaluate_encoder(encoder, data, "heldout")["protocol"] == "heldout"
+    model = train_model(data, create_hasher("lsh", 16))
+    model.training["data_digest"] = "other data"
+    assert evaluate_model(model, data, "heldout")["protocol"] == "heldout"

@@ -1,0 +1,60 @@
+"""One writer at a time: an advisory lock that the operating system drops when its holder dies."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from hashlens.errors import CollectionLockedError
+from hashlens.files.disk_errors import disk_errors
+
+
+class WriterLock:
+    """The lock of a collection's directory.
+
+    The lock itself is ``writer.lock``; ``writer.pid`` beside it names the holder, for messages
+    only: a stale one means nothing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        # Not thread-local: whichever thread closes the collection releases it.
+        self._lock = FileLock(folder / "writer.lock", timeout=0, thread_local=False)
+        self._pid_file = folder / "writer.pid"
+
+    def acquire(self) -> None:
+        """Take the lock, or fail at once.
+
+        Raises
+        ------
+        CollectionLockedError
+            If another process, or another `Collection` of this one, holds it.
+        """
+        with disk_errors(f"Locking {self._folder} for writing"):
+            try:
+                self._lock.acquire()
+            except Timeout:
+                raise CollectionLockedError(
+                    f"Another {self._holder()} is writing to the collection {self._folder}. Wait "
+                    "until it has finished; searching is possible meanwhile."
+                ) from None
+        try:
+            self._pid_file.write_text(f"{os.getpid()}\n", encoding="ascii")
+        except OSError:
+            # The name of the holder is a courtesy; without it (a full disk) all still works.
+            self._pid_file.unlink(missing_ok=True)
+
+    def release(self) -> None:
+        """Give the lock back; harmless if it is not held."""
+        if self._lock.is_locked:
+            self._pid_file.unlink(missing_ok=True)
+            self._lock.release()
+
+    def _holder(self) -> str:
+        try:
+            pid = int(self._pid_file.read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            return "process"
+        return f"process (pid {pid})"

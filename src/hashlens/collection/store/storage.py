@@ -1,0 +1,312 @@
+"""A collection's directory: the catalog and the files of records, changed together or not at all.
+
+A change is written in this order: records to the end of their files, fsync, then the catalog's
+transaction that refers to them. Killed at any instant, the catalog refers to complete records
+only, and what is behind them is overwritten by the next writer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from hashlens.arrays import Codes
+from hashlens.collection.store.catalog import FILE_NAME, Catalog, is_catalog
+from hashlens.collection.store.commits import copy_records, layouts_of, write_segment
+from hashlens.collection.store.creation import begin_creation, check_vacant, end_creation
+from hashlens.collection.store.lock import WriterLock
+from hashlens.collection.store.rows import CatalogState, ImageRow, Segment
+from hashlens.errors import CollectionError, FormatError
+from hashlens.files.atomic import sync_folder
+from hashlens.files.disk_errors import disk_errors
+from hashlens.files.records import RecordFile, Records
+
+_COMPACT_SHARE, _COMPACT_SLOTS = 0.25, 1024
+"""Compaction starts when this share of the slots, and this many, are dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An image to be written to the collection.
+
+    Attributes
+    ----------
+    row : ImageRow
+        Its slot is ignored where there is a code, and kept where there is none.
+    code : uint8 array of shape (bits / 8,), or None
+        None for a failed image, or one whose slot stays.
+    descriptor : float array of shape (descriptor_dim,), or None
+        Where the collection keeps descriptors.
+    """
+
+    row: ImageRow
+    code: Codes | None = None
+    descriptor: Records | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The collection at one instant, for reading.
+
+    Attributes
+    ----------
+    state : CatalogState
+    codes : uint8 array of shape (slots, bits / 8), read-only
+        A view of the file.
+    descriptors : float16 array of shape (slots, descriptor_dim), read-only, or None
+    dead : int64 array
+        Slots that hold no image, ascending.
+    """
+
+    state: CatalogState
+    codes: Codes
+    descriptors: Records | None
+    dead: npt.NDArray[np.int64]
+
+    @property
+    def live(self) -> npt.NDArray[np.int64]:
+        """Slots that hold an image, ascending."""
+        return np.delete(np.arange(self.state.slots), self.dead)
+
+
+class Storage:
+    """The directory of one collection, open for reading or writing.
+
+    Parameters
+    ----------
+    folder : Path
+    write : bool
+        Writers exclude each other; readers are never kept out.
+
+    Raises
+    ------
+    CollectionError
+        If there is no collection in ``folder``.
+    CollectionLockedError
+        If ``write`` and another writer is at work.
+    FormatError, ModelMismatchError
+        If one of its files is damaged, foreign, or of another version.
+    """
+
+    def __init__(self, folder: Path, write: bool = False) -> None:
+        if not is_catalog(folder):
+            raise CollectionError(
+                f"There is no collection in {folder}: expected its {FILE_NAME}. Make one with: "
+                "hashlens index PATH..."
+            )
+        self.folder = folder
+        self._files: dict[str, RecordFile] = {}
+        self._dead: tuple[int, npt.NDArray[np.int64]] | None = None
+        self._lock = WriterLock(folder) if write else None
+        if self._lock is not None:
+            self._lock.acquire()
+        try:
+            self.catalog = Catalog(folder, write)
+            self._open_files(self.catalog.state())
+            if write:
+                self._remove_strays()
+        except BaseException:
+            self.close()
+            raise
+
+    @classmethod
+    def create(
+        cls, folder: Path, state: CatalogState, prepare: Callable[[Path], None] | None = None
+    ) -> Self:
+        """Make the directory of an empty collection, and open it for writing.
+
+        Parameters
+        ----------
+        folder : Path
+            A new or empty directory, or one whose creation was interrupted.
+        state : CatalogState
+        prepare : callable, optional
+            Called with the directory to add what belongs to the collection before it counts as
+            made, which is when the catalog is complete.
+
+        Raises
+        ------
+        CollectionError
+            If the directory is a collection already, or holds anything else.
+        """
+        check_vacant(folder)  # Before the lock, which would litter a directory that is not ours.
+        with disk_errors(f"Creating the collection {folder}"):
+            folder.mkdir(parents=True, exist_ok=True)
+            sync_folder(folder.parent)
+        lock = WriterLock(folder)
+        lock.acquire()
+        try:
+            with disk_errors(f"Creating the collection {folder}"):
+                begin_creation(folder)
+                if prepare is not None:
+                    prepare(folder)
+            for layout in layouts_of(state):
+                RecordFile.create(folder, layout).close()
+            Catalog.create(folder, state).close()
+            end_creation(folder)
+        finally:
+            lock.release()
+        return cls(folder, write=True)
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether it was opened for writing."""
+        return self._lock is not None
+
+    def close(self) -> None:
+        """Close all files and give the writer's lock back."""
+        for file in self._files.values():
+            file.close()
+        self._files = {}
+        if hasattr(self, "catalog"):
+            self.catalog.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """Yield the collection as it is now; writers may go on, this view does not change."""
+        for attempt in range(10):
+            with self.catalog.snapshot():
+                state = self.catalog.state()
+                try:
+                    self._open_files(state)
+                except FormatError:
+                    # A writer may have compacted, and removed the files, since we read the state.
+                    if attempt == 9 or (self.folder / layouts_of(state)[0].file_name).exists():
+                        raise
+                    continue
+                descriptors = self._files.get("descriptors")
+                yield Snapshot(
+                    state,
+                    self._files["codes"].map(state.slots),
+                    None if descriptors is None else descriptors.map(state.slots),
+                    self._dead_slots(state),
+                )
+                return
+
+    def record(self, slot: int) -> tuple[Codes, Records | None]:
+        """Return the code of a slot, (bits / 8,), and its descriptor where they are kept."""
+        self._open_files(self.catalog.state())
+        descriptors = self._files.get("descriptors")
+        code = self._files["codes"].read(slot, 1)[0]
+        return code, None if descriptors is None else descriptors.read(slot, 1)[0]
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        """Write images; they are durable when this returns, or nothing has changed.
+
+        Raises
+        ------
+        CollectionError
+            If the disk is full or fails.
+        """
+        state = self.catalog.state()
+        self._open_files(state)
+        fresh = [change for change in changes if change.code is not None]
+        segment = self._append(state.slots, fresh)
+        slots = iter(range(state.slots, state.slots + len(fresh)))
+        with self.catalog.transaction():
+            for change in changes:
+                slot = change.row.slot if change.code is None else next(slots)
+                self.catalog.put(change.row._replace(slot=slot))
+            if segment is not None:
+                self.catalog.put_segment(segment)
+            self._advance(state, slots=state.slots + len(fresh))
+
+    def remove(self, paths: Sequence[str], below: bool = False) -> int:
+        """Forget images, with ``below`` all under these paths; return how many there were."""
+        with self.catalog.transaction():
+            removed = sum(self.catalog.remove(path, below) for path in paths)
+            self._advance(self.catalog.state())
+        return removed
+
+    def compact_if_worthwhile(self) -> bool:
+        """Drop dead slots if there are many; return whether it was done."""
+        with self.snapshot() as now:
+            dead, slots = len(now.dead), now.state.slots
+        if dead < max(_COMPACT_SLOTS, _COMPACT_SHARE * slots):
+            return False
+        self.compact()
+        return True
+
+    def compact(self) -> None:
+        """Rewrite the files of records without dead slots, as a new generation.
+
+        Images keep their order. Readers that have the old files open go on with them.
+        """
+        with self.snapshot() as before:
+            old, live = before.state, before.live
+            new = replace(old, generation=old.generation + 1, slots=len(live))
+            sources = {"codes": before.codes, "descriptors": before.descriptors}
+        files: dict[str, RecordFile] = {}
+        try:
+            for layout in layouts_of(new):
+                files[layout.kind] = RecordFile.create(self.folder, layout)
+            segments = copy_records(sources, files, live)
+            with self.catalog.transaction():
+                self.catalog.renumber(live)
+                for segment in segments:
+                    self.catalog.put_segment(segment)
+                self._advance(new)
+        except BaseException:
+            for file in files.values():
+                file.close()
+            self._remove_strays()
+            raise
+        for file in self._files.values():
+            file.close()
+        self._files = files
+        self._remove_strays()
+
+    def _append(self, start: int, fresh: Sequence[Change]) -> Segment | None:
+        """Write the records of new images behind the committed ones, and make them durable."""
+        if not fresh:
+            return None
+        records = {"codes": np.stack([change.code for change in fresh if change.code is not None])}
+        if "descriptors" in self._files:
+            vectors = [change.descriptor for change in fresh if change.descriptor is not None]
+            records["descriptors"] = np.stack(vectors)
+        try:
+            return write_segment(self._files, records, start)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                for file in self._files.values():
+                    file.truncate(start)
+            raise
+
+    def _dead_slots(self, state: CatalogState) -> npt.NDArray[np.int64]:
+        """Return the dead slots, read once a revision: there may be many."""
+        if self._dead is None or self._dead[0] != state.revision:
+            self._dead = (state.revision, self.catalog.dead_slots())
+        return self._dead[1]
+
+    def _advance(self, state: CatalogState, slots: int | None = None) -> None:
+        slots = state.slots if slots is None else slots
+        self.catalog.set_state(replace(state, slots=slots, revision=state.revision + 1))
+
+    def _open_files(self, state: CatalogState) -> None:
+        for layout in layouts_of(state):
+            current = self._files.get(layout.kind)
+            if current is not None and current.layout == layout:
+                continue
+            opened = RecordFile(self.folder, layout, write=self._lock is not None)
+            if current is not None:
+                current.close()
+            self._files[layout.kind] = opened
+
+    def _remove_strays(self) -> None:
+        """Remove what a creation or a compaction that was killed may leave."""
+        end_creation(self.folder)
+        current = {layout.file_name for layout in layouts_of(self.catalog.state())}
+        for pattern in ("codes-*.bin", "descriptors-*.bin"):
+            for path in self.folder.glob(pattern):
+                if path.name not in current:
+                    with contextlib.suppress(OSError):
+                        path.unlink()

@@ -1,0 +1,183 @@
+"""Looking at all images of a labeled data set before it is trained on."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from hashlens.datasets.dataset import Dataset, LabeledImages
+from hashlens.datasets.findings import Conflict, DataCheck
+from hashlens.datasets.label_table import PARTS
+from hashlens.errors import DataError, ImageError
+from hashlens.images.decode import Fit, decode_image
+from hashlens.images.pipeline import map_ordered
+from hashlens.labels import images_a_class, label_set, occurring
+from hashlens.progress import OnProgress
+
+_Place = tuple[int, int]
+"""Number of the part, in the order of `PARTS`, and index of an image in it."""
+_GLANCE = Fit(64)
+"""Size at which images are decoded to see whether they can be."""
+
+
+class SelectedImages(LabeledImages):
+    """Some images of a sequence, whose contents are known by their keys.
+
+    Parameters
+    ----------
+    images : LabeledImages
+    rows : list of int
+    keys : list of bytes
+        What ``content_key`` gives for each of them.
+    """
+
+    def __init__(self, images: LabeledImages, rows: list[int], keys: list[bytes]) -> None:
+        self.images, self.rows, self.keys = images, rows, keys
+        self.labels = images.labels[np.array(rows, dtype=np.int64)]
+
+    def read(self, index: int) -> bytes:
+        """Return the bytes of one image file."""
+        return self.images.read(self.rows[index])
+
+    def name(self, index: int) -> str:
+        """Return what to call the image in messages."""
+        return self.images.name(self.rows[index])
+
+    def content_key(self, index: int) -> bytes:
+        """Return the SHA-256 of the image file's bytes, which are not read again."""
+        return self.keys[index]
+
+
+def check_dataset(
+    dataset: Dataset, decode: bool = False, on_progress: OnProgress | None = None
+) -> tuple[Dataset, DataCheck]:
+    """Look at all images of a data set; return what of it can be used, and what was found.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    decode : bool
+        Whether to decode the images too. Otherwise images that can't be decoded are found, and left
+        out, when they are described.
+    on_progress : callable, optional
+        Called with "check train" or "check test", and the images that were looked at.
+
+    Raises
+    ------
+    DataError
+        If nothing is left to train on or to test with, or only one class.
+    """
+    keys, unreadable = _look_at_all(dataset, decode, on_progress)
+    same = _compare(dataset, keys)
+    tables = [part.labels for part in (dataset.train, dataset.test) if part.labels.ndim == 2]
+    check = DataCheck(
+        source=dataset.source,
+        classes=_class_counts(dataset),
+        images=(len(dataset.train), len(dataset.test)),
+        several=sum(int((table.sum(axis=1) > 1).sum()) for table in tables),
+        unreadable=tuple(unreadable),
+        conflicts=tuple(same.conflicts),
+        copies=tuple(same.copies),
+        crossing=tuple(same.crossing),
+        as_it_is=dataset.published,
+    )
+    kept = [place for place in keys if dataset.published or place not in same.surplus]
+    train, test = (
+        SelectedImages(
+            images,
+            [index for part, index in kept if part == number],
+            [keys[place] for place in kept if place[0] == number],
+        )
+        for number, images in enumerate((dataset.train, dataset.test))
+    )
+    checked = replace(dataset, train=train, test=test)
+    _check_enough(checked, check)
+    return checked, check
+
+
+def _look_at_all(
+    dataset: Dataset, decode: bool, on_progress: OnProgress | None
+) -> tuple[dict[_Place, bytes], list[tuple[str, str]]]:
+    """Return the keys of images that can be read, in order, and (name, reason) of the others."""
+    keys: dict[_Place, bytes] = {}
+    unreadable = []
+
+    def look(place: _Place) -> bytes:
+        images = parts[place[0]]
+        key = images.content_key(place[1])
+        if decode:
+            decode_image(images.read(place[1]), _GLANCE)
+        return key
+
+    parts = (dataset.train, dataset.test)
+    places = ((part, index) for part in (0, 1) for index in range(len(parts[part])))
+    for (part, index), found in map_ordered(look, places):
+        if isinstance(found, ImageError):
+            unreadable.append((parts[part].name(index), str(found)))
+        else:
+            keys[part, index] = found
+        if on_progress is not None:
+            on_progress(f"check {PARTS[part]}", index + 1, len(parts[part]))
+    return keys, unreadable
+
+
+@dataclass(slots=True)
+class _Same:
+    """Images with the content of others; ``surplus`` are those that add nothing."""
+
+    conflicts: list[Conflict] = field(default_factory=list)
+    copies: list[tuple[str, str]] = field(default_factory=list)
+    crossing: list[tuple[str, str]] = field(default_factory=list)
+    surplus: set[_Place] = field(default_factory=set)
+
+
+def _compare(dataset: Dataset, keys: dict[_Place, bytes]) -> _Same:
+    parts = (dataset.train, dataset.test)
+    places: dict[bytes, list[_Place]] = defaultdict(list)
+    for place, key in keys.items():
+        places[key].append(place)
+    found = _Same()
+    for same in (same for same in places.values() if len(same) > 1):
+        names = [parts[part].name(index) for part, index in same]
+        labels = [label_set(parts[part].labels, index) for part, index in same]
+        if len(set(labels)) > 1:
+            told = ("|".join(dataset.classes[label] for label in several) for several in labels)
+            found.conflicts.append(Conflict(tuple(names), tuple(told)))
+            found.surplus.update(same)
+            continue
+        # Training images come first, so that a content in both parts stays in the training part.
+        for (part, index), name in zip(same[1:], names[1:], strict=True):
+            pairs = found.copies if part == same[0][0] else found.crossing
+            pairs.append((name, names[0]))
+            found.surplus.add((part, index))
+    return found
+
+
+def _class_counts(dataset: Dataset) -> dict[str, tuple[int, int]]:
+    count = len(dataset.classes)
+    train, test = (images_a_class(p.labels, count) for p in (dataset.train, dataset.test))
+    return {
+        name: (int(train[label]), int(test[label])) for label, name in enumerate(dataset.classes)
+    }
+
+
+def _check_enough(dataset: Dataset, check: DataCheck) -> None:
+    lost = f" {len(check.unreadable):,} images can't be read." if check.unreadable else ""
+    if check.conflicts and not check.as_it_is:
+        lost += f" {len(check.conflicts):,} have different labels in different places."
+    for images, what in ((dataset.train, "to train on"), (dataset.test, "to test with")):
+        if not len(images):
+            raise DataError(
+                f"{check.source} leaves no image {what}. Expected at least 3 different images of a "
+                "class, so that one can be kept for the test, or a test part of its own."
+                f"{lost}"
+            )
+    present = occurring(dataset.train.labels)
+    if len(present) < 2:
+        only = dataset.classes[int(present[0])]
+        raise DataError(
+            f"{check.source} leaves images of one class alone to train on: {only!r}. Expected at "
+            f"least two classes.{lost}"
+        )

@@ -1,0 +1,181 @@
+"""What is in a labeled data set, and what of it can't be used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from hashlens.errors import DataError
+
+RARE = 10
+"""A class with fewer training images than this is named as rare."""
+MAX_UNUSABLE = 0.1
+"""Share of images that may be unusable before a training is refused."""
+_NAMED_AT_MOST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """One image, bit for bit, that has different labels in different places.
+
+    Attributes
+    ----------
+    images : tuple of str
+        Their names.
+    labels : tuple of str
+        What each is labeled.
+    """
+
+    images: tuple[str, ...]
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DataCheck:
+    """What a labeled data set holds.
+
+    Attributes
+    ----------
+    source : str
+    classes : dict of str to (int, int)
+        Images of each class in the training and in the test part, as found.
+    images : (int, int)
+        Images in either part, as found.
+    several : int
+        Images with more than one label.
+    unreadable : tuple of (name, reason)
+        They are left out.
+    conflicts : tuple of Conflict
+    copies : tuple of (name, name)
+        Images with the content and labels of another in the same part, and that other one.
+    crossing : tuple of (name, name)
+        Test images with the content of a training image, and that one.
+    as_it_is : bool
+        Whether the data set is a published one, of which conflicts and copies are kept. Of others,
+        every content is used once, in the training part where it is there, and conflicts never.
+    """
+
+    source: str
+    classes: dict[str, tuple[int, int]]
+    images: tuple[int, int]
+    several: int
+    unreadable: tuple[tuple[str, str], ...]
+    conflicts: tuple[Conflict, ...]
+    copies: tuple[tuple[str, str], ...]
+    crossing: tuple[tuple[str, str], ...]
+    as_it_is: bool
+
+    @property
+    def rare(self) -> dict[str, int]:
+        """Classes with fewer than `RARE` training images, the rarest first, and how many."""
+        counts = {name: train for name, (train, _) in self.classes.items() if train < RARE}
+        return dict(sorted(counts.items(), key=lambda item: item[1]))
+
+    @property
+    def spread(self) -> tuple[int, float, int]:
+        """Least, median and most images of a class, both parts together."""
+        counts = [train + test for train, test in self.classes.values()]
+        return min(counts), float(np.median(counts)), max(counts)
+
+    def with_unreadable(self, failed: list[tuple[str, str]]) -> DataCheck:
+        """Return the check with images that turned out unreadable later."""
+        return replace(self, unreadable=(*self.unreadable, *failed))
+
+    def check_limit(self, share: float = MAX_UNUSABLE) -> None:
+        """Refuse data of which too much can't be used.
+
+        Parameters
+        ----------
+        share : float
+            Of all images that may be unreadable or in conflict, in [0, 1].
+
+        Raises
+        ------
+        DataError
+        """
+        torn = 0 if self.as_it_is else sum(len(conflict.images) for conflict in self.conflicts)
+        unusable, total = len(self.unreadable) + torn, sum(self.images)
+        if unusable > share * total:
+            examples = [f"{name} ({reason})" for name, reason in self.unreadable[:2]]
+            examples += [_told(conflict) for conflict in self.conflicts[:2] if torn]
+            raise DataError(
+                f"{unusable:,} of {total:,} images of {self.source} can't be used: "
+                f"{len(self.unreadable):,} can't be read and {torn:,} have different labels in "
+                f"different places. Allowed is a share of {share:g}. For example: "
+                f"{'; '.join(examples)}. Mend or remove them, or allow more with --max-unusable."
+            )
+
+    def lines(self) -> list[str]:
+        """Return the findings for people, a line each."""
+        least, median, most = self.spread
+        a_class = f"{least:,} a class"
+        if least < most:
+            a_class = f"{least:,} to {most:,} a class, median {median:,g}"
+        lines = [
+            f"{sum(self.images):,} images of {len(self.classes):,} classes in {self.source}: "
+            f"{self.images[0]:,} to train on, {self.images[1]:,} to test with; {a_class}"
+        ]
+        if self.several:
+            lines.append(f"images with several labels: {self.several:,}")
+        if self.rare:
+            named = _listed(f"{name} ({count})" for name, count in self.rare.items())
+            lines.append(f"classes of fewer than {RARE} training images: {named}")
+        return [*lines, *self.losses()]
+
+    def losses(self) -> list[str]:
+        """Return for people what of the data is left out, or should be known."""
+        kept = "kept, as the data set is a published one"
+        lines = [f"skipped {name}: {reason}" for name, reason in self.unreadable[:_NAMED_AT_MOST]]
+        if len(self.unreadable) > _NAMED_AT_MOST:
+            lines.append(f"skipped {len(self.unreadable) - _NAMED_AT_MOST:,} more")
+        for what, fate, entries in (
+            ("different labels of one image", "left out", [_told(c) for c in self.conflicts]),
+            ("copies of another image", "left out", [" = ".join(pair) for pair in self.copies]),
+            (
+                "test images that are training images too",
+                "left out of the test",
+                [" = ".join(pair) for pair in self.crossing],
+            ),
+        ):
+            if entries:
+                fate = kept if self.as_it_is else fate
+                lines.append(f"{what}: {len(entries):,} ({fate}): {_listed(entries)}")
+        return lines
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the findings for JSON."""
+        least, median, most = self.spread
+        return {
+            "source": self.source,
+            "images": {"train": self.images[0], "test": self.images[1]},
+            "images_with_several_labels": self.several,
+            "images_a_class": {"min": least, "median": median, "max": most},
+            "classes": {
+                name: {"train": train, "test": test} for name, (train, test) in self.classes.items()
+            },
+            "rare": self.rare,
+            "unreadable": [{"image": name, "reason": why} for name, why in self.unreadable],
+            "conflicts": [
+                [{"image": i, "label": j} for i, j in zip(c.images, c.labels, strict=True)]
+                for c in self.conflicts
+            ],
+            "copies": [list(pair) for pair in self.copies],
+            "crossing": [list(pair) for pair in self.crossing],
+            "taken_as_it_is": self.as_it_is,
+        }
+
+
+def _told(conflict: Conflict) -> str:
+    return " = ".join(
+        f"{name} ({label})" for name, label in zip(conflict.images, conflict.labels, strict=True)
+    )
+
+
+def _listed(entries: Iterable[str]) -> str:
+    """Return the first few entries, and how many more there are."""
+    named = list(entries)
+    more = f" and {len(named) - _NAMED_AT_MOST:,} more" if len(named) > _NAMED_AT_MOST else ""
+    return ", ".join(named[:_NAMED_AT_MOST]) + more

@@ -1,0 +1,123 @@
+"""Labeled images that a CSV file lists: one a line, with its labels and perhaps its part."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hashlens.errors import DataError
+
+PARTS = ("train", "test")
+SEPARATOR = "|"
+"""Between the labels of an image that has several."""
+_NAMED_AT_MOST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class LabeledPath:
+    """One line of a table.
+
+    Attributes
+    ----------
+    path : Path
+        Below the table's folder, unless it is absolute.
+    labels : tuple of str
+        Ascending, each once.
+    part : str
+        "train", "test", or "" where the table has no column ``split``.
+    """
+
+    path: Path
+    labels: tuple[str, ...]
+    part: str
+
+    @property
+    def label(self) -> str:
+        """The labels as the table writes them."""
+        return SEPARATOR.join(self.labels)
+
+
+def read_label_table(table: Path) -> list[LabeledPath]:
+    """Read a CSV file whose first line names its columns.
+
+    Parameters
+    ----------
+    table : Path
+        UTF-8. It has the columns ``path`` and ``label`` and may have ``split``, which says "train"
+        or "test" for every image. Others are passed over. Several labels of an image are one value,
+        ``cat|sofa``.
+
+    Raises
+    ------
+    DataError
+        If a column or a value is missing, an image is listed with other labels or in the other
+        part again, or a file does not exist. All that is wrong with the lines of one kind is said
+        at once.
+    """
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(_rows(table, file))
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{table} is neither a folder nor a CSV table: it holds no text in UTF-8. Expected a "
+            "first line that names the columns path and label. A table in another encoding must be "
+            "saved as UTF-8 first."
+        ) from error
+    except (OSError, csv.Error) as error:
+        raise DataError(f"The table {table} can't be read: {error}") from error
+    if not rows:
+        raise DataError(f"The table {table} lists no images.")
+    seen: dict[Path, LabeledPath] = {}
+    clashes = [
+        f"{row.path} ({seen[row.path].label!r} and {row.label!r})"
+        for row in rows
+        if seen.setdefault(row.path, row) != row
+    ]
+    _refuse(
+        table,
+        clashes,
+        "lists images under two labels or in both parts",
+        "Keep one line of each; an image that has both labels is one line with 'a|b'.",
+    )
+    missing = [str(path) for path in seen if not path.is_file()]
+    _refuse(
+        table,
+        missing,
+        "labels files that do not exist",
+        "Paths count from the table's folder. Remove these lines, or mend the paths.",
+    )
+    return list(seen.values())
+
+
+def _rows(table: Path, lines: Iterator[str]) -> Iterator[LabeledPath]:
+    reader = csv.DictReader(lines, strict=True)
+    columns = reader.fieldnames or []
+    if not {"path", "label"} <= set(columns):
+        raise DataError(
+            f"The first line of the table {table} must name the columns path and label. "
+            f"Got: {', '.join(columns) or 'nothing'}."
+        )
+    for row in reader:
+        path, label = row["path"], row["label"]
+        labels = {name.strip() for name in (label or "").split(SEPARATOR)}
+        part = row.get("split") or ""
+        if not path or "" in labels or None in row:
+            raise DataError(
+                f"{table}, line {reader.line_num}: expected {len(columns)} values, a path and a "
+                f"label among them. Got {[value for value in row.values() if value]}."
+            )
+        if "split" in columns and part not in PARTS:
+            raise DataError(
+                f"{table}, line {reader.line_num}: the split must be train or test. Got {part!r}."
+            )
+        yield LabeledPath(table.parent / path, tuple(sorted(labels)), part)
+
+
+def _refuse(table: Path, wrong: list[str], what: str, mend: str) -> None:
+    if wrong:
+        more = f" and {len(wrong) - _NAMED_AT_MOST:,} more" if len(wrong) > _NAMED_AT_MOST else ""
+        raise DataError(
+            f"The table {table} {what}: {', '.join(wrong[:_NAMED_AT_MOST])}{more}. {mend}"
+        )

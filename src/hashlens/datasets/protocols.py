@@ -1,0 +1,259 @@
+"""Evaluation protocols: which images train the hasher, which are the database, which the queries.
+
+A protocol is a pure function of labels and a seed, so a table can be repeated from its protocol's
+name and seed alone. Each protocol also says how to choose hyper-parameters: `selection_split`
+plays the same protocol again inside the part that trains the hasher.
+
+Labels may be a table, of which an image has several: `heldout` then divides the images at random,
+and `unseen` leaves out those that have labels of both kinds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from hashlens.arrays import AnyLabels, Labels, Rows
+from hashlens.errors import DataError, ParameterError
+from hashlens.labels import check_any_labels, occurring
+
+ProtocolName = Literal["standard", "heldout", "unseen"]
+PROTOCOLS: tuple[ProtocolName, ...] = ("standard", "heldout", "unseen")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Row numbers of the three roles that images play in an evaluation.
+
+    Attributes
+    ----------
+    protocol : {"standard", "heldout", "unseen"}
+    seed : int
+        The seed that drew the parts; `standard` draws nothing.
+    fit : int64 array, sorted
+        Rows of the training set that the hasher learns from.
+    database : int64 array, sorted
+        Rows of the training set that are searched.
+    query : int64 array, sorted
+        Rows that are looked up: of the test set, or in a selection split of the training set.
+    query_from : {"test", "train"}
+        Which set ``query`` counts rows of.
+    """
+
+    protocol: ProtocolName
+    seed: int
+    fit: Rows
+    database: Rows
+    query: Rows
+    query_from: Literal["test", "train"]
+
+    def describe(self) -> str:
+        """Return one sentence that says who trained, who is searched and who asks."""
+        # Of roles alone: a model of other data was trained on none of these images.
+        overlap = "of these" if np.isin(self.database, self.fit).all() else "none of these"
+        return (
+            f"{self.protocol}: {len(self.fit):,} to train on, database {len(self.database):,} "
+            f"({overlap}), {len(self.query):,} queries of the {self.query_from} set, "
+            f"split seed {self.seed}"
+        )
+
+
+def standard(train_labels: npt.ArrayLike, test_labels: npt.ArrayLike, seed: int = 0) -> Split:
+    """Train on the training set and search it with the test set: the paper's protocol.
+
+    The database's labels were seen in training, so a high score is close to plain classification.
+
+    Examples
+    --------
+    >>> split = standard([0, 0, 1, 1], [0, 1])
+    >>> split.fit, split.database, split.query
+    (array([0, 1, 2, 3]), array([0, 1, 2, 3]), array([0, 1]))
+    """
+    train = _checked(train_labels, "train_labels")
+    test = _checked(test_labels, "test_labels")
+    rows = np.arange(len(train))
+    return Split("standard", seed, rows, rows, np.arange(len(test)), "test")
+
+
+def heldout(
+    train_labels: npt.ArrayLike,
+    test_labels: npt.ArrayLike,
+    seed: int = 0,
+    database_share: float = 0.2,
+) -> Split:
+    """Train on one part of the training set and search the other; classes are divided alike.
+
+    Examples
+    --------
+    >>> split = heldout([0] * 5 + [1] * 5, [0, 1], seed=3)
+    >>> len(split.fit), len(split.database), np.intersect1d(split.fit, split.database)
+    (8, 2, array([], dtype=int64))
+    """
+    train = _checked(train_labels, "train_labels")
+    test = _checked(test_labels, "test_labels")
+    rng = np.random.default_rng(seed)
+    fit, database = _stratified(train, np.arange(len(train)), database_share, rng)
+    return Split("heldout", seed, fit, database, np.arange(len(test)), "test")
+
+
+def unseen(
+    train_labels: npt.ArrayLike,
+    test_labels: npt.ArrayLike,
+    seed: int = 0,
+    unseen_share: float = 0.25,
+) -> Split:
+    """Train on some classes; database and queries are of the other classes only.
+
+    The honest question for a hash that will meet images its trainer never labeled, after
+    Sablayrolles, Douze, Usunier, Jégou, "How should we evaluate supervised hashing?", 2017,
+    arXiv 1609.06753.
+
+    Examples
+    --------
+    >>> split = unseen([0, 1, 2, 3, 0, 1, 2, 3], [0, 1, 2, 3], seed=0)
+    >>> len(split.fit), len(split.database), len(split.query)
+    (4, 4, 2)
+    """
+    train = _checked(train_labels, "train_labels")
+    test = _checked(test_labels, "test_labels")
+    hidden = _draw_classes(train, unseen_share, np.random.default_rng(seed))
+    shown = np.setdiff1d(occurring(train), hidden)
+    fit, database, queries = _of(train, shown), _of(train, hidden), _of(test, hidden)
+    if not len(fit) or not len(database) or not len(queries):
+        raise DataError(
+            f"The unseen protocol drew the classes {hidden.tolist()}, of which one of the sets "
+            f"holds no image: {len(database)} training and {len(queries)} test images are of these "
+            f"classes alone, {len(fit)} training images of the others. Expected images of every "
+            "class in both sets."
+        )
+    return Split("unseen", seed, fit, database, queries, "test")
+
+
+def make_split(
+    protocol: str, train_labels: npt.ArrayLike, test_labels: npt.ArrayLike, seed: int = 0
+) -> Split:
+    """Return the split of a protocol by its name.
+
+    Raises
+    ------
+    ParameterError
+        If there is no protocol of that name.
+    DataError
+        If the labels are too few to be divided.
+    """
+    functions: dict[str, Callable[..., Split]] = {
+        "standard": standard,
+        "heldout": heldout,
+        "unseen": unseen,
+    }
+    if protocol not in functions:
+        raise ParameterError(
+            f"The protocol must be one of {', '.join(PROTOCOLS)}. Got {protocol!r} instead."
+        )
+    return functions[protocol](train_labels, test_labels, seed)
+
+
+def selection_split(
+    split: Split, train_labels: npt.ArrayLike, seed: int = 0, share: float = 0.2
+) -> Split:
+    """Return the same protocol played inside ``split.fit``, to choose hyper-parameters with.
+
+    All its rows, queries too, are rows of the training set within ``split.fit``; neither the
+    test set nor a held-out database has a part in a choice.
+
+    Parameters
+    ----------
+    split : Split
+        The split that will be reported.
+    train_labels : int array of shape (n,)
+        Labels of the whole training set.
+    seed : int
+    share : float
+        Share of ``split.fit`` that is kept from fitting. `standard` and `heldout` take it from
+        each class alike; `unseen` takes whole classes, so that a choice is made for classes
+        which the candidate did not see.
+
+    Examples
+    --------
+    >>> labels = np.repeat([0, 1, 2, 3], 10)
+    >>> inner = selection_split(standard(labels, [0, 1]), labels)
+    >>> len(inner.fit), len(inner.database), len(inner.query), inner.query_from
+    (32, 32, 8, 'train')
+    """
+    labels = _checked(train_labels, "train_labels")
+    rng = np.random.default_rng([seed, split.seed])
+    if split.protocol == "unseen":
+        hidden = _draw_classes(labels[split.fit], share, rng)
+        shown = np.setdiff1d(occurring(labels[split.fit]), hidden)
+        fit, kept = (split.fit[_of(labels[split.fit], classes)] for classes in (shown, hidden))
+        database, query = _stratified(labels, kept, 1 / 6, rng)
+    else:
+        fit, kept = _stratified(labels, split.fit, share, rng)
+        database, query = fit, kept
+        if split.protocol == "heldout":
+            database, query = _stratified(labels, kept, 1 / 3, rng)
+    return Split(split.protocol, seed, fit, database, query, "train")
+
+
+def _checked(labels: npt.ArrayLike, name: str) -> AnyLabels:
+    array = np.asarray(labels)
+    if array.ndim == 2 and len(array):
+        return check_any_labels(array, len(array), f"A protocol's {name}")
+    if array.ndim != 1 or len(array) == 0 or array.dtype.kind not in "iu":
+        raise DataError(
+            f"A protocol expects {name} to be integers of shape (n,), n > 0. "
+            f"Got dtype {array.dtype}, shape {array.shape} instead."
+        )
+    return array.astype(np.int64)
+
+
+def _of(labels: AnyLabels, classes: Labels) -> Rows:
+    """Return the rows whose labels are all among ``classes``, ascending."""
+    if labels.ndim == 1:
+        return np.flatnonzero(np.isin(labels, classes))
+    others = np.ones(labels.shape[1], dtype=bool)
+    others[classes] = False
+    return np.flatnonzero(~labels[:, others].any(axis=1))
+
+
+def _stratified(
+    labels: AnyLabels, rows: Rows, share: float, rng: np.random.Generator
+) -> tuple[Rows, Rows]:
+    """Divide ``rows`` in two, ``share`` of each class to the second part; of a table, of all."""
+    if not 0 < share < 1:
+        raise ParameterError(f"A share must be between 0 and 1, both excluded. Got {share!r}.")
+    if labels.ndim == 2:
+        labels = np.zeros(len(labels), dtype=np.int64)
+    second = []
+    for label in np.unique(labels[rows]):
+        of_class = rows[labels[rows] == label]
+        count = round(share * len(of_class))
+        if not 0 < count < len(of_class):
+            raise DataError(
+                f"Class {label} has {len(of_class)} images, too few to keep a share of {share:.3g} "
+                "of them apart. Expected enough for at least one image on either side."
+            )
+        second.append(rng.permutation(of_class)[:count])
+    chosen = np.sort(np.concatenate(second))
+    return np.setdiff1d(rows, chosen), chosen
+
+
+def _draw_classes(labels: AnyLabels, share: float, rng: np.random.Generator) -> Labels:
+    """Draw the classes that are kept unseen: ``share`` of them, at least two on either side.
+
+    Among images of a single class every answer would be right.
+    """
+    if not 0 < share < 1:
+        raise ParameterError(f"A share must be between 0 and 1, both excluded. Got {share!r}.")
+    classes = occurring(labels)
+    count = max(2, round(share * len(classes)))
+    if len(classes) - count < 2:
+        raise DataError(
+            f"Keeping {count} of {len(classes)} classes unseen leaves fewer than two to train on. "
+            "Expected at least 4 classes."
+        )
+    return np.sort(rng.permutation(classes)[:count])

@@ -1,0 +1,126 @@
+"""A collection's codes for other tools: a Parquet table, or a binary index of FAISS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hashlens.codes import bytes_per_code
+from hashlens.collection.store import CatalogState, ImageRow, Snapshot, Storage
+from hashlens.errors import HashlensError, MissingExtraError
+from hashlens.export.onnx_model import BIT_ORDER
+from hashlens.files.atomic import replacing
+
+ROWS = 65_536
+"""Images that are held at once."""
+
+
+def export_parquet(storage: Storage, snapshot: Snapshot, path: Path) -> int:
+    r"""Write one row an image, in the order of slots; return how many.
+
+    Columns: ``slot`` (int64), ``path`` and ``label`` (string; bytes that are no UTF-8 are escaped
+    as ``\xNN``), ``path_bytes`` (binary, exact), ``code`` (binary of bits / 8 bytes) and
+    ``content`` (binary of 32 bytes: SHA-256 of the file). The schema's metadata holds bits, bit
+    order and the model's digest.
+
+    Parameters
+    ----------
+    storage : Storage
+    snapshot : Snapshot
+        Of ``storage``, and still open.
+    path : Path
+        Replaced if it is a file.
+
+    Raises
+    ------
+    MissingExtraError
+        If the package pyarrow is not installed.
+    ParameterError, HashlensError
+        If ``path`` is no file, or can't be written.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise MissingExtraError("Exporting to Parquet", "pyarrow", "train") from None
+    schema = _schema(pyarrow, snapshot.state)
+    count = 0
+    with replacing(path) as partial, pyarrow.parquet.ParquetWriter(partial, schema) as writer:
+        for slots, rows in _images(storage, snapshot):
+            columns = _columns(rows) | {"code": [row.tobytes() for row in snapshot.codes[slots]]}
+            writer.write_table(pyarrow.Table.from_pydict(columns, schema))
+            count += len(rows)
+    return count
+
+
+def export_faiss(storage: Storage, snapshot: Snapshot, path: Path) -> int:
+    """Write an IndexBinaryIDMap over an IndexBinaryFlat, with slots as ids; return how many.
+
+    Distances are those of `Collection.search`. FAISS leaves open which of several images at one
+    distance it returns; all of them are within ``range_search`` of that distance.
+
+    Parameters and errors are those of `export_parquet`, with the package faiss-cpu.
+    """
+    try:
+        import faiss
+    except ImportError:
+        raise MissingExtraError("Exporting to FAISS", "faiss-cpu", "bench") from None
+    index = faiss.IndexBinaryIDMap(faiss.IndexBinaryFlat(snapshot.state.bits))
+    live = snapshot.live
+    with replacing(path) as partial:
+        for start in range(0, len(live), ROWS):
+            slots = live[start : start + ROWS]
+            index.add_with_ids(np.ascontiguousarray(snapshot.codes[slots]), slots)
+        try:
+            faiss.write_index_binary(index, str(partial))
+        except RuntimeError as error:
+            raise HashlensError(
+                f"{path} can't be written; is the disk full? What was there before is unchanged. "
+                f"FAISS says: {error}"
+            ) from error
+    return len(live)
+
+
+def _images(storage: Storage, snapshot: Snapshot) -> Iterator[tuple[Any, list[ImageRow]]]:
+    """Yield slots and catalog rows of images, in the order of slots."""
+    live = snapshot.live
+    for start in range(0, len(live), ROWS):
+        slots = live[start : start + ROWS]
+        by_slot = storage.catalog.by_slot(slots.tolist())
+        yield slots, [by_slot[slot] for slot in slots.tolist()]
+
+
+def _schema(pyarrow: Any, state: CatalogState) -> Any:
+    fields = [
+        pyarrow.field("slot", pyarrow.int64(), nullable=False),
+        pyarrow.field("path", pyarrow.string(), nullable=False),
+        pyarrow.field("label", pyarrow.string()),
+        pyarrow.field("code", pyarrow.binary(bytes_per_code(state.bits)), nullable=False),
+        pyarrow.field("content", pyarrow.binary(32)),
+        pyarrow.field("path_bytes", pyarrow.binary(), nullable=False),
+    ]
+    about = {"bits": str(state.bits), "bit_order": BIT_ORDER, "model_digest": state.digest}
+    return pyarrow.schema(fields, {f"hashlens.{key}": value for key, value in about.items()})
+
+
+def _columns(rows: list[ImageRow]) -> dict[str, list[Any]]:
+    return {
+        "slot": [row.slot for row in rows],
+        "path": [_text(row.path) for row in rows],
+        "label": [None if row.label is None else _text(row.label) for row in rows],
+        "content": [row.content for row in rows],
+        "path_bytes": [_bytes(row.path) for row in rows],
+    }
+
+
+def _bytes(text: str) -> bytes:
+    """Return the bytes of a name as the file system has it."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _text(text: str) -> str:
+    """Return valid Unicode, which a name need not be."""
+    return _bytes(text).decode("utf-8", "backslashreplace")

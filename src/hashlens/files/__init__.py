@@ -1,0 +1,1 @@
+"""Files on disk: atomic replacement, versioned JSON, append-only records."""

@@ -1,0 +1,1 @@
+"""Linear algebra and small models that several hashing methods share."""

@@ -1,0 +1,305 @@
+"""The mini-batch loop that all deep hashers share: SGD, a schedule, early stopping."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.optim.optimizer import ParamsT
+
+from hashlens.arrays import AnyLabels
+from hashlens.codes import pack
+from hashlens.errors import DataError
+from hashlens.evaluation import evaluate_codes
+from hashlens.hashers.presets import Schedule
+from hashlens.labels import images_a_class, rarest_label
+
+MAX_VALIDATION = 5000
+"""Queries that estimate top-5 to half a point; more would only cost time."""
+
+MAX_DATABASE = 10_000
+"""Training vectors that validation searches: enough to choose an epoch by. All of them would take a
+fifth of the training's time."""
+
+FINISH_RATE = 0.5
+"""Learning rate of the first step over all vectors, in the schedule's."""
+
+WARM_UP = 1 / 6
+"""Share of the steps over which one-cycle raises the learning rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """What one pass over the training data did.
+
+    Attributes
+    ----------
+    number : int
+        From 1.
+    epochs : int
+        How many there will be at most.
+    losses : dict of str to float
+        The mean of every loss term, unweighted.
+    precision_at_5 : float
+        Precision at 5 of validation queries among up to 10,000 training codes, in [0, 1].
+    seconds : float
+        Since training began.
+    """
+
+    number: int
+    epochs: int
+    losses: dict[str, float]
+    precision_at_5: float
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields for JSON."""
+        return asdict(self)
+
+
+OnEpoch = Callable[[Epoch], None]
+LossFunction = Callable[[Tensor, Tensor], dict[str, tuple[float, Tensor]]]
+"""From a batch (inputs, labels) to name → (weight, term)."""
+
+
+@dataclass(slots=True)
+class Training:
+    """One run of the loop: a network, its loss, and data.
+
+    Attributes
+    ----------
+    network : nn.Module
+        Its ``forward`` returns what is thresholded at zero, (n, bits).
+    terms : callable
+        The loss terms of a batch, each with its weight.
+    schedule : Schedule
+    seed : int
+        Of the split and the order of batches. Weights are initialized by the caller.
+    on_epoch : callable, optional
+        Told after each epoch.
+    """
+
+    network: nn.Module
+    terms: LossFunction
+    schedule: Schedule
+    seed: int
+    on_epoch: OnEpoch | None = None
+
+    def run(self, X: npt.NDArray[np.float32], y: AnyLabels) -> list[Epoch]:
+        """Train, go back to the best epoch, finish on all vectors, and return the history.
+
+        Parameters
+        ----------
+        X : float32 array of shape (n, D)
+        y : int64 array of shape (n,), labels from 0, or bool array of shape (n, classes)
+
+        Raises
+        ------
+        DataError
+            If there are too few vectors for a batch and a validation part, or the loss diverges.
+        """
+        validation, training = validation_split(y, self.schedule.validation_share, self.seed)
+        weights = sampling_weights(y, self.schedule.balance)
+        data = _Data(torch.from_numpy(X), torch.from_numpy(y), training, validation, weights)
+        order = torch.Generator().manual_seed(self.seed)
+        history = self._until_best(data, order)
+        self._finish(data, order)
+        self.network.eval()
+        return history
+
+    def _until_best(self, data: _Data, order: torch.Generator) -> list[Epoch]:
+        """Train on the training part, and leave the best epoch's weights in the network."""
+        size = min(self.schedule.batch_size, len(data.training))
+        optimizer, rate = make_optimizer(
+            self.network.parameters(), self.schedule, len(data.training) // size
+        )
+        history: list[Epoch] = []
+        best, best_weights = Epoch(0, 0, {}, -1.0, 0.0), self.network.state_dict()
+        began = time.monotonic()
+        for number in range(1, self.schedule.epochs + 1):
+            losses = self._pass(data, data.training, optimizer, rate, order)
+            precision_at_5 = self._validate(data)
+            seconds = time.monotonic() - began
+            history.append(Epoch(number, self.schedule.epochs, losses, precision_at_5, seconds))
+            if self.on_epoch is not None:
+                self.on_epoch(history[-1])
+            if precision_at_5 > best.precision_at_5:
+                best, best_weights = history[-1], copy.deepcopy(self.network.state_dict())
+            elif number - best.number >= self.schedule.patience:
+                break
+        self.network.load_state_dict(best_weights)
+        return history
+
+    def _finish(self, data: _Data, order: torch.Generator) -> None:
+        """Train on all vectors for a few epochs, of which none is chosen."""
+        schedule = self.schedule
+        rows = torch.cat([data.training, data.validation])
+        steps = schedule.finish_epochs * (len(rows) // min(schedule.batch_size, len(rows)))
+        optimizer = _descent(
+            self.network.parameters(), schedule, FINISH_RATE * schedule.learning_rate
+        )
+        rate = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, max(steps, 1))
+        for _ in range(schedule.finish_epochs):
+            self._pass(data, rows, optimizer, rate, order)
+
+    def _pass(
+        self,
+        data: _Data,
+        rows: Tensor,
+        optimizer: torch.optim.Optimizer,
+        rate: torch.optim.lr_scheduler.LRScheduler,
+        order: torch.Generator,
+    ) -> dict[str, float]:
+        """Go through some rows of the data once; return the mean of every term."""
+        self.network.train()
+        size = min(self.schedule.batch_size, len(rows))
+        shuffled = epoch_order(rows, data.weights, order)
+        sums: dict[str, float] = {}
+        batches = len(shuffled) // size
+        for batch in shuffled[: batches * size].split(size):
+            terms = self.terms(data.inputs[batch], data.labels[batch])
+            take_step(terms, optimizer, rate, sums)
+        return {name: total / batches for name, total in sums.items()}
+
+    def _validate(self, data: _Data) -> float:
+        """Precision at 5 of the validation part among codes of the training part."""
+        self.network.eval()
+        parts = data.validation, data.training[:MAX_DATABASE]
+        with torch.inference_mode():
+            query, database = (
+                pack(
+                    torch.cat([self.network(x) > 0 for x in data.inputs[part].split(4096)]).numpy()
+                )
+                for part in parts
+            )
+        # As tensors first: a numpy array indexed by a tensor of one element loses its axis.
+        asked, held = (data.labels[part].numpy() for part in parts)
+        return evaluate_codes(query, asked, database, held, 8 * query.shape[1]).precision.expected
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    inputs: Tensor
+    labels: Tensor
+    training: Tensor
+    validation: Tensor
+    weights: Tensor | None
+
+
+def validation_split(
+    y: AnyLabels, share: float, seed: int, most: int = MAX_VALIDATION
+) -> tuple[Tensor, Tensor]:
+    """Return indices of the validation part, ``most`` images at most, and of the training part.
+
+    Raises
+    ------
+    DataError
+        If either would be too small.
+    """
+    order = np.random.default_rng(seed).permutation(len(y))
+    count = min(round(share * len(y)), most)
+    if count < 1 or len(y) - count < 5:
+        raise DataError(
+            f"{len(y)} labeled vectors are too few to hold out a share of {share} for validation, "
+            "one at least, and to train on the rest, 5 at least. Add images."
+        )
+    return torch.from_numpy(order[:count]), torch.from_numpy(order[count:])
+
+
+def sampling_weights(y: AnyLabels, balance: float) -> Tensor | None:
+    """Return how often each image is to be shown, in proportion; None where all are alike.
+
+    Of several labels, an image counts as one of its rarest.
+    """
+    classes = y.shape[1] if y.ndim == 2 else int(y.max()) + 1
+    sizes = images_a_class(y, classes)[rarest_label(y)]
+    if balance == 0 or sizes.min() == sizes.max():
+        return None
+    return torch.from_numpy(sizes ** -float(balance))
+
+
+def epoch_order(training: Tensor, weights: Tensor | None, generator: torch.Generator) -> Tensor:
+    """Return the rows of an epoch in random order, as many as there are in ``training``.
+
+    With weights, a row that is to be shown x times on average comes ⌊x⌋ or ⌈x⌉ times: it is hit by
+    points at distance 1, of which the first is random, on a line where it covers x.
+    """
+    shuffled = training[torch.randperm(len(training), generator=generator)]
+    if weights is None:
+        return shuffled
+    ends = weights[shuffled].cumsum(0)
+    points = torch.arange(len(ends)) + torch.rand((), generator=generator)
+    hit = torch.searchsorted(ends * (len(ends) / ends[-1]), points.double()).clamp_max(
+        len(ends) - 1
+    )
+    return shuffled[hit[torch.randperm(len(hit), generator=generator)]]
+
+
+def take_step(
+    terms: dict[str, tuple[float, Tensor]],
+    optimizer: torch.optim.Optimizer,
+    rate: torch.optim.lr_scheduler.LRScheduler,
+    sums: dict[str, float],
+) -> None:
+    """Descend by the gradient of the weighted terms, and add the terms to their ``sums``.
+
+    Raises
+    ------
+    DataError
+        If the loss diverges.
+    """
+    loss = torch.stack([weight * term for weight, term in terms.values()]).sum()
+    if not torch.isfinite(loss):
+        raise DataError(
+            "Training diverged: the loss is not finite. Lower the learning rate (--learning-rate, "
+            "or learning_rate in the schedule) or the weight of the largest term."
+        )
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    rate.step()
+    for name, (_, term) in terms.items():
+        sums[name] = sums.get(name, 0.0) + term.item()
+
+
+def make_optimizer(
+    parameters: ParamsT, schedule: Schedule, batches: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    """Return SGD on parameters, and the learning rate of every step.
+
+    Parameters
+    ----------
+    parameters : iterable of nn.Parameter, or list of dict
+        Groups may have an ``lr``, their peak, and a ``weight_decay`` of their own.
+    schedule : Schedule
+    batches : int
+        Steps an epoch.
+    """
+    optimizer = _descent(parameters, schedule, schedule.learning_rate)
+    if schedule.decay == "constant":
+        return optimizer, torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+    # Of a handful of steps, one at least goes up and one down: both counts are divided by.
+    steps = max(schedule.epochs * batches + 1, 4)
+    return optimizer, torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        max_lr=[group["lr"] for group in optimizer.param_groups],
+        total_steps=steps,
+        pct_start=max(WARM_UP, 2 / steps),
+        cycle_momentum=False,
+    )
+
+
+def _descent(parameters: ParamsT, schedule: Schedule, rate: float) -> torch.optim.Optimizer:
+    return torch.optim.SGD(
+        parameters,
+        lr=rate,
+        momentum=schedule.momentum,
+        weight_decay=schedule.weight_decay,
+    )

@@ -1,0 +1,1 @@
+"""Indexes saved to files."""

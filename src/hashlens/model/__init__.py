@@ -1,0 +1,6 @@
+"""The model directory: descriptor and hasher, what they measured, and what distances mean."""
+
+from hashlens.model.calibration_file import ModelCalibration
+from hashlens.model.model import Model, load_model
+
+__all__ = ["Model", "ModelCalibration", "load_model"]

@@ -1,0 +1,111 @@
+"""``calibration.json`` of a model directory: what its distances mean, bound to the model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hashlens.errors import FormatError
+from hashlens.evaluation.calibration import Calibration
+from hashlens.evaluation.length_choice import LengthFigures
+from hashlens.files.atomic import replacing
+from hashlens.files.versioned_json import read_versioned
+
+CALIBRATION_FILE = "calibration.json"
+FORMAT_VERSION = 1
+
+_MEND = "Remove the file, or make it anew with: hashlens calibrate MODEL DATA"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCalibration:
+    """A calibration, the model that it is of, and the images that it was measured on.
+
+    Attributes
+    ----------
+    model : str
+        The model's digest: the calibration says nothing about any other.
+    pairs : Calibration
+        Precision and recall by radius.
+    data, data_digest, images : str
+        The data set, its digest, and a sentence that says which of its images were paired and
+        whether the model was trained on them.
+    lengths : tuple of LengthFigures
+        What other code lengths of the model's method reach; empty where that was not asked.
+    """
+
+    model: str
+    pairs: Calibration
+    data: str
+    data_digest: str
+    images: str
+    lengths: tuple[LengthFigures, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields for JSON."""
+        return {
+            "model": self.model,
+            "data": self.data,
+            "data_digest": self.data_digest,
+            "images": self.images,
+            "pairs": self.pairs.to_dict(),
+            "lengths": [asdict(length) for length in self.lengths],
+        }
+
+
+def write_calibration(folder: Path, calibration: ModelCalibration) -> None:
+    """Write the calibration into a model directory, whole or not at all.
+
+    Raises
+    ------
+    HashlensError
+        If it can't be written; an earlier calibration stays.
+    """
+    content = {"format_version": FORMAT_VERSION, **calibration.to_dict()}
+    content["sha256"] = _checksum(content)
+    with replacing(folder / CALIBRATION_FILE) as partial:
+        partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def read_calibration(folder: Path, model: str) -> ModelCalibration | None:
+    """Return the calibration in a model directory; None where there is none of the model.
+
+    Parameters
+    ----------
+    folder : Path
+    model : str
+        Digest of the model there.
+
+    Raises
+    ------
+    FormatError
+        If it is damaged or of a newer format version.
+    """
+    path = folder / CALIBRATION_FILE
+    try:
+        content = read_versioned(path, FORMAT_VERSION, _MEND)
+    except FileNotFoundError:
+        return None
+    expected = content.pop("sha256", None)
+    found = _checksum(content)
+    if found != expected:
+        raise FormatError(
+            f"{path} is damaged: expected the SHA-256 {expected}, got {found}. {_MEND}"
+        )
+    if content.get("model") != model:
+        return None
+    del content["format_version"]
+    try:
+        pairs = Calibration.from_dict(content.pop("pairs"), str(path))
+        lengths = tuple(LengthFigures(**length) for length in content.pop("lengths"))
+        return ModelCalibration(pairs=pairs, lengths=lengths, **content)
+    except (KeyError, TypeError) as error:
+        raise FormatError(f"{path} does not hold the expected fields: {error}. {_MEND}") from error
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

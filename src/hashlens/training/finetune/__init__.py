@@ -1,0 +1,1 @@
+"""Fine-tuning the descriptor network together with the hash (PyTorch)."""

@@ -1,0 +1,332 @@
+"""Fine-tune a descriptor's network together with a hasher: images in, a model's parts out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from hashlens.arrays import AnyLabels, Pixels
+from hashlens.datasets.dataset import Dataset, LabeledImages
+from hashlens.datasets.described import CachedImages, fill_cache
+from hashlens.datasets.descriptor_cache import DescriptorCache
+from hashlens.datasets.protocols import make_split
+from hashlens.descriptors import Descriptor, DescriptorSpec
+from hashlens.errors import DataError, ParameterError
+from hashlens.hashers import Hasher
+from hashlens.hashers.networks.loop import OnEpoch
+from hashlens.hashers.networks.tunable import (
+    Regularization,
+    TunableHead,
+    check_tunable,
+    tunable_head,
+)
+from hashlens.images import Fit, decode_image
+from hashlens.labels import training_targets
+from hashlens.model.model import Model
+from hashlens.progress import OnProgress
+from hashlens.training.finetune.activations import (
+    DecodedImages,
+    FrozenPart,
+    Inputs,
+    cache_activations,
+)
+from hashlens.training.finetune.backbone import (
+    Backbone,
+    load_backbone,
+    normalized,
+    revive_batch_norms,
+)
+from hashlens.training.finetune.tuned_network import export_tuned, verify_network
+from hashlens.training.finetune.tuning import TunedNetwork, Tuning
+from hashlens.training.finetune.views import RECIPE
+
+_VERIFIED = 64
+"""Images on which the exported network is compared with PyTorch's."""
+_STATISTICS = 16
+"""Batches of 64 that batch norms' statistics are taken from."""
+
+
+@dataclass(frozen=True, slots=True)
+class TuningOptions:
+    """What of a network is tuned, and how.
+
+    Attributes
+    ----------
+    tune : {"last", "all"}
+        The last blocks on cached activations of the others, or everything on images.
+    blocks : int, optional
+        How many blocks "last" means; by default half of them.
+    crops : int
+        Random crops of each image, half of them mirrored, each trained on as often as the image
+        itself. "all" draws new ones all the time, as often in all.
+    protocol : {"standard", "heldout", "unseen"}
+    split_seed : int
+        Of the protocol's split.
+    seed : int
+        Of the validation part, the order of batches, views and mixtures.
+    device : str, optional
+        As PyTorch names it; by default CUDA, else MPS, else the CPU.
+    regularization : Regularization
+
+    Raises
+    ------
+    ParameterError
+        If the number of crops is negative.
+    """
+
+    tune: Literal["last", "all"] = "last"
+    blocks: int | None = None
+    crops: int = 4
+    protocol: str = "standard"
+    split_seed: int = 0
+    seed: int = 0
+    device: str | None = None
+    regularization: Regularization = field(default_factory=Regularization)
+
+    def __post_init__(self) -> None:
+        if self.crops < 0:
+            raise ParameterError(
+                "The 'crops' field of TuningOptions must be at least 0. "
+                f"Got {self.crops!r} instead."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Where a fine-tuning keeps what it goes on from.
+
+    Attributes
+    ----------
+    folder : Path
+        For the checkpoint and the exported network; `Model.save` copies the latter.
+    cache : Path
+        Folder of descriptor caches.
+    """
+
+    folder: Path
+    cache: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file that a training goes on from."""
+        return self.folder / "checkpoint.pt"
+
+
+def finetune(
+    dataset: Dataset,
+    descriptor: Descriptor,
+    hasher: Hasher,
+    options: TuningOptions,
+    place: Workplace,
+    on_progress: OnProgress | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> Model:
+    """Fine-tune a network under a hasher's loss, and export both as an model.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    descriptor : Descriptor
+        The network to begin from.
+    hasher : CodebookHasher or AutoencoderHasher
+        Not fitted yet; it is fitted on return.
+    options : TuningOptions
+    place : Workplace
+    on_progress, on_epoch : callable, optional
+
+    Returns
+    -------
+    Model
+        Its descriptor is the tuned network in ONNX; it needs no PyTorch.
+
+    Raises
+    ------
+    ParameterError, DataError, HashlensError
+        If the network or the method can't be tuned, the data does not suffice, the disk is full,
+        or the export is not what was trained.
+    """
+    device = choose_device(options.device)
+    check_tunable(hasher)
+    backbone = load_backbone(descriptor)
+    blocks = _tuned_blocks(backbone, options)
+    prefix, suffix = backbone.cut(blocks)
+    # A head for all labels, put away again: what it refuses is refused before the long work.
+    _network(suffix, hasher, backbone.spec, _targets(dataset.train.labels, dataset, options)[2])
+    _make_folder(place.folder)
+    inputs: Inputs
+    if len(prefix):
+        frozen = FrozenPart(prefix, backbone.spec, device, options.crops)
+        inputs, held = cache_activations(dataset.train, frozen, place.cache, on_progress)
+    else:
+        held = _readable(dataset.train, descriptor, place.cache, on_progress)
+        inputs = DecodedImages(dataset.train, held.indices, backbone.spec, options.crops)
+    fit, targets, classes = _targets(dataset.train.labels[held.indices], dataset, options)
+    network, head = _network(suffix, hasher, backbone.spec, classes)
+    part = _Part(inputs, fit)
+    _revive(suffix, part, len(fit))
+    facts = _facts(held, descriptor, hasher, options)
+    tuning = Tuning(
+        network,
+        head,
+        part,
+        targets,
+        options.seed,
+        device,
+        options.regularization,
+        place.checkpoint,
+        facts,
+        on_epoch,
+    )
+    history = tuning.run()
+    head.finish()
+    whole = nn.Sequential(*prefix.cpu(), *suffix).eval()
+    tuned = export_tuned(whole, backbone.spec, place.folder / "descriptor.onnx", dataset.source)
+    cosine = verify_network(whole, tuned, hasher, _pixels(dataset, held, tuned.spec.image_fit))
+    training = {
+        **_described(hasher, options, dataset, held),
+        "tuned_blocks": blocks,
+        "classes": classes,
+        "images": len(fit),
+        "seconds": round(history[-1].seconds, 1),
+        "export_cosine": cosine,
+        "epochs": [asdict(epoch) for epoch in history],
+        "kept_epoch": tuning.kept,
+    }
+    return Model(hasher, tuned.spec, tuned, network=tuned.path, training=training)
+
+
+def choose_device(name: str | None) -> torch.device:
+    """Return the device of a name; by default CUDA, else MPS, else the CPU.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such device here.
+    """
+    if name is None:
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise ParameterError(
+            f"The device {name!r} is not available here. Expected cpu, cuda, cuda:N or mps; by "
+            "default the best that is there is taken."
+        ) from None
+    return device
+
+
+def _tuned_blocks(backbone: Backbone, options: TuningOptions) -> int | None:
+    """Return how many blocks are tuned; None is everything."""
+    if options.tune == "all":
+        return None
+    return max(1, len(backbone.blocks) // 2) if options.blocks is None else options.blocks
+
+
+def _targets(
+    labels: AnyLabels, dataset: Dataset, options: TuningOptions
+) -> tuple[npt.NDArray[np.int64], AnyLabels, int]:
+    """Return which images may be trained on, and their labels and classes, counted from 0."""
+    fit = make_split(options.protocol, labels, dataset.test.labels, options.split_seed).fit
+    return fit, *training_targets(labels[fit])
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder for checkpoints before there is anything to keep in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ParameterError(
+            f"{folder}, for the checkpoints of the training, can't be made: {error.strerror}. "
+            "Choose another place for the model."
+        ) from error
+
+
+class _Part:
+    """Some rows of inputs, counted from 0."""
+
+    def __init__(self, inputs: Inputs, rows: npt.NDArray[np.int64]) -> None:
+        self.inputs, self.rows = inputs, rows
+
+    def draw(self, count: int, order: torch.Generator) -> npt.NDArray[np.int64]:
+        return self.inputs.draw(count, order)
+
+    def gather(self, rows: npt.NDArray[np.int64], views: npt.NDArray[np.int64]) -> torch.Tensor:
+        return self.inputs.gather(self.rows[rows], views)
+
+
+def _readable(
+    images: LabeledImages, descriptor: Descriptor, cache: Path, on_progress: OnProgress | None
+) -> CachedImages:
+    """Find the images that can be read, by describing them: the cache knows them next time."""
+    with DescriptorCache(cache, descriptor.spec) as kept:
+        return fill_cache(images, descriptor, kept, on_progress, "train")
+
+
+def _network(
+    suffix: nn.Module, hasher: Hasher, spec: DescriptorSpec, classes: int
+) -> tuple[TunedNetwork, TunableHead]:
+    """Put a head on the tuned part."""
+    if classes < 2:
+        raise DataError("Fine-tuning needs labels of at least 2 classes. Got only one.")
+    # Vectors of unit length have small entries; layers learn best from entries around 1.
+    scale = spec.dimension**-0.5 if spec.normalization == "l2" else 1.0
+    head = tunable_head(hasher, spec.dimension, classes, scale)
+    return TunedNetwork(
+        suffix, head.network, lambda x: normalized(x, spec.normalization) / scale
+    ), head
+
+
+def _revive(suffix: nn.Module, inputs: _Part, count: int) -> None:
+    """Let batch norms learn what their inputs are like."""
+    rows = np.random.default_rng(0).permutation(count)[: 64 * _STATISTICS]
+    batches = np.split(rows, range(64, len(rows), 64))
+    revive_batch_norms(suffix, [inputs.gather(some, np.zeros_like(some)) for some in batches])
+
+
+def _facts(
+    held: CachedImages, descriptor: Descriptor, hasher: Hasher, options: TuningOptions
+) -> str:
+    """Return the digest of all that decides what training ends with."""
+    decisive = {
+        "data": held.digest,
+        # Rows are in the order of reading, which the data's own digest leaves out.
+        "order": hashlib.sha256(b"".join(held.keys)).hexdigest(),
+        "descriptor": descriptor.spec.digest,
+        "views": RECIPE,
+        "hasher": [hasher.name, hasher.get_params()],
+        "options": {k: v for k, v in asdict(options).items() if k != "device"},
+    }
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+
+def _pixels(dataset: Dataset, held: CachedImages, fit: Fit) -> Pixels:
+    """Return some images, spread over the training set."""
+    count = min(_VERIFIED, len(held.indices))
+    some = held.indices[np.linspace(0, len(held.indices) - 1, count).astype(np.int64)]
+    return np.stack([decode_image(dataset.train.read(int(index)), fit) for index in some])
+
+
+def _described(
+    hasher: Hasher, options: TuningOptions, dataset: Dataset, held: CachedImages
+) -> dict[str, Any]:
+    return {
+        "method": hasher.name,
+        "data": dataset.source,
+        "data_digest": held.digest,
+        "protocol": options.protocol,
+        "split_seed": options.split_seed,
+        "tune": options.tune,
+        "crops": options.crops,
+        "regularization": asdict(options.regularization),
+    }

@@ -38,11 +38,11 @@ from hashlens.cli.training import print_epoch
 from hashlens.datasets.dataset import load_dataset
 from hashlens.descriptors import load_descriptor
 from hashlens.hashers import create_hasher
-from hashlens.hashers.networks.tunable import TUNING
 from hashlens.model.evaluate import evaluate_model
 from hashlens.model.model import Model, load_model
 from hashlens.training import train_model
 from hashlens.training.finetune.finetune import TuningOptions, Workplace, finetune
+from hashlens.training.finetune.tunable import TUNING
 
 METHOD = "codebook"
 PROTOCOLS = ("standard", "heldout", "unseen")

@@ -30,8 +30,8 @@ import skimage
 from PIL import Image, ImageEnhance, ImageFilter
 
 from hashlens.descriptors.default import default_descriptor
-from hashlens.hashers.math.linear import random_rotation
-from hashlens.hashers.methods.itq import ITQ, fit_rotation
+from hashlens.hashers.math.rotation import fit_rotation, random_rotation
+from hashlens.hashers.methods.itq import ITQ
 from hashlens.model.model import DEFAULT_MODEL, Model
 
 BITS, NUISANCES, TILES, SIDE, SEED = 128, 16, 40, 224, 0

@@ -17,6 +17,7 @@ import hashlens.hashers
 from hashlens.codes import unpack
 from hashlens.errors import DataError, FormatError, NotFittedError, ParameterError
 from hashlens.hashers import METHODS, Hasher, create_hasher, hasher_class
+from hashlens.hashers.base import TAKE_SEVERAL_LABELS
 
 DIMENSIONS = 48
 CLASSES = 5
@@ -389,8 +390,15 @@ def test_tables_that_are_no_labels_are_refused(name):
     + [("bre", {"use_labels": True})],
 )
 def test_methods_of_one_label_name_those_that_take_several(name, params):
-    with pytest.raises(DataError, match=r"one label a vector.* are: dlbhc, autoencoder, codebook"):
+    with pytest.raises(
+        DataError, match=r"one label per vector.* are: dlbhc, autoencoder, codebook"
+    ):
         make(name, **params).fit(X, SEVERAL)
+
+
+def test_the_message_names_all_methods_that_take_several_labels():
+    able = [name for name in METHODS if hasher_class(name).several_labels]
+    assert tuple(able) == TAKE_SEVERAL_LABELS
 
 
 # Registry

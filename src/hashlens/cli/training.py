@@ -86,8 +86,8 @@ def tuning_options(hasher: Hasher, **values: Any) -> TuningOptions:
         If no network can be tuned under the hasher.
     """
     try:
-        from hashlens.hashers.networks.tunable import check_tunable
         from hashlens.training.finetune.finetune import TuningOptions
+        from hashlens.training.finetune.tunable import check_tunable
     except ImportError as error:
         if error.name != "torch":
             raise

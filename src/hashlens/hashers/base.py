@@ -15,6 +15,9 @@ from hashlens.codes import check_bits, pack
 from hashlens.errors import DataError, FormatError, NotFittedError, ParameterError
 from hashlens.labels import check_any_labels, training_targets
 
+TAKE_SEVERAL_LABELS = ("dlbhc", "autoencoder", "codebook")
+"""Methods with ``several_labels``, for messages: the registry can't be imported from here."""
+
 
 class Hasher(ABC):
     """Map vectors of shape (n, D) to codes of ``bits`` bits.
@@ -220,12 +223,9 @@ def check_labels(y: npt.ArrayLike, count: int, caller: str) -> Labels:
     """Return ``y`` as int64 labels of shape (count,)."""
     labels = np.asarray(y)
     if labels.ndim == 2 and labels.shape[0] == count and labels.shape[1] > 1:
-        from hashlens.hashers.registry import METHODS, hasher_class
-
-        able = [name for name in METHODS if hasher_class(name).several_labels]
         raise DataError(
-            f"{caller} learns from one label a vector. Got a table of {labels.shape[1]} labels. "
-            f"The methods that take several labels are: {', '.join(able)}."
+            f"{caller} learns from one label per vector. Got a table of {labels.shape[1]} labels. "
+            f"The methods that take several labels are: {', '.join(TAKE_SEVERAL_LABELS)}."
         )
     if labels.shape != (count,):
         raise DataError(f"{caller} expects {count} labels, shape ({count},). Got {labels.shape}.")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hashlens.hashers.math.linear import random_rotation
 from hashlens.hashers.math.pca import PCA
-from hashlens.hashers.methods.itq import ITQ, fit_rotation
+from hashlens.hashers.math.rotation import fit_rotation, random_rotation
+from hashlens.hashers.methods.itq import ITQ
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hashlens.hashers.methods.kmh_centers import Codebooks, center_bits
 
 from hashlens.codes import unpack
 from hashlens.hashers.methods.kmh import KMeansHashing, balanced_groups
+from hashlens.hashers.methods.kmh_centers import Codebooks, center_bits
 
 
 @pytest.fixture(scope="module")

@@ -1,16 +1,15 @@
-"""Linear maps on vectors: the projection that linear hashers share, and random rotations."""
+"""The linear projection that hashers share, in blocks of rows and summed in float64."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
-from hashlens.arrays import Floats
+from hashlens.arrays import Doubles, Floats
 
 ROWS_PER_BLOCK = 4096
-"""Rows that are worked on at once, so that float64 copies stay at tens of megabytes."""
+"""Rows processed at a time, so that float64 copies stay within tens of megabytes."""
 
 
 def row_blocks(count: int, rows: int = ROWS_PER_BLOCK) -> Iterator[slice]:
@@ -21,15 +20,15 @@ def row_blocks(count: int, rows: int = ROWS_PER_BLOCK) -> Iterator[slice]:
 
 def column_means(X: Floats) -> Floats:
     """Return the mean of every column of ``X`` (n, D), summed in float64: float32 (D,)."""
-    mean: npt.NDArray[np.float64] = X.mean(axis=0, dtype=np.float64)
+    mean: Doubles = X.mean(axis=0, dtype=np.float64)
     return mean.astype(np.float32)
 
 
 def project_centered(X: Floats, mean: Floats, weights: Floats) -> Floats:
     """Return (X − mean) · weights.
 
-    Products are summed in float64. BLAS sums in another order for one vector than for a batch; in
-    float32 that flips bits of values near zero, so that an image could miss its own code.
+    Products are summed in float64. BLAS sums one vector in a different order than a batch; in
+    float32 this flips the bits of values near zero, and an image could fail to match its own code.
 
     Parameters
     ----------
@@ -51,14 +50,3 @@ def project_centered(X: Floats, mean: Floats, weights: Floats) -> Floats:
     for rows in row_blocks(len(X)):
         out[rows] = (X[rows].astype(np.float64) - mean) @ wide
     return out
-
-
-def random_rotation(size: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Return an orthogonal matrix (size, size), uniform over all of them.
-
-    The QR decomposition of a normal matrix is uniform only after the signs of R's diagonal are
-    moved to Q (Mezzadri 2007).
-    """
-    q, r = np.linalg.qr(rng.standard_normal((size, size)))
-    rotation: npt.NDArray[np.float64] = q * np.sign(np.diag(r))
-    return rotation

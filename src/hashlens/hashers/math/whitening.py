@@ -1,26 +1,31 @@
-"""Within-class whitening: distances that forget how images of one class differ, and bits of it."""
+"""Within-class whitening, and bits in the whitened space for classes not seen in training."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from hashlens.arrays import AnyLabels, Floats
-from hashlens.hashers.methods.itq import ITQ
+from hashlens.hashers.math.pca import PCA
+from hashlens.hashers.math.rotation import fit_rotation, random_rotation
 from hashlens.labels import rarest_label
+
+ITERATIONS = 50
+"""Iterations of ITQ; the loss hardly falls after them."""
 
 
 def within_class_whitening(X: Floats, y: AnyLabels, shrinkage: float = 1.0) -> Floats:
-    """Return (S + shrinkage · mean eigenvalue of S · I)^−½, S the covariance within classes.
+    """Return (S + shrinkage · mean eigenvalue of S · I)^−½, with S the within-class covariance.
 
-    What varies within the classes of training is likely to vary within others too, so that vectors
-    times this matrix find neighbors of one class better, of classes that were not seen as well.
-    Where no class has two different vectors, nothing varies, and the identity is returned.
+    Directions that vary within the training classes are likely to vary within other classes too.
+    Multiplying vectors by this matrix damps them, so that nearest neighbors share a class more
+    often, also for classes not seen in training. If no class has two different vectors, the
+    identity is returned.
 
     Parameters
     ----------
     X : float32 array of shape (n, D)
     y : int64 array of shape (n,), or bool array of shape (n, classes)
-        Of several labels, the rarest counts.
+        If an image has several labels, its rarest one counts.
     shrinkage : float
 
     Returns
@@ -31,7 +36,7 @@ def within_class_whitening(X: Floats, y: AnyLabels, shrinkage: float = 1.0) -> F
     References
     ----------
     A. O. Hatch, S. Kajarekar, A. Stolcke, "Within-class covariance normalization for SVM-based
-    speaker recognition", Interspeech 2006; the shrinkage towards a multiple of I is ours.
+    speaker recognition", Interspeech 2006; the shrinkage toward a multiple of I is ours.
 
     Examples
     --------
@@ -54,7 +59,7 @@ def within_class_whitening(X: Floats, y: AnyLabels, shrinkage: float = 1.0) -> F
 def whitened_directions(
     X: Floats, y: AnyLabels, bits: int, random_state: int, shrinkage: float = 3.0
 ) -> tuple[Floats, Floats]:
-    """Return weights and bias of `ITQ` after `within_class_whitening`: bit = [x · w + b > 0].
+    """Return weights and bias of ITQ in the whitened space: bit = [x · w + b > 0].
 
     Parameters
     ----------
@@ -71,5 +76,9 @@ def whitened_directions(
     bias : float32 array of shape (bits,)
     """
     whitening = within_class_whitening(X, y, shrinkage)
-    itq = ITQ(bits, random_state=random_state).fit(X @ whitening)
-    return whitening @ itq.weights_, -(itq.mean_ @ itq.weights_)
+    whitened = X @ whitening
+    pca = PCA.fit(whitened, bits)
+    start = random_rotation(bits, np.random.default_rng(random_state))
+    rotation, _ = fit_rotation(pca.project(whitened), start, ITERATIONS)
+    weights = (pca.axes @ rotation).astype(np.float32)
+    return whitening @ weights, -(pca.mean @ weights)

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from hashlens.arrays import Floats
 from hashlens.hashers.base import Hasher
-from hashlens.hashers.math.linear import project_centered, random_rotation
+from hashlens.hashers.math.linear import project_centered
+from hashlens.hashers.math.rotation import fit_rotation, random_rotation
 from hashlens.hashers.methods.pcah import pca_of_code_length
 from hashlens.hashers.parameters import check_int, check_random_state
 
@@ -89,38 +90,3 @@ class ITQ(Hasher):
     def project(self, X: npt.ArrayLike) -> Floats:
         """Return (X − mean) W R: float32 of shape (n, bits)."""
         return project_centered(self._check_input(X), self.mean_, self.weights_)
-
-
-def fit_rotation(
-    V: Floats, start: npt.NDArray[np.float64], iterations: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the rotation that binarizes ``V`` best, and the loss on the way.
-
-    Parameters
-    ----------
-    V : float32 array of shape (n, K)
-        Centered data.
-    start : float64 array of shape (K, K)
-        The orthogonal matrix to begin with.
-    iterations : int
-        How often B and R are updated.
-
-    Returns
-    -------
-    rotation : float64 array of shape (K, K)
-    losses : float64 array of shape (iterations + 1,)
-        ‖sign(V R) − V R‖²_F / n.
-    """
-    n, bits = V.shape
-    energy = float(np.einsum("ij,ij->", V, V, dtype=np.float64))
-    rotation = start
-    losses = np.empty(iterations + 1)
-    for turn in range(iterations + 1):
-        rotated = V @ rotation.astype(np.float32)
-        # ‖B − VR‖² = nK − 2 Σ|VR| + ‖V‖², as B is the sign of VR and R keeps lengths.
-        losses[turn] = bits + (energy - 2 * np.abs(rotated).sum(dtype=np.float64)) / n
-        if turn < iterations:
-            signs = np.where(rotated > 0, np.float32(1), np.float32(-1))
-            left, _, right = np.linalg.svd((V.T @ signs).astype(np.float64))
-            rotation = left @ right
-    return rotation, losses

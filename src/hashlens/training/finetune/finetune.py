@@ -22,12 +22,6 @@ from hashlens.descriptors import Descriptor, DescriptorSpec
 from hashlens.errors import DataError, ParameterError
 from hashlens.hashers import Hasher
 from hashlens.hashers.networks.loop import OnEpoch
-from hashlens.hashers.networks.tunable import (
-    Regularization,
-    TunableHead,
-    check_tunable,
-    tunable_head,
-)
 from hashlens.images import Fit, decode_image
 from hashlens.labels import training_targets
 from hashlens.model.model import Model
@@ -43,6 +37,12 @@ from hashlens.training.finetune.backbone import (
     load_backbone,
     normalized,
     revive_batch_norms,
+)
+from hashlens.training.finetune.tunable import (
+    Regularization,
+    TunableHead,
+    check_tunable,
+    tunable_head,
 )
 from hashlens.training.finetune.tuned_network import export_tuned, verify_network
 from hashlens.training.finetune.tuning import TunedNetwork, Tuning

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from hashlens.hashers.networks.heads import LossTerms
-from hashlens.hashers.networks.tunable import TunableHead
 from hashlens.hashers.presets import Schedule
+from hashlens.training.finetune.tunable import TunableHead
 
 
 def parameter_groups(

@@ -10,10 +10,10 @@ torch = pytest.importorskip("torch")
 
 from hashlens.errors import ParameterError
 from hashlens.hashers import create_hasher
-from hashlens.hashers.networks.tunable import Regularization, tunable_head
 from hashlens.hashers.presets import Schedule
 from hashlens.training.finetune.mixed_precision import mixed_precision
 from hashlens.training.finetune.regularizing import Mixture, moving_average, parameter_groups
+from hashlens.training.finetune.tunable import Regularization, tunable_head
 from hashlens.training.finetune.tuning import TunedNetwork, Tuning
 
 CLASSES, CHANNELS, IMAGES = 3, 6, 60

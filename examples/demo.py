@@ -22,11 +22,11 @@ import numpy as np
 from PIL import Image, ImageEnhance
 
 from hashlens.cli.console import note, progress_bar
-from hashlens.cli.sheet import save_sheet
 from hashlens.collection import Collection, Hit, SearchSpec
 from hashlens.errors import HashlensError
 from hashlens.images import walk_images
 from hashlens.model.model import load_model
+from hashlens.report.sheet import save_sheet
 
 PHOTOGRAPHS = (
     "astronaut.png",

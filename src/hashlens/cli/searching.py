@@ -92,7 +92,7 @@ def search(
             _print_table(image, hits, bits)
         note(f"{count:,} images searched, {milliseconds:.0f} ms with encoding the query")
     if sheet is not None:
-        from hashlens.cli.sheet import save_sheet
+        from hashlens.report.sheet import save_sheet
 
         save_sheet(sheet, [(str(image), hits) for image, hits in zip(images, results, strict=True)])
         note(f"wrote {sheet}")

@@ -1,4 +1,4 @@
-"""Contact sheets: a row a query, with its results and their distances, as one picture."""
+"""Contact sheets: queries and their results as one picture, for people."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from hashlens.errors import HashlensError, ImageError
 from hashlens.images import Fit, decode_image, read_image_file
 
 _TILE, _GAP, _TEXT = 160, 12, 30
+"""Side of a picture, space around it, and height of the text below it, in pixels."""
 _COLUMNS = 10
 _PAPER, _INK, _FAINT, _ACCENT = "#ffffff", "#1a1a1a", "#777777", "#0b63b5"
 
 
 def save_sheet(out: Path, results: Sequence[tuple[str, Sequence[Hit]]]) -> None:
-    """Draw queries and results to a PNG or JPEG file.
+    """Draw queries and their results to a picture file.
 
     Parameters
     ----------
     out : Path
-        Its suffix says the format.
-    results : sequence of (query's path, hits)
-        A query's hits fill as many lines of ten as they need.
+        The suffix chooses the format: ``.png``, ``.jpg`` or another that Pillow writes.
+    results : sequence of (path of the query, hits)
+        Hits are drawn beside their query, ten per line. Images that can't be read any more are
+        marked as such.
 
     Raises
     ------
@@ -53,15 +55,17 @@ def save_sheet(out: Path, results: Sequence[tuple[str, Sequence[Hit]]]) -> None:
 def _draw_tile(sheet: Image.Image, at: tuple[int, int], path: str, text: str, ink: str) -> None:
     left, top = at
     draw = ImageDraw.Draw(sheet)
+    frame = (left, top, left + _TILE - 1, top + _TILE - 1)
     try:
         pixels = decode_image(read_image_file(path).data, Fit(_TILE, "crop"))
         sheet.paste(Image.fromarray(pixels), at)
     except ImageError:
-        draw.rectangle((left, top, left + _TILE - 1, top + _TILE - 1), outline=_FAINT)
-        draw.text((left + 8, top + 8), "not readable now", fill=_FAINT, font=_font(12))
+        draw.rectangle(frame, outline=_FAINT)
+        draw.text((left + 8, top + 8), "can't be read now", fill=_FAINT, font=_font(12))
     if ink == _ACCENT:
-        draw.rectangle((left, top, left + _TILE - 1, top + _TILE - 1), outline=ink, width=4)
+        draw.rectangle(frame, outline=ink, width=4)
     draw.text((left, top + _TILE + 1), text, fill=ink, font=_font(13))
+    # Pillow's built-in font has few letters beyond ASCII.
     name = os.path.basename(path).encode("ascii", "replace").decode()
     draw.text((left, top + _TILE + 15), name[:24], fill=_FAINT, font=_font(10))
 

@@ -16,6 +16,7 @@
 #include <tuple>
 #include <vector>
 
+#include "components.hpp"
 #include "histograms.hpp"
 #include "multi_index.hpp"
 #include "scan.hpp"
@@ -138,6 +139,17 @@ std::pair<NumpyArray<std::int32_t>, NumpyArray<std::int32_t>> histograms(
   }
   return {to_numpy(std::move(total), {queries.shape(0), width}),
           to_numpy(std::move(relevant), {queries.shape(0), width})};
+}
+
+NumpyArray<std::int64_t> components(std::size_t nodes, const IdArray& first,
+                                    const IdArray& second) {
+  require(first.shape(0) == second.shape(0), "each edge needs two nodes");
+  std::vector<std::int64_t> labels;
+  {
+    const nb::gil_scoped_release release;
+    labels = connected_components(nodes, first.data(), second.data(), first.shape(0));
+  }
+  return to_numpy(std::move(labels), {nodes});
 }
 
 using OffsetArray = nb::ndarray<const std::uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
@@ -290,6 +302,8 @@ NB_MODULE(_native, m) {
         nb::arg("queries"), nb::arg("k").none(), nb::arg("radius"), nb::arg("ids").none(),
         nb::arg("ascending"), nb::arg("blocked").none(), nb::arg("budget"), nb::arg("threads"),
         nb::arg("level"));
+  m.def("connected_components", &components, nb::arg("nodes"), nb::arg("first"),
+        nb::arg("second"));
   m.def("label_histograms", &histograms, nb::arg("queries"), nb::arg("database"),
         nb::arg("query_labels"), nb::arg("database_labels"), nb::arg("threads"), nb::arg("level"));
 }

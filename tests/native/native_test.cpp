@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <bitset>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -12,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "components.hpp"
 #include "histograms.hpp"
 #include "multi_index.hpp"
 #include "parallel.hpp"
@@ -248,6 +250,46 @@ void test_histograms(Level level, int bytes) {
   CHECK(std::all_of(relevant.begin(), relevant.end(), zero));
 }
 
+void test_components() {
+  std::mt19937 rng(5);
+  for (const std::size_t nodes : {1, 2, 60, 300}) {
+    for (const std::size_t edges : {std::size_t{0}, nodes / 2, 2 * nodes}) {
+      std::vector<std::int64_t> first(edges), second(edges), expected(nodes);
+      for (auto* ends : {&first, &second}) {
+        for (auto& node : *ends) node = static_cast<std::int64_t>(rng() % nodes);
+      }
+      for (std::size_t node = 0; node < nodes; ++node) {
+        expected[node] = static_cast<std::int64_t>(node);
+      }
+      for (bool changed = true; changed;) {  // each node takes the smallest it is connected to
+        changed = false;
+        for (std::size_t e = 0; e < edges; ++e) {
+          auto &a = expected[first[e]], &b = expected[second[e]];
+          changed = changed || a != b;
+          a = b = std::min(a, b);
+        }
+      }
+      const auto labels = connected_components(nodes, first.data(), second.data(), edges);
+      std::int64_t next = 0;
+      for (std::size_t node = 0; node < nodes; ++node) {
+        const auto smallest = static_cast<std::size_t>(expected[node]);
+        if (smallest == node) CHECK(labels[node] == next++);
+        CHECK(labels[node] == labels[smallest]);
+      }
+    }
+  }
+  for (const std::int64_t node : {std::int64_t{-1}, std::int64_t{3}, INT64_MAX, INT64_MIN}) {
+    const std::int64_t there = 0;
+    bool refused = false;
+    try {
+      connected_components(3, &there, &node, 1);
+    } catch (const std::invalid_argument&) {
+      refused = true;
+    }
+    CHECK(refused);
+  }
+}
+
 void test_pool() {
   for (int round = 0; round < 200; ++round) {
     std::vector<std::atomic<int>> done(57);
@@ -298,6 +340,7 @@ int main() {
   }
   test_unpacking();
   test_damaged_segments();
+  test_components();
   test_pool();
   std::printf("%d checks passed\n", g_checks);
   return 0;

@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from hashlens.collection.results import DuplicateGroup
 from hashlens.collection.store import Snapshot, Storage
-from hashlens.indexes import Pairs, pairs_within
+from hashlens.indexes import pairs_within
+from hashlens.native import connected_components
 
 
 def duplicate_groups(storage: Storage, snapshot: Snapshot, radius: int) -> list[DuplicateGroup]:
@@ -19,26 +20,11 @@ def duplicate_groups(storage: Storage, snapshot: Snapshot, radius: int) -> list[
     live = snapshot.live
     codes, members = np.unique(snapshot.codes[live], axis=0, return_inverse=True)
     pairs = pairs_within(codes, radius)
-    roots = _components(len(codes), pairs)
-    group_of = roots[members.reshape(-1)]
+    components = connected_components(len(codes), pairs.first, pairs.second)
+    group_of = components[members.reshape(-1)]
     widest = np.zeros(len(codes), dtype=np.int64)
-    np.maximum.at(widest, roots[pairs.first], pairs.distances)
+    np.maximum.at(widest, components[pairs.first], pairs.distances)
     return _named_groups(storage, live, group_of, widest)
-
-
-def _components(count: int, pairs: Pairs) -> npt.NDArray[np.int64]:
-    """Return a representative for each of ``count`` nodes, the same for all that are connected."""
-    parent = list(range(count))
-
-    def root(node: int) -> int:
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
-    for first, second in zip(pairs.first.tolist(), pairs.second.tolist(), strict=True):
-        parent[root(second)] = root(first)
-    return np.array([root(node) for node in range(count)], dtype=np.int64)
 
 
 def _named_groups(

@@ -1,5 +1,6 @@
-"""The compiled kernels: Hamming scan and multi-index search."""
+"""The compiled kernels: Hamming scan, multi-index search, union-find."""
 
+from hashlens.native.components import connected_components
 from hashlens.native.kernels import (
     MAX_ID,
     MAX_K,
@@ -28,6 +29,7 @@ __all__ = [
     "Found",
     "Segment",
     "TableArrays",
+    "connected_components",
     "label_histograms",
     "levels",
     "scan",

@@ -1,0 +1,66 @@
+#include "components.hpp"
+
+#include <stdexcept>
+#include <utility>
+
+namespace hashlens {
+namespace {
+
+// A forest with one tree per component. Union by size with path halving keeps the trees so flat
+// that finding a root takes a few steps at most, however the edges are ordered.
+class Forest {
+ public:
+  explicit Forest(std::size_t nodes) : parents_(nodes, -1) {}
+
+  std::int64_t root(std::int64_t node) {
+    while (at(node) >= 0) {
+      const std::int64_t parent = at(node);
+      if (at(parent) < 0) return parent;
+      node = at(node) = at(parent);
+    }
+    return node;
+  }
+
+  void join(std::int64_t a, std::int64_t b) {
+    a = root(a);
+    b = root(b);
+    if (a == b) return;
+    if (at(a) > at(b)) std::swap(a, b);
+    at(a) += at(b);
+    at(b) = a;
+  }
+
+ private:
+  std::int64_t& at(std::int64_t node) { return parents_[static_cast<std::size_t>(node)]; }
+
+  // The parent of a node; of a root, minus the number of nodes in its tree.
+  std::vector<std::int64_t> parents_;
+};
+
+}  // namespace
+
+std::vector<std::int64_t> connected_components(std::size_t nodes, const std::int64_t* first,
+                                               const std::int64_t* second, std::size_t edges) {
+  const auto exists = [nodes](std::int64_t node) {
+    return node >= 0 && static_cast<std::size_t>(node) < nodes;
+  };
+  Forest forest(nodes);
+  for (std::size_t e = 0; e < edges; ++e) {
+    if (!exists(first[e]) || !exists(second[e])) {
+      throw std::invalid_argument("an edge names a node that does not exist");
+    }
+    forest.join(first[e], second[e]);
+  }
+  std::vector<std::int64_t> labels(nodes);
+  std::vector<std::int64_t> label_of_root(nodes, -1);
+  std::int64_t next = 0;
+  for (std::size_t node = 0; node < nodes; ++node) {
+    const std::int64_t root = forest.root(static_cast<std::int64_t>(node));
+    std::int64_t& label = label_of_root[static_cast<std::size_t>(root)];
+    if (label < 0) label = next++;
+    labels[node] = label;
+  }
+  return labels;
+}
+
+}  // namespace hashlens

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from hashlens.cli.console import progress_bar
-from hashlens.cli.options import cache_folder
 from hashlens.datasets.dataset import Dataset, load_dataset
 from hashlens.datasets.described import DescribedDataset, describe_dataset
 from hashlens.descriptors import Descriptor, load_descriptor
+from hashlens.files.cache_folder import cache_folder
 
 
 def described(

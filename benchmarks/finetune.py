@@ -33,15 +33,16 @@ from finetune_report import write_report
 from hashlens.benchmark.context import commit, machine
 from hashlens.benchmark.files import read_json, write_json
 from hashlens.cli.console import progress_bar
-from hashlens.cli.options import cache_folder
 from hashlens.cli.training import print_epoch
 from hashlens.datasets.dataset import load_dataset
 from hashlens.descriptors import load_descriptor
+from hashlens.files.cache_folder import cache_folder
 from hashlens.hashers import create_hasher
 from hashlens.model.evaluate import evaluate_model
 from hashlens.model.model import Model, load_model
 from hashlens.training import train_model
-from hashlens.training.finetune.finetune import TuningOptions, Workplace, finetune
+from hashlens.training.finetune.options import TuningOptions, Workplace
+from hashlens.training.finetune.run import finetune
 from hashlens.training.finetune.tunable import TUNING
 
 METHOD = "codebook"

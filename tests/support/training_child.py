@@ -20,7 +20,8 @@ from hashlens.datasets.described import describe_dataset
 from hashlens.hashers import create_hasher
 from hashlens.model.model import Model
 from hashlens.training import train_model
-from hashlens.training.finetune.finetune import TuningOptions, Workplace, finetune
+from hashlens.training.finetune.options import TuningOptions, Workplace
+from hashlens.training.finetune.run import finetune
 
 
 def kill_at(owner, name, number, after=False):
@@ -40,7 +41,7 @@ def kill_at(owner, name, number, after=False):
 
 
 def arm(point):
-    from hashlens.training.finetune import finetune as tuning_module
+    from hashlens.training.finetune import run as tuning_module
     from hashlens.training.finetune.tuning import Tuning
 
     if point == "rows":  # the second chunk's rows are on the disk, their keys are not

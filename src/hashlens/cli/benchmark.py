@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hashlens.cli.console import note, progress_bar, report_failures
-from hashlens.cli.options import CacheOption, DataFolderOption, JsonOption, cache_folder
+from hashlens.cli.options import CacheOption, DataFolderOption, JsonOption
 from hashlens.errors import ParameterError
 from hashlens.native import thread_count
 
@@ -155,6 +155,7 @@ def _features(
     from hashlens.datasets.dataset import load_dataset
     from hashlens.datasets.described import describe_dataset
     from hashlens.descriptors import load_descriptor
+    from hashlens.files.cache_folder import cache_folder
 
     network = load_descriptor(descriptor, weights)
     with progress_bar("images") as move:

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from hashlens.cli.console import note, progress_bar, report_failures
-from hashlens.cli.options import cache_folder
 from hashlens.datasets.checking import check_dataset
 from hashlens.datasets.dataset import Dataset, load_dataset
 from hashlens.datasets.described import DescribedDataset, describe_dataset
@@ -17,6 +16,7 @@ from hashlens.datasets.findings import MAX_UNUSABLE, DataCheck
 from hashlens.datasets.protocols import make_split
 from hashlens.descriptors import Descriptor
 from hashlens.errors import DataError
+from hashlens.files.cache_folder import cache_folder
 
 DataArgument = Annotated[
     str,

@@ -18,7 +18,7 @@ from hashlens.cli.datasets import (
     opened,
     say,
 )
-from hashlens.cli.options import CacheOption, DataFolderOption, JsonOption, cache_folder
+from hashlens.cli.options import CacheOption, DataFolderOption, JsonOption
 from hashlens.cli.training import (
     DeviceOption,
     ReportOption,
@@ -40,6 +40,7 @@ from hashlens.descriptors.default import default_spec
 from hashlens.descriptors.onnx import OnnxDescriptor
 from hashlens.descriptors.timm import TimmDescriptor
 from hashlens.errors import ParameterError
+from hashlens.files.cache_folder import cache_folder
 from hashlens.hashers import create_hasher, hasher_class
 from hashlens.hashers.base import check_labels
 from hashlens.model.evaluate import evaluate_model, evaluate_search, protocol_search

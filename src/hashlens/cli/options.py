@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from hashlens.files.cache_folder import CACHE_VARIABLE
 
 CollectionOption = Annotated[
     Path | None,
@@ -31,7 +32,6 @@ DataFolderOption = Annotated[
         help="Where a data set given by name lies on disk, instead of a download.",
     ),
 ]
-CACHE_VARIABLE = "HASHLENS_CACHE"
 CacheOption = Annotated[
     Path | None,
     typer.Option(
@@ -51,17 +51,3 @@ def collection_folder(given: Path | None) -> Path:
     from platformdirs import user_data_path
 
     return user_data_path("hashlens", appauthor=False) / "collection"
-
-
-def cache_folder(given: Path | None) -> Path:
-    """Return where descriptors are cached: the folder given, else the environment's or the user's.
-
-    Scripts beside the command line have `CACHE_VARIABLE` read here.
-    """
-    if given is not None:
-        return given
-    if os.environ.get(CACHE_VARIABLE):
-        return Path(os.environ[CACHE_VARIABLE])
-    from platformdirs import user_cache_path
-
-    return user_cache_path("hashlens", appauthor=False) / "descriptors"

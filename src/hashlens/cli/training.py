@@ -20,7 +20,7 @@ from hashlens.model.model import Model
 if TYPE_CHECKING:
     from hashlens.datasets.described import DescribedDataset
     from hashlens.model.evaluate import Search
-    from hashlens.training.finetune.finetune import TuningOptions
+    from hashlens.training.finetune.options import TuningOptions
 
 TuneOption = Annotated[
     str,
@@ -86,7 +86,7 @@ def tuning_options(hasher: Hasher, **values: Any) -> TuningOptions:
         If no network can be tuned under the hasher.
     """
     try:
-        from hashlens.training.finetune.finetune import TuningOptions
+        from hashlens.training.finetune.options import TuningOptions
         from hashlens.training.finetune.tunable import check_tunable
     except ImportError as error:
         if error.name != "torch":
@@ -116,7 +116,8 @@ def finetuned(
     cache: Path,
 ) -> Model:
     """Fine-tune, with a bar for activations and a line an epoch."""
-    from hashlens.training.finetune.finetune import Workplace, finetune
+    from hashlens.training.finetune.options import Workplace
+    from hashlens.training.finetune.run import finetune
 
     place = Workplace(work_folder(target), cache)
     if place.checkpoint.exists():

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from hashlens.datasets.dataset import Dataset, LabeledImages
+from hashlens.datasets.described import DescribedDataset
 from hashlens.datasets.findings import Conflict, DataCheck
 from hashlens.datasets.label_table import PARTS
+from hashlens.datasets.protocols import Split, make_split
 from hashlens.errors import DataError, ImageError
 from hashlens.images.decode import Fit, decode_image
 from hashlens.images.pipeline import map_ordered
@@ -18,6 +20,8 @@ from hashlens.progress import OnProgress
 
 _Place = tuple[int, int]
 """Number of the part, in the order of `PARTS`, and index of an image in it."""
+MIN_DATABASE = 5
+"""Fewest images that can be searched: precision is measured at 5."""
 _GLANCE = Fit(64)
 """Size at which images are decoded to see whether they can be."""
 
@@ -95,6 +99,32 @@ def check_dataset(
     checked = replace(dataset, train=train, test=test)
     _check_enough(checked, check)
     return checked, check
+
+
+def check_protocol(data: Dataset | DescribedDataset, protocol: str, seed: int = 0) -> Split:
+    """Return the split of a data set, if its precision can be measured by the protocol.
+
+    Parameters
+    ----------
+    data : Dataset or DescribedDataset
+    protocol : {"standard", "heldout", "unseen"}
+    seed : int
+
+    Raises
+    ------
+    ParameterError
+        If there is no such protocol.
+    DataError
+        If the labels can't be divided, or fewer than `MIN_DATABASE` images would be searched.
+    """
+    split = make_split(protocol, data.train.labels, data.test.labels, seed)
+    if len(split.database) < MIN_DATABASE:
+        raise DataError(
+            f"The protocol {protocol!r} leaves {len(split.database)} images of {data.source} to "
+            f"be searched. Expected at least {MIN_DATABASE}, because precision is measured at "
+            f"{MIN_DATABASE}: add images."
+        )
+    return split
 
 
 def _look_at_all(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +16,17 @@ from hashlens.datasets.descriptor_cache import DescriptorCache, RowCache
 from hashlens.datasets.findings import DataCheck
 from hashlens.descriptors.base import Descriptor
 from hashlens.errors import DataError, ImageError
+from hashlens.files.cache_folder import cache_folder
 from hashlens.images import decode_batches, decode_image, map_ordered
 from hashlens.labels import label_set
-from hashlens.progress import OnProgress, no_progress
+from hashlens.progress import OnMessage, OnProgress, no_message, no_progress
 
 _BATCH = 64
 _COMMIT = 512
 _COMMIT_BYTES = 2**27
 """Images, or bytes, after which descriptors are made durable: a few seconds of work."""
+_NAMED = 20
+"""Images that can't be decoded and are named one by one; the others are counted."""
 
 
 @dataclass(frozen=True)
@@ -226,3 +229,48 @@ def describe_dataset(
             for part, images in (("train", dataset.train), ("test", dataset.test))
         )
     return DescribedDataset(train, test, dataset.classes, dataset.source, descriptor, dataset)
+
+
+def describe_checked(
+    dataset: Dataset,
+    check: DataCheck,
+    descriptor: Descriptor,
+    *,
+    cache: str | Path | None = None,
+    max_unusable: float | None = None,
+    on_progress: OnProgress | None = None,
+    on_message: OnMessage = no_message,
+) -> DescribedDataset:
+    """Describe a data set that was checked, and name the images that can't be decoded.
+
+    Parameters
+    ----------
+    dataset, check
+        As `hashlens.datasets.check_dataset` returns them.
+    descriptor : Descriptor
+    cache : Path, optional
+        Folder of descriptor caches; by default `hashlens.files.cache_folder.cache_folder`.
+    max_unusable : float, optional
+        Share of unusable images, in [0, 1], above which the data is refused; by default no limit.
+    on_progress : callable, optional
+        As for `describe_dataset`.
+    on_message : callable, optional
+        Called with a line for each of the first images that can't be decoded.
+
+    Raises
+    ------
+    DataError
+        If too many images are unusable, or the cache can't be written.
+    """
+    data = describe_dataset(dataset, descriptor, cache_folder(cache), on_progress)
+    failed = [*data.train.failed, *data.test.failed]
+    for name, reason in failed[:_NAMED]:
+        on_message(f"skipped {name}: {reason}")
+    if len(failed) > _NAMED:
+        on_message(
+            f"skipped {len(failed) - _NAMED:,} more; `hashlens train DATA --check --json` names all"
+        )
+    check = check.with_unreadable(failed)
+    if max_unusable is not None:
+        check.check_limit(max_unusable)
+    return replace(data, check=check)

@@ -68,6 +68,11 @@ def protocol_search(
     """
     _check_fairness(model, data, protocol, seed)
     split = make_split(protocol, data.train.labels, data.test.labels, seed)
+    return search_split(model, data, split)
+
+
+def search_split(model: Model, data: DescribedDataset, split: Split) -> Search:
+    """Encode the queries and the database of a split of the data, and count their distances."""
     query = model.hasher.transform(data.test.vectors[split.query])
     database = model.hasher.transform(data.train.vectors[split.database])
     labels = data.test.labels[split.query], data.train.labels[split.database]

@@ -20,55 +20,11 @@ from hashlens.hashers.networks.autoencoder_network import Autoencoder, Autoencod
 from hashlens.hashers.networks.heads import CodewordLoss, codebook_arrays, codebook_network
 from hashlens.hashers.networks.loop import LossFunction
 from hashlens.hashers.presets import Schedule, changed, check_schedule, resolve_preset
+from hashlens.hashers.registry import create_hasher
 
 TUNING = Schedule(epochs=10, batch_size=128, learning_rate=0.05, patience=6, finish_epochs=0)
 """Where the hasher's ``schedule`` says nothing else. An epoch costs minutes, so there are few.
 ``patience`` counts where ``decay`` is "constant": a cycle is gone through to its end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Regularization:
-    """What holds a network back from learning its training images by heart.
-
-    Attributes
-    ----------
-    body_rate : float
-        Learning rate of the network's own layers, as a share of the head's; that is the schedule's.
-    mixup : float
-        α of the distribution Beta(α, α) from which each batch draws a λ. The batch is mixed with
-        itself in another order, λ to 1 − λ, and so are the losses by the labels of both. 0 mixes
-        nothing.
-    average : float
-        The model is an exponential moving average of the weights and of batch norms' statistics
-        that goes back about this share of all steps, in [0, 1). 0 is the weights as they are.
-
-    Raises
-    ------
-    ParameterError
-        If a value is out of range.
-
-    References
-    ----------
-    H. Zhang, M. Cisse, Y. N. Dauphin, D. Lopez-Paz, "mixup: beyond empirical risk minimization",
-    ICLR 2018. B. T. Polyak, A. B. Juditsky, "Acceleration of stochastic approximation by
-    averaging", SIAM J. Control Optim. 30, 1992; the average here is exponential.
-    """
-
-    body_rate: float = 0.3
-    mixup: float = 0.3
-    average: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name, fine, expected in (
-            ("body_rate", self.body_rate > 0, "above 0"),
-            ("mixup", self.mixup >= 0, "at least 0"),
-            ("average", 0 <= self.average < 1, "in [0, 1)"),
-        ):
-            if not fine:
-                raise ParameterError(
-                    f"The {name!r} field of Regularization must be {expected}. "
-                    f"Got {getattr(self, name)!r} instead."
-                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +46,32 @@ class TunableHead:
     terms: LossFunction
     schedule: Schedule
     finish: Callable[[], None]
+
+
+def create_tunable(name: str, bits: int = 64, **params: Any) -> Hasher:
+    """Return an unfitted hasher for a network to be tuned under.
+
+    Without ``hidden`` among the parameters, the code is a linear function of the network's
+    features: hidden layers between the two memorize the training images.
+
+    Parameters
+    ----------
+    name : str
+        A key of `hashlens.hashers.METHODS`.
+    bits : int
+    **params
+        Further parameters of the method.
+
+    Raises
+    ------
+    ParameterError
+        If no network can be tuned under the method, or a parameter is out of range.
+    """
+    hasher = create_hasher(name, bits, **params)
+    if "hidden" in hasher.get_params():
+        hasher.set_params(hidden=params.get("hidden", 0))
+    check_tunable(hasher)
+    return hasher
 
 
 def tunable_head(hasher: Hasher, width: int, classes: int, scale: float) -> TunableHead:

@@ -1,6 +1,6 @@
 """Where things are kept that the user does not name."""
 
-from hashlens.cli.options import cache_folder
+from hashlens.files.cache_folder import cache_folder
 
 
 def test_the_cache_is_the_folder_given_else_the_environments_else_the_users(monkeypatch, tmp_path):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,12 +38,8 @@ from hashlens.training.finetune.backbone import (
     normalized,
     revive_batch_norms,
 )
-from hashlens.training.finetune.tunable import (
-    Regularization,
-    TunableHead,
-    check_tunable,
-    tunable_head,
-)
+from hashlens.training.finetune.options import TuningOptions, Workplace
+from hashlens.training.finetune.tunable import TunableHead, check_tunable, tunable_head
 from hashlens.training.finetune.tuned_network import export_tuned, verify_network
 from hashlens.training.finetune.tuning import TunedNetwork, Tuning
 from hashlens.training.finetune.views import RECIPE
@@ -52,72 +48,6 @@ _VERIFIED = 64
 """Images on which the exported network is compared with PyTorch's."""
 _STATISTICS = 16
 """Batches of 64 that batch norms' statistics are taken from."""
-
-
-@dataclass(frozen=True, slots=True)
-class TuningOptions:
-    """What of a network is tuned, and how.
-
-    Attributes
-    ----------
-    tune : {"last", "all"}
-        The last blocks on cached activations of the others, or everything on images.
-    blocks : int, optional
-        How many blocks "last" means; by default half of them.
-    crops : int
-        Random crops of each image, half of them mirrored, each trained on as often as the image
-        itself. "all" draws new ones all the time, as often in all.
-    protocol : {"standard", "heldout", "unseen"}
-    split_seed : int
-        Of the protocol's split.
-    seed : int
-        Of the validation part, the order of batches, views and mixtures.
-    device : str, optional
-        As PyTorch names it; by default CUDA, else MPS, else the CPU.
-    regularization : Regularization
-
-    Raises
-    ------
-    ParameterError
-        If the number of crops is negative.
-    """
-
-    tune: Literal["last", "all"] = "last"
-    blocks: int | None = None
-    crops: int = 4
-    protocol: str = "standard"
-    split_seed: int = 0
-    seed: int = 0
-    device: str | None = None
-    regularization: Regularization = field(default_factory=Regularization)
-
-    def __post_init__(self) -> None:
-        if self.crops < 0:
-            raise ParameterError(
-                "The 'crops' field of TuningOptions must be at least 0. "
-                f"Got {self.crops!r} instead."
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class Workplace:
-    """Where a fine-tuning keeps what it goes on from.
-
-    Attributes
-    ----------
-    folder : Path
-        For the checkpoint and the exported network; `Model.save` copies the latter.
-    cache : Path
-        Folder of descriptor caches.
-    """
-
-    folder: Path
-    cache: Path
-
-    @property
-    def checkpoint(self) -> Path:
-        """The file that a training goes on from."""
-        return self.folder / "checkpoint.pt"
 
 
 def finetune(

@@ -1,0 +1,120 @@
+"""What of a network is tuned, how, and where the work is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from hashlens.errors import ParameterError
+
+
+@dataclass(frozen=True, slots=True)
+class Regularization:
+    """What holds a network back from learning its training images by heart.
+
+    Attributes
+    ----------
+    body_rate : float
+        Learning rate of the network's own layers, as a share of the head's; that is the schedule's.
+    mixup : float
+        α of the distribution Beta(α, α) from which each batch draws a λ. The batch is mixed with
+        itself in another order, λ to 1 − λ, and so are the losses by the labels of both. 0 mixes
+        nothing.
+    average : float
+        The model is an exponential moving average of the weights and of batch norms' statistics
+        that goes back about this share of all steps, in [0, 1). 0 is the weights as they are.
+
+    Raises
+    ------
+    ParameterError
+        If a value is out of range.
+
+    References
+    ----------
+    H. Zhang, M. Cisse, Y. N. Dauphin, D. Lopez-Paz, "mixup: beyond empirical risk minimization",
+    ICLR 2018. B. T. Polyak, A. B. Juditsky, "Acceleration of stochastic approximation by
+    averaging", SIAM J. Control Optim. 30, 1992; the average here is exponential.
+    """
+
+    body_rate: float = 0.3
+    mixup: float = 0.3
+    average: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, fine, expected in (
+            ("body_rate", self.body_rate > 0, "above 0"),
+            ("mixup", self.mixup >= 0, "at least 0"),
+            ("average", 0 <= self.average < 1, "in [0, 1)"),
+        ):
+            if not fine:
+                raise ParameterError(
+                    f"The {name!r} field of Regularization must be {expected}. "
+                    f"Got {getattr(self, name)!r} instead."
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class TuningOptions:
+    """What of a network is tuned, and how.
+
+    Attributes
+    ----------
+    tune : {"last", "all"}
+        The last blocks on cached activations of the others, or everything on images.
+    blocks : int, optional
+        How many blocks "last" means; by default half of them.
+    crops : int
+        Random crops of each image, half of them mirrored, each trained on as often as the image
+        itself. "all" draws new ones all the time, as often in all.
+    protocol : {"standard", "heldout", "unseen"}
+    split_seed : int
+        Of the protocol's split.
+    seed : int
+        Of the validation part, the order of batches, views and mixtures.
+    device : str, optional
+        As PyTorch names it; by default CUDA, else MPS, else the CPU.
+    regularization : Regularization
+
+    Raises
+    ------
+    ParameterError
+        If the number of crops is negative.
+    """
+
+    tune: Literal["last", "all"] = "last"
+    blocks: int | None = None
+    crops: int = 4
+    protocol: str = "standard"
+    split_seed: int = 0
+    seed: int = 0
+    device: str | None = None
+    regularization: Regularization = field(default_factory=Regularization)
+
+    def __post_init__(self) -> None:
+        if self.crops < 0:
+            raise ParameterError(
+                "The 'crops' field of TuningOptions must be at least 0. "
+                f"Got {self.crops!r} instead."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Where a fine-tuning keeps what it goes on from.
+
+    Attributes
+    ----------
+    folder : Path
+        For the checkpoint and the exported network; `Model.save` copies the latter.
+    cache : Path
+        Folder of descriptor caches.
+    """
+
+    folder: Path
+    cache: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file that a training goes on from."""
+        return self.folder / "checkpoint.pt"

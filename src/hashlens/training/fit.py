@@ -1,0 +1,70 @@
+"""Fit a hasher on a described data set."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hashlens.datasets.described import DescribedDataset
+from hashlens.datasets.protocols import Split, make_split
+from hashlens.hashers import Hasher
+from hashlens.model.model import Model
+
+
+def train_model(
+    data: DescribedDataset,
+    hasher: Hasher,
+    protocol: str = "standard",
+    seed: int = 0,
+    network: Path | None = None,
+    **fit_arguments: Any,
+) -> Model:
+    """Fit a hasher on the images that a protocol allows: `fit_split` on its `make_split`."""
+    split = make_split(protocol, data.train.labels, data.test.labels, seed)
+    return fit_split(data, hasher, split, network, **fit_arguments)
+
+
+def fit_split(
+    data: DescribedDataset,
+    hasher: Hasher,
+    split: Split,
+    network: Path | None = None,
+    **fit_arguments: Any,
+) -> Model:
+    """Fit a hasher on the images that a split allows it to see.
+
+    Parameters
+    ----------
+    data : DescribedDataset
+    hasher : Hasher
+        Not fitted yet; it is fitted on return.
+    split : Split
+        Of ``data``. The model may be evaluated on this data by the same split afterwards.
+    network : Path, optional
+        The descriptor's ONNX file, unless it is the bundled one.
+    **fit_arguments
+        Passed to ``hasher.fit``, for instance ``on_epoch``.
+
+    Returns
+    -------
+    Model
+        With ``training`` filled in.
+    """
+    began = time.monotonic()
+    hasher.fit(data.train.vectors[split.fit], data.train.labels[split.fit], **fit_arguments)
+    training: dict[str, Any] = {
+        "method": hasher.name,
+        "data": data.source,
+        "data_digest": data.train.digest,
+        "classes": len(data.classes),
+        "images": len(split.fit),
+        "protocol": split.protocol,
+        "split_seed": split.seed,
+        "seconds": round(time.monotonic() - began, 1),
+    }
+    history = getattr(hasher, "history_", None)
+    if history:
+        training["epochs"] = [asdict(epoch) for epoch in history]
+    return Model(hasher, data.descriptor.spec, data.descriptor, network=network, training=training)

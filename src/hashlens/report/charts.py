@@ -1,152 +1,117 @@
-"""Small charts in SVG: they take the page's colors and fonts, and need nothing to be shown."""
+"""The charts of the page as coordinates, which the template draws as SVG."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from hashlens.report.markup import Content, Markup, element
-
-_WIDTH, _HEIGHT = 360, 210
-_LEFT, _RIGHT, _TOP, _BOTTOM = 54, 346, 12, 170
-"""The plot's frame within the picture, in units that the page scales to its own width."""
+from hashlens.report.axis import Axis
 
 
 @dataclass(frozen=True, slots=True)
-class Axis:
-    """A linear scale from one value to a higher one.
+class Chart:
+    """A line, or bars side by side, with its axes.
 
-    Parameters
+    Coordinates are units of the picture, from its top left corner; the page scales it.
+
+    Attributes
     ----------
-    name : str
-        With its unit.
-    low, high : float
-    whole : bool
-        Whether only whole numbers have ticks.
-    """
-
-    name: str
-    low: float
-    high: float
-    whole: bool = False
-
-    @classmethod
-    def around(cls, name: str, values: Sequence[float]) -> Axis:
-        """Return an axis that shows values, with a round number at either end.
-
-        Examples
-        --------
-        >>> axis = Axis.around("loss", [0.31, 1.72])
-        >>> axis.low, axis.high, [axis.label(tick) for tick in axis.ticks()]
-        (0.0, 2.0, ['0.0', '0.5', '1.0', '1.5', '2.0'])
-        """
-        low, high = min(values), max(values)
-        if high - low < 1e-6 * max(abs(low), abs(high), 1e-6):
-            spread = max(abs(low) / 2, 1e-3)
-            low, high = low - spread, high + spread
-        step = cls(name, low, high).step
-        return cls(name, step * math.floor(low / step + 1e-9), step * math.ceil(high / step - 1e-9))
-
-    @property
-    def step(self) -> float:
-        """The distance of two ticks: 1, 2 or 5 times a power of ten, for four of them or so."""
-        rough = (self.high - self.low) / 5
-        power = 10.0 ** math.floor(math.log10(rough))
-        step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= 0.999 * rough)
-        return max(step, 1.0) if self.whole else step
-
-    def ticks(self) -> list[float]:
-        """Return the multiples of the step from ``low`` to ``high``."""
-        step = self.step
-        first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
-        return [number * step for number in range(first, last + 1)]
-
-    def label(self, tick: float) -> str:
-        """Return a tick's number with the decimals that the step needs."""
-        return f"{tick:,.{max(0, -math.floor(math.log10(self.step) + 1e-9))}f}"
-
-    def place(self, value: float, start: float, end: float) -> float:
-        """Return where a value lies if the axis goes from ``start`` to ``end``."""
-        return round(start + (value - self.low) / (self.high - self.low) * (end - start), 2)
-
-
-def line_chart(
-    summary: str, points: Sequence[tuple[float, float]], across: Axis, up: Axis, mark: int
-) -> Markup:
-    """Draw a line.
-
-    Parameters
-    ----------
+    caption : str
     summary : str
-        What the chart says, for those who do not see it.
-    points : sequence of (x, y)
-    across, up : Axis
-    mark : int
-        The point that gets a dot.
+        What the chart shows, in words, for those who can't see it.
+    x_axis, y_axis : Axis
+    line : list of (x, y)
+        Empty if the chart has bars.
+    dot : (x, y) or None
+        The point of the line that is marked.
+    bars : list of (x, y, width, height)
     """
-    places = [(across.place(x, _LEFT, _RIGHT), up.place(y, _BOTTOM, _TOP)) for x, y in points]
-    line = " ".join(f"{x:g},{y:g}" for x, y in places)
-    dot = element("circle", cx=places[mark][0], cy=places[mark][1], r=4)
-    return _chart(summary, across, up, element("polyline", points=line, class_="line"), dot)
+
+    caption: str
+    summary: str
+    x_axis: Axis
+    y_axis: Axis
+    line: Sequence[tuple[float, float]] = ()
+    dot: tuple[float, float] | None = None
+    bars: Sequence[tuple[float, float, float, float]] = ()
+
+    width: ClassVar[int] = 360
+    height: ClassVar[int] = 210
+    left: ClassVar[int] = 54
+    right: ClassVar[int] = 346
+    top: ClassVar[int] = 12
+    bottom: ClassVar[int] = 170
+
+    def x(self, value: float) -> float:
+        """Return the horizontal coordinate of a value."""
+        return self.x_axis.place(value, self.left, self.right)
+
+    def y(self, value: float) -> float:
+        """Return the vertical coordinate of a value."""
+        return self.y_axis.place(value, self.bottom, self.top)
 
 
-def bar_chart(summary: str, heights: Sequence[float], across: Axis, up: Axis) -> Markup:
-    """Draw bars side by side over the whole of the horizontal axis.
+def learning_curves(learning: dict[str, Any]) -> list[Chart]:
+    """Return validation precision by epoch and by time, and every term of the loss by epoch."""
+    epochs = learning["epochs"]
+    number = [float(one["number"]) for one in epochs]
+    kept = number.index(learning["kept_epoch"])
+    by_epoch = Axis("epoch", 1.0, max(number[-1], 2.0), whole=True)
+    validation = "validation precision at 5, %"
+    precision = [100 * one["precision_at_5"] for one in epochs]
+    curves = [_line(validation, by_epoch, number, precision, kept)]
+    total = epochs[-1]["seconds"]
+    if total > 0:
+        unit, length = ("minutes", 60.0) if total > 120 else ("seconds", 1.0)
+        by_time = Axis(f"{unit} of training", 0.0, total / length)
+        time = [one["seconds"] / length for one in epochs]
+        curves.append(_line(validation, by_time, time, precision, kept))
+    for term in epochs[0]["losses"]:
+        loss = [one["losses"][term] for one in epochs]
+        curves.append(_line(f"loss: {term}", by_epoch, number, loss, kept))
+    return curves
 
-    Parameters
-    ----------
-    summary : str
-        What the chart says, for those who do not see it.
-    heights : sequence of float
-    across, up : Axis
-    """
-    width = (_RIGHT - _LEFT) / len(heights)
+
+def class_histogram(classes: Sequence[dict[str, Any]]) -> Chart:
+    """Return the number of classes in each tenth of the range of precision at 5."""
+    bins = [0] * 10
+    for one in classes:
+        bins[min(int(10 * one["precision_at_5"]), 9)] += 1
+    counts = (f"{10 * i} to {10 * i + 10} %: {count}" for i, count in enumerate(bins) if count)
+    caption = "Number of classes by precision at 5"
+    across = Axis("precision at 5, %", 0, 100)
+    up = Axis.around("classes", [0, max(bins)])
+    return _bars(caption, f"{caption}: {', '.join(counts)}", across, up, bins)
+
+
+def bit_chart(share_of_ones: Sequence[float]) -> Chart:
+    """Return the share of codes in which each bit is 1."""
+    ones = [100 * share for share in share_of_ones]
+    summary = f"Share of codes in which each bit is 1: {min(ones):.1f} % to {max(ones):.1f} %"
+    across, up = Axis("bit", 0, len(ones)), Axis("share of ones, %", 0, 100)
+    return _bars("Share of ones per bit", summary, across, up, ones)
+
+
+def _line(name: str, across: Axis, x: list[float], y: list[float], kept: int) -> Chart:
+    caption = f"{name}, by {across.name}"
+    summary = f"{caption}: first {y[0]:.4g}, last {y[-1]:.4g}, at the chosen epoch {y[kept]:.4g}"
+    empty = Chart(caption, summary, across, Axis.around(name, y))
+    points = [(empty.x(a), empty.y(b)) for a, b in zip(x, y, strict=True)]
+    return Chart(caption, summary, across, empty.y_axis, line=points, dot=points[kept])
+
+
+def _bars(caption: str, summary: str, across: Axis, up: Axis, heights: Sequence[float]) -> Chart:
+    empty = Chart(caption, summary, across, up)
+    width = (empty.right - empty.left) / len(heights)
     gap = min(1.0, width / 5)
-    bars = []
-    for number, height in enumerate(heights):
-        top = up.place(height, _BOTTOM, _TOP)
-        bars.append(
-            element(
-                "rect",
-                x=round(_LEFT + number * width, 2),
-                y=top,
-                width=round(width - gap, 2),
-                height=round(_BOTTOM - top, 2),
-                class_="bar",
-            )
+    bars = [
+        (
+            round(empty.left + place * width, 2),
+            empty.y(height),
+            round(width - gap, 2),
+            round(empty.bottom - empty.y(height), 2),
         )
-    return _chart(summary, across, up, *bars)
-
-
-def _chart(summary: str, across: Axis, up: Axis, *drawn: Content) -> Markup:
-    return element(
-        "svg",
-        *_grid(across, up),
-        *drawn,
-        viewBox=f"0 0 {_WIDTH} {_HEIGHT}",
-        role="img",
-        aria_label=summary,
-    )
-
-
-def _grid(across: Axis, up: Axis) -> list[Markup]:
-    """Return horizontal lines, the numbers of both axes, and their names."""
-    parts = []
-    for tick in up.ticks():
-        y = up.place(tick, _BOTTOM, _TOP)
-        parts.append(element("path", d=f"M{_LEFT} {y:g}H{_RIGHT}", class_="grid"))
-        parts.append(element("text", up.label(tick), x=_LEFT - 6, y=y + 4, class_="end"))
-    for tick in across.ticks():
-        x = across.place(tick, _LEFT, _RIGHT)
-        parts.append(element("text", across.label(tick), x=x, y=_BOTTOM + 16, class_="middle"))
-    middle = (_TOP + _BOTTOM) / 2
-    parts.append(
-        element("text", across.name, x=(_LEFT + _RIGHT) / 2, y=_HEIGHT - 6, class_="middle name")
-    )
-    parts.append(
-        element(
-            "text", up.name, transform=f"translate(12 {middle:g}) rotate(-90)", class_="middle name"
-        )
-    )
-    return parts
+        for place, height in enumerate(heights)
+    ]
+    return Chart(caption, summary, across, up, bars=bars)

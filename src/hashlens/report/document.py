@@ -15,7 +15,7 @@ from hashlens.model.evaluate import Search
 from hashlens.model.model import Model
 from hashlens.report.examples import example_figures
 from hashlens.report.machine import machine
-from hashlens.report.retrieval import (
+from hashlens.report.search_figures import (
     class_figures,
     code_figures,
     confusion_figures,

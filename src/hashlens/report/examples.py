@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from hashlens.arrays import Labels
 from hashlens.datasets.dataset import Dataset, LabeledImages
 from hashlens.datasets.described import DescribedDataset
-from hashlens.errors import HashlensError, ImageError
-from hashlens.images import Fit, decode_image, map_ordered
 from hashlens.labels import label_set, rarest_label
 from hashlens.model.evaluate import Search
 from hashlens.native import scan
-from hashlens.report.retrieval import K
+from hashlens.report.search_figures import K
 
 COUNTS = {"worst": 8, "best": 4, "random": 6}
 """How many queries of each kind are shown: failures teach the most."""
-_THUMBNAIL = Fit(112, "crop")
-_QUALITY = 80
-
-Place = tuple[str, int]
-"""A part of the data set, "train" or "test", and an image's number in it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,29 +112,3 @@ def _image(data: DescribedDataset, part: str, row: int) -> dict[str, Any]:
 
 def _part(dataset: Dataset, part: str) -> LabeledImages:
     return dataset.train if part == "train" else dataset.test
-
-
-def thumbnails(places: Iterable[Place], dataset: Dataset | None) -> dict[Place, str]:
-    """Return small JPEGs as data URIs, of the images that can be read.
-
-    Parameters
-    ----------
-    places : iterable of (part, number)
-    dataset : Dataset or None
-        None gives no pictures.
-    """
-    if dataset is None:
-        return {}
-    read = dataset
-
-    def picture(place: Place) -> str:
-        try:
-            data = _part(read, place[0]).read(place[1])
-        except (HashlensError, OSError) as error:
-            raise ImageError(f"can't be read now: {error}") from error
-        buffer = io.BytesIO()
-        Image.fromarray(decode_image(data, _THUMBNAIL)).save(buffer, "JPEG", quality=_QUALITY)
-        return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-    wanted = sorted(set(places))
-    return {place: uri for place, uri in map_ordered(picture, wanted) if isinstance(uri, str)}

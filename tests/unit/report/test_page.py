@@ -5,17 +5,20 @@ import copy
 import io
 import json
 import re
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from hashlens.errors import HashlensError
+from hashlens.errors import HashlensError, MissingExtraError
 from hashlens.model.card import CARD_FILE
-from hashlens.report import files, render, write_report
+from hashlens.report import render, write, write_report
 
 from .conftest import NAMES, document_of, fit, make_data, search_of
+
+pytest.importorskip("jinja2")
 
 VOID = {"br", "img", "meta"}
 
@@ -84,14 +87,14 @@ def test_links_lead_to_parts_that_are_there(page):
     links = {attributes["href"].removeprefix("#") for attributes in page.all("a")}
     assert links == parts
     assert "learning" not in parts  # itq has no epochs
-    assert {"finds", "classes", "confusions", "examples", "codes", "cost", "settings"} <= parts
+    assert {"quality", "classes", "confusions", "examples", "codes", "cost", "settings"} <= parts
 
 
 def test_names_that_look_like_markup_are_shown_as_they_are(page):
     for name in NAMES:
         assert name in page.text
     assert "made <here>" in page.text
-    assert len(page.all("b")) == len(page.all("img"))  # a sign a picture, and none of the names
+    assert len(page.all("b")) == len(page.all("img"))  # one sign per picture, and none of the names
 
 
 def test_pictures_have_texts_and_are_pictures(page):
@@ -159,7 +162,7 @@ def test_many_classes_are_folded(tmp_path):
     page = Page(text)
     assert "980 more classes" in page.text
     assert "The other 200 are in report.json" in page.text
-    assert "How many classes reach which precision" in page.text
+    assert "Number of classes by precision at 5" in page.text
     before_fold = text[: text.index("<details>")]
     worst = [one["name"] for one in document["classes"]]
     assert all(f">{name}<" in before_fold for name in worst[:20])
@@ -182,7 +185,7 @@ def test_learning_curves(count, document):
     course = {"kept_epoch": count, "planned_epochs": count, "epochs": epochs}
     page = Page(render(document | {"learning": course}, {}))
     lines = [a["points"].split() for a in page.all("polyline")]
-    assert [len(points) for points in lines] == [count] * 4  # top-5 twice, and two terms
+    assert [len(points) for points in lines] == [count] * 4  # precision twice, and two terms
     for points in lines:
         for x, y in (map(float, point.split(",")) for point in points):
             assert 0 <= x <= 360
@@ -211,7 +214,7 @@ def test_a_rising_curve_rises(document):
     heights = [y for _, y in points]
     assert heights == sorted(heights, reverse=True)  # SVG counts from the top
     assert "minutes of training" in page.text
-    assert "as it no longer got better" in page.text
+    assert "it stopped early, as validation no longer improved" in page.text
 
 
 def test_the_last_epoch_of_a_fine_tuning_is_not_called_the_best(document):
@@ -234,7 +237,7 @@ def test_the_last_epoch_of_a_fine_tuning_is_not_called_the_best(document):
 def test_a_page_that_cannot_be_written_leaves_the_model(
     document, model, data, model_folder, monkeypatch
 ):
-    monkeypatch.setattr(files, "report_document", lambda *_: document)
+    monkeypatch.setattr(write, "report_document", lambda *_: document)
     before = {path.name: path.read_bytes() for path in model_folder.iterdir()}
     (model_folder / "report.html").mkdir()
     with pytest.raises(HashlensError, match="not a file"):
@@ -243,10 +246,20 @@ def test_a_page_that_cannot_be_written_leaves_the_model(
     assert before.items() <= after.items()
 
 
-def test_a_file_name_that_is_no_utf8_is_written(document, model, data, model_folder, monkeypatch):
+def test_a_file_name_that_is_not_utf8_is_written(document, model, data, model_folder, monkeypatch):
     document = copy.deepcopy(document)
     document["examples"]["worst"][0]["query"]["name"] = "caf\udce9.png"
-    monkeypatch.setattr(files, "report_document", lambda *_: document)
+    monkeypatch.setattr(write, "report_document", lambda *_: document)
     text = write_report(model, data, search_of(model, data), model_folder).read_text("utf-8")
     assert re.search(r"caf\?\.png", text)
     assert json.loads((model_folder / "report.json").read_text()) == document
+
+
+def test_without_jinja_the_figures_are_written_and_the_error_says_what_to_install(
+    model, data, model_folder, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'hashlens\[train\]'"):
+        write_report(model, data, search_of(model, data), model_folder)
+    assert json.loads((model_folder / "report.json").read_text())["searches"]
+    assert not (model_folder / "report.html").exists()

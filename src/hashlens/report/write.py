@@ -1,4 +1,4 @@
-"""The report's two files in a model directory."""
+"""Write the report of a training into its model directory."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from hashlens.model.card import REPORT_DATA, REPORT_PAGE, write_model_card
 from hashlens.model.evaluate import Search
 from hashlens.model.model import Model
 from hashlens.report.document import report_document
-from hashlens.report.examples import Place, thumbnails
 from hashlens.report.page import render
+from hashlens.report.thumbnails import thumbnails
 
 
 def write_report(
@@ -24,38 +24,35 @@ def write_report(
 ) -> Path:
     """Write ``report.json`` and ``report.html`` into a model directory; return the page's path.
 
-    The page holds small pictures of the data. Images that can't be read any more are named instead.
+    The page holds small pictures of the data. Images that can't be read any more are shown by name.
 
     Parameters
     ----------
     model : Model
         Trained, and saved in ``folder``.
     data : DescribedDataset
-        What it was trained on, described by its descriptor.
+        The data it was trained on, described by its descriptor.
     search : Search
-        Of the protocol that it was trained by.
+        The search of the protocol it was trained under.
     folder : Path
+        The model directory.
     command : str, optional
-        What it was made by.
+        The command that trained it.
 
     Raises
     ------
+    MissingExtraError
+        If Jinja is not installed; ``report.json`` is written.
     HashlensError
-        If the data is too small to be searched, or a file can't be written. Whatever was written
-        is whole, and the model is untouched.
+        If the data is too small to be searched, or a file can't be written. Files are written
+        whole or not at all, and the model is not touched.
     """
     document = report_document(model, data, search, folder, command)
     with replacing(folder / REPORT_DATA) as partial:
         partial.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", "utf-8")
-    shown: list[Place] = [
-        (image["part"], image["index"])
-        for rows in document["examples"].values()
-        for row in rows
-        for image in (row["query"], *row["answers"])
-    ]
-    page = render(document, thumbnails(shown, data.dataset))
+    page = render(document, thumbnails(document["examples"], data.dataset))
     with replacing(folder / REPORT_PAGE) as partial:
-        # File names may hold bytes that are no UTF-8; a page can't.
+        # File names may hold bytes that are not UTF-8; a page can't.
         partial.write_text(page, encoding="utf-8", errors="replace")
     write_model_card(model, folder)
     return folder / REPORT_PAGE

@@ -1,4 +1,4 @@
-"""What a trained model finds, by its protocol and among images that it never saw; its codes."""
+"""Figures of a search: precision in all and by class, confusions, and what the codes are like."""
 
 from __future__ import annotations
 

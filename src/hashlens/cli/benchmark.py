@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json as json_text
-import os
 import shlex
-import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,10 +14,10 @@ import typer
 from hashlens.cli.console import note, progress_bar, report_failures
 from hashlens.cli.options import CacheOption, DataFolderOption, JsonOption
 from hashlens.errors import ParameterError
-from hashlens.native import thread_count
+from hashlens.progress import OnProgress
 
 if TYPE_CHECKING:
-    from hashlens.benchmark import Features, Listener, Results
+    from hashlens.benchmark import Features, Results
 
 
 def register(app: typer.Typer) -> None:
@@ -83,7 +80,14 @@ def benchmark(
     With --jobs, cells are measured side by side, each with its share of the cores: faster in all,
     though a single fit takes longer, which is what its "fit s" then says.
     """
-    from hashlens.benchmark import Budget, Settings, document, run_benchmark, write_report
+    from hashlens.benchmark import (
+        Budget,
+        Settings,
+        curves,
+        document,
+        run_benchmark,
+        write_report,
+    )
 
     settings = Settings(
         bits=_numbers(bits),
@@ -94,15 +98,12 @@ def benchmark(
         budget=Budget(candidates=candidates),
     )
     features = _features(data, data_folder, descriptor, weights, cache)
-    if jobs > 1:
-        _share(jobs)
     with progress_bar("cells") as move:
-        results = run_benchmark(features, settings, out, _listener(move))
-    command = shlex.join(["hashlens", *sys.argv[1:]])
-    written = write_report(results, features, settings, out, command, plots=plots)
+        results = run_benchmark(features, settings, out, jobs=jobs, on_progress=_on_progress(move))
+    found = document(results, features, settings, shlex.join(["hashlens", *sys.argv[1:]]))
+    written = write_report(found, curves(results), out, plots=plots)
     if json:
-        found = document(results, features, settings, command)
-        typer.echo(json_text.dumps(found, indent=1))
+        typer.echo(json_text.dumps(found, indent=1, allow_nan=False))
     else:
         _print_tables(results)
         figures = len([path for path in written if path.suffix in (".png", ".svg")])
@@ -111,26 +112,6 @@ def benchmark(
         note(f"not measured: {failure['step']}: {failure['error']} ({failure['where']})")
     if results.failures:
         raise typer.Exit(1)
-
-
-def _share(jobs: int) -> None:
-    """Run this command ``jobs`` times at once, each with its share of the cores, and wait.
-
-    They take cells from one folder; this process then finds everything measured. What they print
-    but for progress is its to say.
-    """
-    threads = str(max(thread_count() // jobs, 1))
-    environment = {**os.environ, "OMP_NUM_THREADS": threads, "HASHLENS_THREADS": threads}
-    command = [sys.executable, "-m", "hashlens", *sys.argv[1:], "--jobs", "1", "--no-plots"]
-    workers = [
-        subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) for _ in range(jobs)
-    ]
-    try:
-        for worker in workers:
-            worker.wait()
-    finally:
-        for worker in workers:
-            worker.terminate()
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -150,7 +131,7 @@ def _features(
     data: str, folder: Path | None, descriptor: str, weights: Path | None, cache: Path | None
 ) -> Features:
     """Return the descriptors of a data set, computing those that the cache lacks."""
-    from hashlens.benchmark.data import features_of
+    from hashlens.benchmark import Features
     from hashlens.cli.datasets import NAME_ALL
     from hashlens.datasets.dataset import load_dataset
     from hashlens.datasets.described import describe_dataset
@@ -161,27 +142,25 @@ def _features(
     with progress_bar("images") as move:
         described = describe_dataset(load_dataset(data, folder), network, cache_folder(cache), move)
     report_failures([*described.train.failed, *described.test.failed], NAME_ALL)
-    return features_of(described, Path(data).name or "data")
+    return Features.from_described(described, Path(data).name or "data")
 
 
-def _listener(move: Callable[[str, int, int], None]) -> Listener:
-    """Return what shows the progress: the bar on a terminal, else a line a step."""
-    from hashlens.benchmark import Progress
-
+def _on_progress(move: OnProgress) -> OnProgress:
+    """Return what shows the progress: the bar on a terminal, otherwise a line per step."""
     began = time.monotonic()
 
-    def hear(progress: Progress) -> None:
+    def show(step: str, done: int, total: int) -> None:
         if sys.stderr.isatty():
-            move("benchmark", progress.done, progress.total)
+            move("benchmark", done, total)
         else:
             minutes = (time.monotonic() - began) / 60
-            note(f"[{minutes:6.1f} min] {progress.done}/{progress.total} {progress.step}")
+            note(f"[{minutes:6.1f} min] {done}/{total} {step}")
 
-    return hear
+    return show
 
 
 def _print_tables(results: Results) -> None:
-    """Print top-5 precision, a table a protocol."""
+    """Print precision at 5, a table per protocol."""
     from rich.console import Console
     from rich.table import Table
 
@@ -193,7 +172,7 @@ def _print_tables(results: Results) -> None:
         here = [cell for cell in found if cell.protocol == protocol]
         lengths = sorted({cell.bits for cell in here})
         table = Table(title=split, title_justify="left")
-        table.add_column("top-5 %")
+        table.add_column("precision at 5, %")
         for length in lengths:
             table.add_column(f"{length} bits", justify="right")
         for row in results.baselines:

@@ -108,7 +108,7 @@ def test_a_search_that_finds_nothing_near_enough_says_so(root, calibrated, tmp_p
     Image.fromarray(noise).save(tmp_path / "noise.png")
     done = run("search", tmp_path / "noise.png", "-c", root / "late", "--radius", 0)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{tmp_path / 'noise.png'}: nothing is near enough\n"
+    assert done.stdout == f"{tmp_path / 'noise.png'}: no image is near enough\n"
 
 
 def test_duplicates_by_precision_are_those_of_its_radius(root, calibrated):

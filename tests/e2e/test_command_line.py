@@ -192,7 +192,7 @@ def test_ctrl_c_keeps_what_was_done(tmp_path):
     _, message = child.communicate(timeout=120)
     if child.returncode != 0:  # else it was faster than we were
         assert child.returncode == 130
-        assert "The same command goes on from here" in message
+        assert "The same command resumes from here" in message
         assert "Traceback" not in message
     assert run_json("index", folder, "-c", tmp_path / "c")["images"] == 400
 
@@ -259,18 +259,6 @@ def test_a_model_trained_on_class_folders_searches(photos, tmp_path):
     assert answer["results"][0]["hits"][0]["distance"] == 0
 
 
-COMMANDS = (
-    "index", "search", "info", "remove", "update", "duplicates", "train", "evaluate", "benchmark"
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_has_examples_and_the_readme_names_the_command(command):
-    assert f"hashlens {command}" in run(command, "--help").stdout
-    readme = Path(__file__).parents[2] / "README.md"
-    assert f"hashlens {command}" in readme.read_text(encoding="utf-8")
-
-
 def test_search_loads_neither_torch_nor_matplotlib(photos, collection):
     script = (
         "import sys; from hashlens.cli import main\n"
@@ -285,10 +273,12 @@ def test_search_loads_neither_torch_nor_matplotlib(photos, collection):
 
 
 def test_importing_every_room_loads_neither_torch_nor_matplotlib():
-    rooms = "cli collection model training report evaluation benchmark hashers indexes store images"
     script = (
-        f"import sys, importlib\nfor room in {rooms!r}.split(): "
-        "importlib.import_module('hashlens.' + room)\n"
+        "import importlib, pkgutil, sys, hashlens\n"
+        "from hashlens.cli.app import COMMANDS\n"
+        "for module in pkgutil.iter_modules(hashlens.__path__):\n"
+        "    if module.name != '__main__': importlib.import_module(f'hashlens.{module.name}')\n"
+        "for name in COMMANDS: importlib.import_module(f'hashlens.cli.{name}')\n"
         "assert not {'torch', 'matplotlib', 'scipy', 'sklearn'} & set(sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

@@ -165,6 +165,6 @@ def test_many_unreadable_images_are_counted_and_the_command_that_names_them_name
     done = run("train", folder, "--method", "lsh", "--bits", 16, "--max-unusable", 0.9,
                "--out", tmp_path / "m", "--cache", tmp_path / "cache")  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "skipped 6 more; `hashlens train DATA --check --json` names all" in done.stderr
+    assert "skipped 6 more; `hashlens train DATA --check --json` lists them all" in done.stderr
     check = run("train", folder, "--check", "--json", "--max-unusable", 0.9)
     assert len(json.loads(check.stdout)["unreadable"]) == 26

@@ -45,7 +45,7 @@ def test_the_tutorial_does_and_prints_what_it_says(tmp_path):
 @pytest.mark.parametrize(
     ("quoted", "printed"),
     [
-        ("top-5  91.50 %", "top-5  61.50 %"),
+        ("precision@5  91.50 %", "precision@5  61.50 %"),
         ("88.6 %  standard protocol", "77.0 %  standard protocol"),
         ("wrote model", "saved model"),
     ],

@@ -10,7 +10,7 @@ from pathlib import Path
 
 _FENCE = re.compile(r"^```(python|sh|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_FIGURE = re.compile(r"(?:top-5 +|mAP +)?(?P<share>\d+(?:\.\d+)?) %")
+_FIGURE = re.compile(r"(?:precision@5 +|mAP +)?(?P<share>\d+(?:\.\d+)?) %")
 
 
 @dataclass
@@ -61,14 +61,14 @@ def run_step(step: Step, folder: Path, environment: dict[str, str]) -> list[str]
 def check_quoted(quoted: list[str], printed: list[str], tolerance: float) -> None:
     """Assert that quoted lines were printed, in this order, with figures near those quoted.
 
-    Words must be the same. Of the numbers, top-5 and mAP are compared; others depend on the
+    Words must be the same. Of the numbers, precision and mAP are compared; others depend on the
     machine and the clock. The page may leave out lines, between the quoted ones too.
 
     Parameters
     ----------
     quoted, printed : list of str
     tolerance : float
-        Most percentage points by which top-5 and mAP may differ.
+        Maximum difference of precision and mAP, in percentage points.
     """
     rest = iter(printed)
     for line in quoted:

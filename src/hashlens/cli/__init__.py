@@ -1,5 +1,5 @@
 """The command line: parse, call the library, render. Only this room prints or exits."""
 
-from hashlens.cli.app import main
+from hashlens.cli.entry import main
 
 __all__ = ["main"]

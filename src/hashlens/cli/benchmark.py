@@ -1,75 +1,90 @@
-"""`benchmark`: every hashing method on the same descriptors, by the same honest measure."""
+"""`benchmark`: compare hashing methods on the same descriptors."""
 
 from __future__ import annotations
 
-import json as json_text
+import os
 import shlex
+import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hashlens.cli.console import note, progress_bar, report_failures
-from hashlens.cli.options import CacheOption, DataFolderOption, JsonOption
-from hashlens.errors import ParameterError
-from hashlens.progress import OnProgress
+from hashlens.cli.console import note, print_json, progress_bar, report_failures
+from hashlens.cli.options import (
+    CacheOption,
+    DataFolderOption,
+    DescriptorOption,
+    JsonOption,
+    WeightsOption,
+    bit_lengths,
+    comma_separated,
+)
+from hashlens.native import thread_count
 
 if TYPE_CHECKING:
-    from hashlens.benchmark import Features, Results
+    from hashlens.benchmark import Features, Listener, Results
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command of this module."""
-    app.command()(benchmark)
+_Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="cifar100, or a folder of labeled images as `train` takes it.",
+        show_default=False,
+    ),
+]
+_Out = Annotated[
+    Path,
+    typer.Option(
+        metavar="DIR", help="Folder for the results; an interrupted run resumes from what is there."
+    ),
+]
+_Bits = Annotated[str, typer.Option(help="Code lengths, separated by commas.")]
+_Methods = Annotated[
+    str,
+    typer.Option(help="Methods, separated by commas, such as itq,autoencoder-paper; or all."),
+]
+_Protocols = Annotated[str, typer.Option(help="Protocols, separated by commas.")]
+_Seeds = Annotated[int, typer.Option(min=1, help="How often each cell is trained and measured.")]
+_SplitSeed = Annotated[
+    int,
+    typer.Option(help="Random seed of the splits of heldout and unseen, the same for all methods."),
+]
+_Candidates = Annotated[
+    int, typer.Option(min=1, help="Parameter sets that each method may try; 1 disables tuning.")
+]
+_Jobs = Annotated[
+    int, typer.Option(min=1, help="Number of processes that share the cells and the cores.")
+]
+_Plots = Annotated[bool, typer.Option(help="Draw figures (needs the extra bench).")]
 
 
 def benchmark(
-    data: Annotated[
-        str,
-        typer.Argument(
-            metavar="DATA",
-            help="cifar100, or a folder of labeled images as `train` takes it.",
-            show_default=False,
-        ),
-    ],
-    out: Annotated[
-        Path,
-        typer.Option(
-            metavar="DIR", help="Folder of results; a run that was stopped goes on from it."
-        ),
-    ],
-    bits: Annotated[str, typer.Option(help="Code lengths, by commas.")] = "32,48,64,128",
-    methods: Annotated[
-        str, typer.Option(help="Methods, by commas, such as itq,autoencoder-paper; or all.")
-    ] = "all",
-    protocols: Annotated[
-        str, typer.Option(help="Protocols, by commas.")
-    ] = "standard,heldout,unseen",
-    seeds: Annotated[int, typer.Option(min=1, help="Fits of each cell.")] = 3,
-    split_seed: Annotated[
-        int, typer.Option(help="Seed of the parts of heldout and unseen, the same for all methods.")
-    ] = 0,
-    candidates: Annotated[
-        int, typer.Option(min=1, help="Parameter sets that each method may try; 1 tunes nothing.")
-    ] = 4,
-    descriptor: Annotated[str, typer.Option(help="default, timm:NAME or onnx:FILE.")] = "default",
-    weights: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Local weights of a timm: descriptor.")
-    ] = None,
-    jobs: Annotated[
-        int, typer.Option(min=1, help="Runs that share the work, and the cores among them.")
-    ] = 1,
-    plots: Annotated[bool, typer.Option(help="Draw figures (extra: bench).")] = True,
+    data: _Data,
+    out: _Out,
+    bits: _Bits = "32,48,64,128",
+    methods: _Methods = "all",
+    protocols: _Protocols = "standard,heldout,unseen",
+    seeds: _Seeds = 3,
+    split_seed: _SplitSeed = 0,
+    candidates: _Candidates = 4,
+    descriptor: DescriptorOption = "default",
+    weights: WeightsOption = None,
+    jobs: _Jobs = 1,
+    plots: _Plots = True,
     data_folder: DataFolderOption = None,
     cache: CacheOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Compare hashing methods on the same descriptors, ties resolved honestly.
+    """Compare hashing methods.
 
-    Every cell is kept in its own file, so a run that was stopped goes on where it was. Parameters
-    are chosen on a part of the training images, never on test images.
+    All methods get the same descriptors. Every cell of the table is kept in a file of its own, so
+    an interrupted run resumes where it stopped. Parameters are chosen on a part of the training
+    images, never on test images. Figures are exact expectations over all orders of ties.
 
     \b
     Examples:
@@ -77,33 +92,29 @@ def benchmark(
       hashlens benchmark cifar100 --data ~/data/cifar100 --methods lsh,itq --bits 64 --out quick
       hashlens benchmark cifar100 --jobs 2 --out results
 
-    With --jobs, cells are measured side by side, each with its share of the cores: faster in all,
-    though a single fit takes longer, which is what its "fit s" then says.
+    With --jobs, cells are measured side by side, each on its share of the cores: the whole run is
+    faster, although a single fit takes longer, which is what "fit s" then shows.
     """
-    from hashlens.benchmark import (
-        Budget,
-        Settings,
-        curves,
-        document,
-        run_benchmark,
-        write_report,
-    )
+    from hashlens.benchmark import Budget, Settings, document, run_benchmark, write_report
 
     settings = Settings(
-        bits=_numbers(bits),
-        methods=_names(methods),
-        protocols=_names(protocols),
+        bits=bit_lengths(bits),
+        methods=comma_separated(methods),
+        protocols=comma_separated(protocols),
         seeds=seeds,
         split_seed=split_seed,
         budget=Budget(candidates=candidates),
     )
     features = _features(data, data_folder, descriptor, weights, cache)
+    if jobs > 1:
+        _share(jobs)
     with progress_bar("cells") as move:
-        results = run_benchmark(features, settings, out, jobs=jobs, on_progress=_on_progress(move))
-    found = document(results, features, settings, shlex.join(["hashlens", *sys.argv[1:]]))
-    written = write_report(found, curves(results), out, plots=plots)
+        results = run_benchmark(features, settings, out, _listener(move))
+    command = shlex.join(["hashlens", *sys.argv[1:]])
+    written = write_report(results, features, settings, out, command, plots=plots)
     if json:
-        typer.echo(json_text.dumps(found, indent=1, allow_nan=False))
+        found = document(results, features, settings, command)
+        print_json(found)
     else:
         _print_tables(results)
         figures = len([path for path in written if path.suffix in (".png", ".svg")])
@@ -114,24 +125,31 @@ def benchmark(
         raise typer.Exit(1)
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+def _share(jobs: int) -> None:
+    """Run this command ``jobs`` times at once, each with its share of the cores, and wait.
 
-
-def _numbers(text: str) -> tuple[int, ...]:
+    They take cells from one folder; this process then finds everything measured. What they print
+    but for progress is its to say.
+    """
+    threads = str(max(thread_count() // jobs, 1))
+    environment = {**os.environ, "OMP_NUM_THREADS": threads, "HASHLENS_THREADS": threads}
+    command = [sys.executable, "-m", "hashlens", *sys.argv[1:], "--jobs", "1", "--no-plots"]
+    workers = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) for _ in range(jobs)
+    ]
     try:
-        return tuple(int(part) for part in _names(text))
-    except ValueError:
-        raise ParameterError(
-            f"--bits must be numbers by commas, such as 32,64. Got {text!r} instead."
-        ) from None
+        for worker in workers:
+            worker.wait()
+    finally:
+        for worker in workers:
+            worker.terminate()
 
 
 def _features(
     data: str, folder: Path | None, descriptor: str, weights: Path | None, cache: Path | None
 ) -> Features:
     """Return the descriptors of a data set, computing those that the cache lacks."""
-    from hashlens.benchmark import Features
+    from hashlens.benchmark.data import features_of
     from hashlens.cli.datasets import NAME_ALL
     from hashlens.datasets.dataset import load_dataset
     from hashlens.datasets.described import describe_dataset
@@ -142,25 +160,27 @@ def _features(
     with progress_bar("images") as move:
         described = describe_dataset(load_dataset(data, folder), network, cache_folder(cache), move)
     report_failures([*described.train.failed, *described.test.failed], NAME_ALL)
-    return Features.from_described(described, Path(data).name or "data")
+    return features_of(described, Path(data).name or "data")
 
 
-def _on_progress(move: OnProgress) -> OnProgress:
-    """Return what shows the progress: the bar on a terminal, otherwise a line per step."""
+def _listener(move: Callable[[str, int, int], None]) -> Listener:
+    """Return what shows the progress: the bar on a terminal, else one line per step."""
+    from hashlens.benchmark import Progress
+
     began = time.monotonic()
 
-    def show(step: str, done: int, total: int) -> None:
+    def hear(progress: Progress) -> None:
         if sys.stderr.isatty():
-            move("benchmark", done, total)
+            move("benchmark", progress.done, progress.total)
         else:
             minutes = (time.monotonic() - began) / 60
-            note(f"[{minutes:6.1f} min] {done}/{total} {step}")
+            note(f"[{minutes:6.1f} min] {progress.done}/{progress.total} {progress.step}")
 
-    return show
+    return hear
 
 
 def _print_tables(results: Results) -> None:
-    """Print precision at 5, a table per protocol."""
+    """Print the precision at 5, one table per protocol."""
     from rich.console import Console
     from rich.table import Table
 
@@ -172,7 +192,7 @@ def _print_tables(results: Results) -> None:
         here = [cell for cell in found if cell.protocol == protocol]
         lengths = sorted({cell.bits for cell in here})
         table = Table(title=split, title_justify="left")
-        table.add_column("precision at 5, %")
+        table.add_column("precision@5, %")
         for length in lengths:
             table.add_column(f"{length} bits", justify="right")
         for row in results.baselines:

@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import typer
 
+from hashlens.progress import OnProgress, no_progress
+
 _NAMED = 20
-"""Failures that are named one by one; the rest is counted."""
+"""How many failures are named; the rest are counted."""
 
 
 def print_json(document: Any) -> None:
-    """Print one JSON document on stdout, in ASCII, so that any path survives."""
-    typer.echo(json.dumps(document, indent=2, default=str))
+    """Print one JSON document on stdout, in ASCII, so that any path survives.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite: JSON has no NaN.
+    """
+    typer.echo(json.dumps(document, indent=2, default=str, allow_nan=False))
 
 
 def note(text: str) -> None:
     """Print a line on stderr."""
     typer.echo(text, err=True)
+
+
+def notes(lines: Iterable[str]) -> None:
+    """Print lines on stderr."""
+    for line in lines:
+        note(line)
 
 
 def report_failures(failed: Sequence[tuple[str, str]], command: str | None = None) -> None:
@@ -31,23 +45,23 @@ def report_failures(failed: Sequence[tuple[str, str]], command: str | None = Non
     ----------
     failed : sequence of (name, reason)
     command : str, optional
-        What names all of them, where these are many.
+        A command that lists all of them, to be named where there are many.
     """
     for path, reason in failed[:_NAMED]:
         note(f"skipped {path}: {reason}")
     if len(failed) > _NAMED:
-        hint = "" if command is None else f"; `{command}` names all"
+        hint = "" if command is None else f"; `{command}` lists them all"
         note(f"skipped {len(failed) - _NAMED:,} more{hint}")
 
 
 @contextmanager
-def progress_bar(unit: str) -> Iterator[Callable[[str, int, int], None]]:
-    """Show a progress bar on stderr, and yield what moves it: (description, done, total).
+def progress_bar(unit: str) -> Iterator[OnProgress]:
+    """Show a progress bar on stderr, and yield the callback that moves it.
 
     Without a terminal there is no bar, so that logs stay short.
     """
     if not sys.stderr.isatty():
-        yield lambda description, done, total: None
+        yield no_progress
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -62,22 +76,20 @@ def progress_bar(unit: str) -> Iterator[Callable[[str, int, int], None]]:
     )
     tasks: dict[str, Any] = {}
 
-    def move(description: str, done: int, total: int) -> None:
-        if description not in tasks:
-            # Speed counts from here on: what was done before was only looked up.
-            tasks[description] = bar.add_task(description, total=total, completed=done, rate="")
-        task = bar.tasks[bar.task_ids.index(tasks[description])]
+    def move(step: str, done: int, total: int) -> None:
+        if step not in tasks:
+            # The rate counts from here: what was done before was only looked up.
+            tasks[step] = bar.add_task(step, total=total, completed=done, rate="")
+        task = bar.tasks[bar.task_ids.index(tasks[step])]
         rate = f"{task.speed:,.0f}/s" if task.speed else ""
-        bar.update(tasks[description], completed=done, total=total, rate=rate)
+        bar.update(tasks[step], completed=done, total=total, rate=rate)
 
     with bar:
         yield move
 
 
-def human_bytes(count: float) -> str:
-    """Return a size for people: 1536 → "1.5 KB"."""
-    for unit in ("bytes", "KB", "MB", "GB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} TB"
+def size(count: int) -> str:
+    """Return a size for people: 1536 → "1.5 kB"."""
+    from rich.filesize import decimal
+
+    return decimal(count)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from hashlens.cli.console import note, progress_bar, report_failures
+from hashlens.cli.console import progress_bar, report_failures
 from hashlens.datasets.checking import check_dataset
 from hashlens.datasets.dataset import Dataset, load_dataset
 from hashlens.datasets.described import DescribedDataset, describe_dataset
@@ -18,29 +15,6 @@ from hashlens.descriptors import Descriptor
 from hashlens.errors import DataError
 from hashlens.files.cache_folder import cache_folder
 
-DataArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="DATA",
-        help="A folder with a sub-folder a class, a CSV file with the columns path and label, a "
-        "folder of parquet files, or 'cifar100'.",
-        show_default=False,
-    ),
-]
-CheckOption = Annotated[
-    bool, typer.Option("--check", help="Only look at the data, say what was found, and stop.")
-]
-MaxUnusableOption = Annotated[
-    float,
-    typer.Option(
-        "--max-unusable",
-        metavar="SHARE",
-        min=0,
-        max=1,
-        help="Train although up to this share of the images can't be read or has contradicting "
-        "labels.",
-    ),
-]
 NAME_ALL = "hashlens train DATA --check --json"
 """The command that names every image which can't be used."""
 _FEWEST = 5
@@ -104,9 +78,3 @@ def described(
     if most is not None:
         check.check_limit(most)
     return replace(data, check=check)
-
-
-def say(lines: list[str]) -> None:
-    """Print findings on stderr."""
-    for line in lines:
-        note(line)

@@ -1,4 +1,4 @@
-"""Options of `train`, where a fine-tuning is kept, what an epoch prints, and the report."""
+"""Fine-tuning on the command line: where it is kept, what an epoch prints, and the report."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from hashlens.cli.console import note, progress_bar
 from hashlens.datasets.dataset import Dataset
@@ -21,39 +19,6 @@ if TYPE_CHECKING:
     from hashlens.datasets.described import DescribedDataset
     from hashlens.model.evaluate import Search
     from hashlens.training.finetune.options import TuningOptions
-
-TuneOption = Annotated[
-    str,
-    typer.Option(
-        help="head: the hash alone, on descriptors as they are; last: the network's last blocks "
-        "too; all: the whole network."
-    ),
-]
-TuneBlocksOption = Annotated[
-    int | None,
-    typer.Option(min=1, help="How many blocks --tune last changes; by default half of them."),
-]
-TuneCropsOption = Annotated[
-    int,
-    typer.Option(
-        min=0,
-        help="Random crops of each image, half of them mirrored, that are trained on beside it; "
-        "with --tune all they are new ones all the time.",
-    ),
-]
-DeviceOption = Annotated[
-    str | None,
-    typer.Option(help="cpu, cuda or mps. Default: the best one here.", show_default=False),
-]
-
-ReportOption = Annotated[
-    bool,
-    typer.Option(
-        "--report/--no-report",
-        help="Write report.html and report.json into the model directory; the page holds small "
-        "pictures of some images.",
-    ),
-]
 
 
 def check_tune(tune: str, device: str | None) -> None:

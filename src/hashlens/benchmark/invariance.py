@@ -1,8 +1,8 @@
-"""How far codes move, and how much retrieval suffers, when a query looks different.
+"""How far codes move, and how much retrieval suffers, when a query's looks change.
 
-The paper claims that its codes react to content and hardly to small changes of color and texture.
-It is measured by the Hamming distance between the codes of an image before and after a change,
-compared with the distances to other images of its class and of other classes.
+The paper states that its codes react to meaning and hardly to small changes of color and texture.
+Here that is a number: the Hamming distance between the codes of an image and of its changed self,
+beside the distances to other images of its class and of other classes.
 """
 
 from __future__ import annotations
@@ -12,21 +12,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from perturbations import PERTURBATIONS, Perturbation
+import numpy.typing as npt
 from PIL import Image
 
 from hashlens.arrays import Codes, Labels, Vectors
+from hashlens.benchmark.perturbations import PERTURBATIONS, Perturbation
 from hashlens.codes import hamming_distance
 from hashlens.evaluation import evaluate_codes
 from hashlens.hashers import Hasher
 
 Describe = Callable[[Sequence[Image.Image]], Vectors]
-"""Turns RGB images into descriptors, float32 of shape (n, D)."""
+"""From RGB images to descriptors, float32 of shape (n, D)."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A fitted hasher and the codes of the database that is searched.
+    """A fitted hasher and the database that it is searched in.
 
     Attributes
     ----------
@@ -49,7 +50,7 @@ def measure_invariance(
     seed: int = 0,
     listen: Callable[[str], None] | None = None,
 ) -> list[dict[str, Any]]:
-    """Return how codes and retrieval react to each change and grade, for each hasher.
+    """Return, for each hasher, change and grade, how codes and retrieval react.
 
     Parameters
     ----------
@@ -57,22 +58,22 @@ def measure_invariance(
         Queries; none of them is in the database.
     labels : int64 array of shape (n,)
     describe : callable
-        Describes images as the hashers were trained on them.
+        Images to the descriptors that the hashers were fitted on.
     references : mapping
-        Hashers by their name in rows.
+        Hashers by the name that rows call them.
     perturbations : sequence of Perturbation
     seed : int
-        Seed of noise and of the places of crops.
+        Of noise and of the places of crops.
     listen : callable, optional
-        Called with the name of each step.
+        Told what is being done.
 
     Returns
     -------
     list of dict
         ``method``, ``bits``, ``change``, ``grade``, ``distance`` (mean share of bits that flip),
-        ``precision_at_5``, ``precision_at_5_low``, ``precision_at_5_high``. For comparison,
-        rows of the change "none" also have ``distance_same_class`` and ``distance_other_class``,
-        the mean shares of bits in which images of one class and of two classes differ.
+        ``precision_at_5``, ``precision_at_5_low``, ``precision_at_5_high``. The change "none" has
+        the shares of bits in which an image differs from others of its class and of other classes,
+        ``distance_same_class`` and ``distance_other_class``: what to compare a distance with.
     """
     tell = listen or (lambda _: None)
     tell("none")
@@ -114,11 +115,11 @@ def _row(
 
 
 def _distances_between(
-    codes: Codes, labels: Labels, bits: int
+    codes: Codes, labels: npt.NDArray[np.int64], bits: int
 ) -> tuple[float | None, float | None]:
-    """Return the mean share of bits that differ within a class and between classes.
+    """Return the mean share of differing bits between images of one class and of two classes.
 
-    None if there is no such pair.
+    None where there is no such pair.
     """
     distances = hamming_distance(codes[:, None], codes[None]) / bits
     pairs = np.triu(np.ones(distances.shape, dtype=bool), k=1)

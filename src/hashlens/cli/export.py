@@ -10,7 +10,7 @@ import numpy as np
 import typer
 
 from hashlens.arrays import Pixels
-from hashlens.cli.console import human_bytes, print_json, report_failures
+from hashlens.cli.console import print_json, report_failures, size
 from hashlens.cli.options import JsonOption
 from hashlens.collection import MODEL_FOLDER, is_collection
 from hashlens.collection.store import Storage
@@ -29,11 +29,6 @@ CALIBRATION_IMAGES = 256
 """Images that are taken of a calibration folder, evenly over its files."""
 
 _CODES = {".parquet": export_parquet, ".faiss": export_faiss}
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command()(export)
 
 
 def export(
@@ -67,7 +62,7 @@ def export(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Write a model or a collection's codes in a form that other tools read.
+    """Write a model or codes for other tools.
 
     \b
     Examples:
@@ -89,7 +84,7 @@ def export(
         return
     for name, known in facts.items():
         what = f"{known['images']:,} codes" if "images" in known else "pixels → codes"
-        typer.echo(f"{name}: {what} of {known['bits']} bits, {human_bytes(_size(name))}")
+        typer.echo(f"{name}: {what} of {known['bits']} bits, {size(Path(name).stat().st_size)}")
         if "quantization" in known:
             _print_quantization(QuantizationReport(**known["quantization"]))  # type: ignore[arg-type]
 
@@ -170,11 +165,7 @@ def _print_quantization(report: QuantizationReport) -> None:
         f"({report.measured_images} images, not those of the calibration)"
     )
     typer.echo(
-        f"  {human_bytes(report.float_bytes)} → {human_bytes(report.int8_bytes)}, "
+        f"  {size(report.float_bytes)} → {size(report.int8_bytes)}, "
         f"{report.float_images_per_second:.1f} → {report.int8_images_per_second:.1f} images/s "
         "on one thread"
     )
-
-
-def _size(name: str) -> int:
-    return Path(name).stat().st_size

@@ -1,4 +1,4 @@
-"""`train` and `evaluate`: from labeled images to a model directory, and to its figures."""
+"""`train`: from labeled images to a model directory."""
 
 from __future__ import annotations
 
@@ -8,23 +8,20 @@ from typing import Annotated, Any
 
 import typer
 
-from hashlens.cli.console import note, print_json
-from hashlens.cli.datasets import (
-    CheckOption,
+from hashlens.cli.console import note, notes, print_json
+from hashlens.cli.datasets import check_protocol, described, opened
+from hashlens.cli.figures import print_figures
+from hashlens.cli.options import (
+    CacheOption,
     DataArgument,
-    MaxUnusableOption,
-    check_protocol,
-    described,
-    opened,
-    say,
+    DataFolderOption,
+    DescriptorOption,
+    JsonOption,
+    ProtocolOption,
+    SplitSeedOption,
+    WeightsOption,
 )
-from hashlens.cli.options import CacheOption, DataFolderOption, JsonOption
 from hashlens.cli.training import (
-    DeviceOption,
-    ReportOption,
-    TuneBlocksOption,
-    TuneCropsOption,
-    TuneOption,
     check_tune,
     discard_work,
     finetuned,
@@ -43,87 +40,128 @@ from hashlens.errors import ParameterError
 from hashlens.files.cache_folder import cache_folder
 from hashlens.hashers import create_hasher, hasher_class
 from hashlens.hashers.base import check_labels
-from hashlens.model.evaluate import evaluate_model, evaluate_search, protocol_search
+from hashlens.model.evaluate import evaluate_search, protocol_search
 from hashlens.model.folder import check_model_folder
-from hashlens.model.model import Model, load_model
+from hashlens.model.model import Model
 from hashlens.training import train_model
 
-ProtocolOption = Annotated[
-    str,
+_Bits = Annotated[int, typer.Option(help="Code length: a multiple of 8, up to 512.")]
+_Method = Annotated[str, typer.Option(help="The hashing method, such as autoencoder, itq or lsh.")]
+_Preset = Annotated[
+    str | None,
     typer.Option(
-        help="standard: search the training images; heldout: search labeled images that were not "
-        "trained on; unseen: search classes that were not trained on."
+        help="Configuration of the autoencoder: default; general, if you will also search for "
+        "classes that are not in DATA; or paper, as published.",
+        show_default=False,
     ),
 ]
-SplitSeedOption = Annotated[int, typer.Option("--split-seed", help="Seed of the protocol's split.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command()(train)
-    app.command()(evaluate)
+_Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        "--model",
+        metavar="DIR",
+        help="The model directory to write. Default: METHOD-BITS in the current folder.",
+        show_default=False,
+    ),
+]
+_Epochs = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Maximum number of epochs, for methods that train a network.",
+        show_default=False,
+    ),
+]
+_LearningRate = Annotated[
+    float | None,
+    typer.Option(
+        min=1e-9,
+        help="Peak learning rate, for methods that train a network; lower it if training diverges.",
+        show_default=False,
+    ),
+]
+_Seed = Annotated[int, typer.Option(help="Random seed of the method.")]
+_Tune = Annotated[
+    str,
+    typer.Option(
+        help="What to train. head: only the hash; last: the last blocks of the descriptor's "
+        "network too; all: the whole network."
+    ),
+]
+_TuneBlocks = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Number of blocks that --tune last changes. Default: half of them.",
+        show_default=False,
+    ),
+]
+_TuneCrops = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        help="Random crops per image, half of them mirrored, to train on besides the image itself; "
+        "--tune all draws new ones in every epoch.",
+    ),
+]
+_Device = Annotated[
+    str | None,
+    typer.Option(help="cpu, cuda or mps. Default: the best available.", show_default=False),
+]
+_Report = Annotated[
+    bool,
+    typer.Option(
+        "--report/--no-report",
+        help="Write report.html and report.json into the model directory. The page contains "
+        "thumbnails of some images.",
+    ),
+]
+_Check = Annotated[
+    bool, typer.Option("--check", help="Only check the data, report what was found, and stop.")
+]
+_MaxUnusable = Annotated[
+    float,
+    typer.Option(
+        "--max-unusable",
+        metavar="SHARE",
+        min=0,
+        max=1,
+        help="Share of the images that may be unreadable or have contradicting labels.",
+    ),
+]
 
 
 def train(
     data: DataArgument,
-    bits: Annotated[int, typer.Option(help="Code length: a multiple of 8, up to 512.")] = 64,
-    method: Annotated[str, typer.Option(help="The hashing method.")] = "autoencoder",
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            help="The autoencoder's configuration: default; general, for images of classes that "
-            "are not in DATA too; or paper.",
-            show_default=False,
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            "--model",
-            metavar="DIR",
-            help="The model directory to write. Default: METHOD-BITS in this folder.",
-            show_default=False,
-        ),
-    ] = None,
-    descriptor: Annotated[str, typer.Option(help="default, timm:NAME or onnx:FILE.")] = "default",
-    weights: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Local weights of a timm: descriptor."),
-    ] = None,
+    bits: _Bits = 64,
+    method: _Method = "autoencoder",
+    preset: _Preset = None,
+    out: _Out = None,
+    descriptor: DescriptorOption = "default",
+    weights: WeightsOption = None,
     protocol: ProtocolOption = "standard",
     split_seed: SplitSeedOption = 0,
-    epochs: Annotated[
-        int | None,
-        typer.Option(min=1, help="Most epochs of a deep method.", show_default=False),
-    ] = None,
-    learning_rate: Annotated[
-        float | None,
-        typer.Option(
-            min=1e-9,
-            help="The highest of a deep method; lower it if training diverges.",
-            show_default=False,
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the method.")] = 0,
-    tune: TuneOption = "head",
-    tune_blocks: TuneBlocksOption = None,
-    tune_crops: TuneCropsOption = 4,
-    device: DeviceOption = None,
-    report: ReportOption = True,
-    check: CheckOption = False,
-    max_unusable: MaxUnusableOption = MAX_UNUSABLE,
+    epochs: _Epochs = None,
+    learning_rate: _LearningRate = None,
+    seed: _Seed = 0,
+    tune: _Tune = "head",
+    tune_blocks: _TuneBlocks = None,
+    tune_crops: _TuneCrops = 4,
+    device: _Device = None,
+    report: _Report = True,
+    check: _Check = False,
+    max_unusable: _MaxUnusable = MAX_UNUSABLE,
     data_folder: DataFolderOption = None,
     cache: CacheOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Train a code on labeled images: DATA in, a model directory out.
+    """Train a code on labeled images.
 
-    DATA is looked at first: what is found is said, and images that can't be read, copies and images
-    with contradicting labels are left out.
-
-    Descriptors are computed once and kept, so another method or length takes only its own training.
-    A fine-tuning that was interrupted goes on, when the command is repeated, after its last epoch.
+    Writes a model directory. The data is checked first: unreadable images, copies and images with
+    contradicting labels are reported and left out. Descriptors are computed once and cached, so
+    another method or code length only takes its own training. If fine-tuning (--tune) is
+    interrupted, the same command resumes after the last finished epoch.
 
     \b
     Examples:
@@ -157,7 +195,7 @@ def train(
         )
     # With the head alone, images are decoded once, when they are described.
     dataset, found = opened(data, data_folder, decode=check or tune != "head")
-    say(found.lines())
+    notes(found.lines())
     if check and json:
         print_json(found.as_dict())
     found.check_limit(max_unusable)
@@ -199,7 +237,7 @@ def _finish(encoder: Model, data: DescribedDataset, target: Path, report: bool, 
     encoder.metrics = evaluate_search(encoder, data.source, search)
     encoder.save(target)
     if not json:
-        _print_figures(encoder.metrics)
+        print_figures(encoder.metrics)
         typer.echo(f"model       {target}  ({encoder.training['seconds']:.0f} s of training)")
     page = reported(encoder, data, search, target) if report else None
     if json:
@@ -207,38 +245,6 @@ def _finish(encoder: Model, data: DescribedDataset, target: Path, report: bool, 
         print_json({**where, "training": encoder.training, **encoder.metrics})
     elif page is not None:
         typer.echo(f"report      {page}")
-
-
-def evaluate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model directory, or 'default'.")],
-    data: DataArgument,
-    protocol: ProtocolOption = "standard",
-    split_seed: SplitSeedOption = 0,
-    data_folder: DataFolderOption = None,
-    cache: CacheOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Measure a model on labeled images: precision at 5 and more, ties resolved honestly.
-
-    Learned codes collapse, so that hundreds of images tie; figures are exact expectations over the
-    order of ties, with the worst and the best order beside them.
-
-    \b
-    Examples:
-      hashlens evaluate products-64 products/
-      hashlens evaluate default cifar100 --protocol unseen --json
-    """
-    encoder = load_model(model)
-    network = encoder.load_descriptor()
-    dataset, found = opened(data, data_folder)
-    say(found.losses())
-    check_protocol(dataset, protocol, split_seed)
-    measured = described(dataset, found, network, cache, None)
-    figures = evaluate_model(encoder, measured, protocol, split_seed)
-    if json:
-        print_json(figures)
-    else:
-        _print_figures(figures)
 
 
 def _create_hasher(method: str, bits: int, seed: int, **options: Any) -> Any:
@@ -268,19 +274,3 @@ def _network_file(network: Descriptor, scratch: Path) -> Path | None:
         network.export(scratch / "descriptor.onnx")
         return scratch / "descriptor.onnx"
     raise TypeError(f"No ONNX file can be had of a {type(network).__name__}.")
-
-
-def _print_figures(figures: dict[str, Any]) -> None:
-    typer.echo(f"{figures['split']}")
-    typer.echo(
-        f"top-5       {100 * figures['precision_at_5']:6.2f} %  "
-        f"(worst order of ties {100 * figures['precision_at_5_low']:.2f}, "
-        f"best {100 * figures['precision_at_5_high']:.2f})"
-    )
-    typer.echo(f"mAP         {100 * figures['map']:6.2f} %")
-    codes = figures["codes"]
-    typer.echo(
-        f"codes       {figures['bits']} bits, {codes['unique_codes_per_thousand']:.0f} different a "
-        f"thousand images, imbalance {codes['bit_imbalance']:.3f}, "
-        f"correlation {codes['bit_correlation']:.3f}"
-    )

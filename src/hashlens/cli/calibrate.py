@@ -1,0 +1,165 @@
+"""`calibrate`: find the radius that reaches a wanted precision on labeled images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hashlens.cli.console import note, notes, print_json
+from hashlens.cli.options import (
+    CacheOption,
+    DataArgument,
+    DataFolderOption,
+    JsonOption,
+    bit_lengths,
+    comma_separated,
+)
+from hashlens.cli.radii import print_lengths, print_radii, radius_row
+from hashlens.codes import check_bits
+from hashlens.collection import MODEL_FOLDER, is_collection
+from hashlens.errors import ParameterError
+from hashlens.evaluation.bootstrap import Resampling
+from hashlens.model.calibration_file import ModelCalibration
+from hashlens.model.folder import check_model_folder
+from hashlens.model.model import DEFAULT_MODEL, Model, load_model
+
+_Model = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A model directory, a collection (its own copy of the model is calibrated), or "
+        "'default' with --out.",
+        show_default=False,
+    ),
+]
+_Precision = Annotated[
+    str, typer.Option(help="Wanted precisions, separated by commas: shares in (0, 1].")
+]
+_Bits = Annotated[
+    str | None,
+    typer.Option(
+        help="Also train the model's method on DATA at these code lengths, separated by commas "
+        "such as 32,64,128, and say which is long enough. Each length is trained once.",
+        show_default=False,
+    ),
+]
+_Out = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Write a calibrated copy of the model to DIR, and leave MODEL unchanged.",
+        show_default=False,
+    ),
+]
+_Confidence = Annotated[float, typer.Option(help="Confidence level of the intervals.")]
+_Resamples = Annotated[
+    int, typer.Option(min=1, help="Number of bootstrap resamples of the images.")
+]
+_Seed = Annotated[int, typer.Option(help="Random seed of the bootstrap.")]
+
+
+def calibrate(
+    model: _Model,
+    data: DataArgument,
+    precision: _Precision = "0.9,0.95,0.99",
+    bits: _Bits = None,
+    out: _Out = None,
+    confidence: _Confidence = 0.95,
+    resamples: _Resamples = 1000,
+    seed: _Seed = 0,
+    data_folder: DataFolderOption = None,
+    cache: CacheOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Find the radius that reaches a wanted precision.
+
+    The precision of a radius is the share of pairs within it that have the same label, here with a
+    confidence interval. Only images that the model was not trained on count. Afterwards, `search`
+    and `duplicates` accept --precision in collections that use the model.
+
+    \b
+    Examples:
+      hashlens calibrate products-64 products/
+      hashlens calibrate photos.hashlens my-labeled-photos/ --precision 0.8,0.95
+      hashlens calibrate default my-labeled-photos/ --out default-calibrated
+      hashlens calibrate products-64 products/ --bits 16,32,64,128
+    """
+    wanted, lengths = _shares(precision), _lengths(bits)
+    resampling = Resampling(confidence, resamples, seed)
+    folder = _model_folder(model, out)
+    if out is not None:
+        check_model_folder(out)
+    encoder = load_model(folder)
+    found = _measure(encoder, data, data_folder, cache, lengths, resampling)
+    encoder.calibration = found
+    if out is None:
+        encoder.save_calibration(folder)
+    else:
+        encoder.save(out)
+    if json:
+        radii = [radius_row(found, share) for share in wanted]
+        print_json({"saved": str(out or folder), "radii": radii, **found.to_dict()})
+        return
+    print_radii(found, wanted)
+    print_lengths(found)
+    note(f"wrote {out or folder}")
+
+
+def _model_folder(model: str, out: Path | None) -> Path:
+    if is_collection(model):
+        return Path(model) / MODEL_FOLDER
+    if model != "default":
+        return Path(model)
+    if out is None:
+        raise ParameterError(
+            "All collections share the bundled model, so a calibration for your images is kept in "
+            "a copy: add --out DIR, and index with --model DIR. To calibrate a collection that "
+            "uses the bundled model, name the collection's directory instead."
+        )
+    return DEFAULT_MODEL
+
+
+def _measure(
+    encoder: Model,
+    data: str,
+    data_folder: Path | None,
+    cache: Path | None,
+    lengths: tuple[int, ...],
+    resampling: Resampling,
+) -> ModelCalibration:
+    from hashlens.cli.datasets import described, opened
+    from hashlens.model.calibrate import calibrate_model
+
+    dataset, found = opened(data, data_folder)
+    notes(found.losses())
+    measured = described(dataset, found, encoder.load_descriptor(), cache, None)
+    note(f"measuring pairs of images, {resampling.resamples:,} resamples")
+    return calibrate_model(
+        encoder,
+        measured,
+        lengths=lengths,
+        resampling=resampling,
+        on_length=lambda bits: note(f"training {encoder.hasher.name} at {bits} bits"),
+    )
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    try:
+        shares = tuple(float(part) for part in comma_separated(text))
+    except ValueError:
+        shares = ()
+    if not shares or not all(0 < share <= 1 for share in shares):
+        raise ParameterError(
+            "--precision must be shares above 0 and at most 1, separated by commas, such as "
+            f"0.9,0.95. Got {text!r} instead."
+        )
+    return shares
+
+
+def _lengths(text: str | None) -> tuple[int, ...]:
+    lengths = () if text is None else bit_lengths(text)
+    for length in lengths:
+        check_bits(length, "calibrate --bits")
+    return lengths

@@ -1,0 +1,56 @@
+"""`duplicates`: groups of near-duplicate images in a collection."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from hashlens.cli.console import note, print_json
+from hashlens.cli.options import CollectionOption, JsonOption, PrecisionOption, collection_folder
+from hashlens.cli.precision import chosen_radius
+from hashlens.collection import Collection
+from hashlens.errors import ParameterError
+
+_Radius = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="Maximum number of bits in which two images of a group differ.",
+        show_default=False,
+    ),
+]
+
+
+def duplicates(
+    radius: _Radius = None,
+    precision: PrecisionOption = None,
+    collection: CollectionOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show groups of near-duplicate images.
+
+    Two images are in one group if their codes differ in at most RADIUS bits, or if a chain of such
+    pairs joins them.
+
+    \b
+    Examples:
+      hashlens duplicates --radius 0          copies, and images with equal codes
+      hashlens duplicates --radius 8          also resized and recompressed ones
+      hashlens duplicates --precision 0.99    if the model is calibrated
+    """
+    with Collection.open(collection_folder(collection)) as target:
+        within = chosen_radius(target, radius, precision)
+        if within is None:
+            raise ParameterError("Give --radius BITS, or --precision if the model is calibrated.")
+        groups = target.duplicates(within)
+    if json:
+        print_json({"radius": within, "groups": [asdict(group) for group in groups]})
+        return
+    for group in groups:
+        # Images that a chain joins may be further apart than this.
+        typer.echo(f"{len(group.paths)} images, joined by pairs up to {group.widest} bits apart")
+        for path in group.paths:
+            typer.echo(f"  {path}")
+    note(f"{len(groups):,} groups, {sum(len(group.paths) for group in groups):,} images")

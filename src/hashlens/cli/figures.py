@@ -1,0 +1,29 @@
+"""The figures of an evaluation, as `train` and `evaluate` print them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+
+def print_figures(figures: dict[str, Any]) -> None:
+    """Print precision, mAP and the statistics of the codes on stdout."""
+    precision, low, high, mean = (
+        _percent(figures[name])
+        for name in ("precision_at_5", "precision_at_5_low", "precision_at_5_high", "map")
+    )
+    codes = figures["codes"]
+    correlation = codes["bit_correlation"]
+    typer.echo(figures["split"])
+    typer.echo(f"precision@5 {precision:>6} %  (ties in the worst order {low}, in the best {high})")
+    typer.echo(f"mAP         {mean:>6} %")
+    typer.echo(
+        f"codes       {figures['bits']} bits, {codes['unique_codes_per_thousand']:.0f} distinct "
+        f"per thousand images, imbalance {codes['bit_imbalance']:.3f}, "
+        f"correlation {'–' if correlation is None else f'{correlation:.3f}'}"
+    )
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.2f}"

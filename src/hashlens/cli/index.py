@@ -1,0 +1,102 @@
+"""`index`: add images to a collection."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hashlens.cli.console import print_json, size
+from hashlens.cli.indexing import run_indexing
+from hashlens.cli.options import CollectionOption, JsonOption, StrictOption, collection_folder
+from hashlens.collection import Collection, is_collection
+from hashlens.errors import CollectionError, ModelMismatchError, ParameterError
+from hashlens.model.model import load_model
+
+_Paths = Annotated[
+    list[Path] | None, typer.Argument(help="Folders and images.", show_default=False)
+]
+_Model = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|DIR",
+        help="The model that encodes a new collection. Default: the bundled one.",
+        show_default=False,
+    ),
+]
+_KeepDescriptors = Annotated[
+    bool,
+    typer.Option(
+        "--keep-descriptors",
+        help="Keep the descriptor of each image in a new collection, for `search --rerank`.",
+    ),
+]
+_Build = Annotated[
+    bool,
+    typer.Option(
+        "--build", help="Save an index of the codes: worthwhile for many searches of many images."
+    ),
+]
+
+
+def index(
+    paths: _Paths = None,
+    collection: CollectionOption = None,
+    model: _Model = None,
+    keep_descriptors: _KeepDescriptors = False,
+    build: _Build = False,
+    strict: StrictOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Add images to a collection.
+
+    Adds the images under PATHS; unchanged ones are skipped. Interrupt it at any time: the same
+    command resumes where it stopped.
+
+    \b
+    Examples:
+      hashlens index ~/Pictures
+      hashlens index photos/ scans/ -c archive.hashlens --keep-descriptors
+      hashlens index products/ -c shop.hashlens --model shop-64/
+      hashlens index --build -c archive.hashlens
+    """
+    folder = collection_folder(collection)
+    if not paths:
+        if not build:
+            raise ParameterError("Name the folders and images to index, or give --build.")
+        _build_only(folder, json)
+        return
+    missing = [str(path) for path in paths if not path.exists() and not path.is_symlink()]
+    if missing:
+        raise CollectionError(f"There is no file or folder {', '.join(missing)}.")
+    with _open_or_create(folder, model, keep_descriptors) as target:
+        run_indexing(
+            target,
+            lambda move: target.index(paths, on_progress=move),
+            strict=strict,
+            json=json,
+            build=build,
+        )
+
+
+def _open_or_create(folder: Path, model: str | None, keep_descriptors: bool) -> Collection:
+    if not is_collection(folder):
+        return Collection.create(folder, load_model(model), keep_descriptors)
+    target = Collection.open(folder, write=True, model=None if model is None else load_model(model))
+    if keep_descriptors and target.info().descriptor_dim is None:
+        target.close()
+        raise ModelMismatchError(
+            f"The collection {folder} was made without descriptors, and they can't be added later. "
+            "Make another with: hashlens index PATHS --keep-descriptors -c NEW"
+        )
+    return target
+
+
+def _build_only(folder: Path, json: bool) -> None:
+    with Collection.open(folder, write=True) as target:
+        taken = target.build_index().stat().st_size
+        if json:
+            print_json({"images": len(target), "index_bytes": taken})
+        else:
+            typer.echo(f"index of {len(target):,} images saved, {size(taken)}")

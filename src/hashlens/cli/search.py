@@ -1,0 +1,131 @@
+"""`search`: the images of a collection that are most similar to a query image."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hashlens.cli.console import note, print_json
+from hashlens.cli.options import CollectionOption, JsonOption, PrecisionOption, collection_folder
+from hashlens.cli.precision import chosen_radius
+from hashlens.collection import Collection, Hit, SearchSpec
+from hashlens.errors import ParameterError
+
+_Images = Annotated[
+    list[Path], typer.Argument(help="One or more query images.", show_default=False)
+]
+_K = Annotated[
+    int | None,
+    typer.Option(
+        "-k",
+        min=1,
+        help="Number of results per query. Default: 10, or all within --radius.",
+        show_default=False,
+    ),
+]
+_Radius = Annotated[
+    int | None,
+    typer.Option(min=0, help="Show only images within this distance, in bits.", show_default=False),
+]
+_Rerank = Annotated[
+    bool,
+    typer.Option(
+        "--rerank",
+        help="Order the nearest by the Euclidean distance of their descriptors, if these are kept.",
+    ),
+]
+_PathsOnly = Annotated[
+    bool, typer.Option("--paths", help="Print only paths, one per line, for pipes.")
+]
+_Sheet = Annotated[
+    Path | None,
+    typer.Option(metavar="OUT.png", help="Draw a contact sheet of queries, results and distances."),
+]
+
+
+def search(
+    images: _Images,
+    collection: CollectionOption = None,
+    k: _K = None,
+    radius: _Radius = None,
+    precision: PrecisionOption = None,
+    rerank: _Rerank = False,
+    json: JsonOption = False,
+    paths: _PathsOnly = False,
+    sheet: _Sheet = None,
+) -> None:
+    """Find the images most similar to yours.
+
+    \b
+    Examples:
+      hashlens search holiday.jpg
+      hashlens search holiday.jpg -k 50 --sheet similar.png
+      hashlens search scan.png --radius 8 --paths | xargs -d '\\n' ls -l
+      hashlens search shoe.jpg -c shop.hashlens --precision 0.95
+    """
+    if json and paths:
+        raise ParameterError("Choose one of --json and --paths.")
+    with Collection.open(collection_folder(collection)) as target:
+        spec = SearchSpec(k, chosen_radius(target, radius, precision), rerank)
+        began = time.perf_counter()
+        results = list(zip(map(str, images), target.search_many(images, spec), strict=True))
+        milliseconds = 1000 * (time.perf_counter() - began)
+        bits, count = target.model.bits, len(target)
+    if json:
+        print_json(_document(results, bits, count, milliseconds))
+    elif paths:
+        _print_paths(hit.path for _, hits in results for hit in hits)
+    else:
+        for query, hits in results:
+            _print_table(query, hits, bits)
+        note(f"{count:,} images searched in {milliseconds:.0f} ms, encoding included")
+    if sheet is not None:
+        from hashlens.report.sheet import save_sheet
+
+        save_sheet(sheet, results)
+        note(f"wrote {sheet}")
+
+
+def _document(
+    results: list[tuple[str, list[Hit]]], bits: int, count: int, milliseconds: float
+) -> dict[str, Any]:
+    return {
+        "results": [
+            {"query": query, "hits": [_hit_dict(hit) for hit in hits]} for query, hits in results
+        ],
+        "bits": bits,
+        "images": count,
+        "milliseconds": round(milliseconds, 2),
+    }
+
+
+def _hit_dict(hit: Hit) -> dict[str, Any]:
+    shown: dict[str, Any] = {"path": hit.path, "distance": hit.distance}
+    if hit.euclidean is not None:
+        shown["euclidean"] = hit.euclidean
+    if hit.label is not None:
+        shown["label"] = hit.label
+    return shown
+
+
+def _print_paths(found: Iterable[str]) -> None:
+    """Print paths byte for byte, whatever the terminal's encoding."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(b"".join(os.fsencode(path) + b"\n" for path in found))
+    sys.stdout.flush()
+
+
+def _print_table(query: str, hits: list[Hit], bits: int) -> None:
+    if not hits:
+        typer.echo(f"{query}: no image is near enough")
+        return
+    typer.echo(f"{query}: the {len(hits)} nearest, distances in bits of {bits}")
+    for rank, hit in enumerate(hits, start=1):
+        euclidean = "" if hit.euclidean is None else f"  {hit.euclidean:7.4f}"
+        typer.echo(f"{rank:5}  {hit.distance:4}{euclidean}  {hit.path}")

@@ -1,0 +1,23 @@
+"""`update`: bring a collection up to date with the disk."""
+
+from __future__ import annotations
+
+from hashlens.cli.indexing import run_indexing
+from hashlens.cli.options import CollectionOption, JsonOption, StrictOption, collection_folder
+from hashlens.collection import Collection
+
+
+def update(
+    collection: CollectionOption = None, strict: StrictOption = False, json: JsonOption = False
+) -> None:
+    """Add new images and drop vanished ones.
+
+    Looks at all folders and images that were ever indexed and not removed.
+
+    \b
+    Examples:
+      hashlens update
+      hashlens update -c archive.hashlens
+    """
+    with Collection.open(collection_folder(collection), write=True) as target:
+        run_indexing(target, lambda move: target.update(on_progress=move), strict=strict, json=json)

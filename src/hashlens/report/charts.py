@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from hashlens.report.axis import Axis
@@ -58,18 +58,20 @@ def learning_curves(learning: dict[str, Any]) -> list[Chart]:
     number = [float(one["number"]) for one in epochs]
     kept = number.index(learning["kept_epoch"])
     by_epoch = Axis("epoch", 1.0, max(number[-1], 2.0), whole=True)
-    validation = "validation precision at 5, %"
+    validation = "validation precision at 5"
     precision = [100 * one["precision_at_5"] for one in epochs]
-    curves = [_line(validation, by_epoch, number, precision, kept)]
+    up = Axis.around(f"{validation}, %", precision)
+    curves = [_line(f"{validation}, by epoch", by_epoch, up, number, precision, kept)]
     total = epochs[-1]["seconds"]
     if total > 0:
         unit, length = ("minutes", 60.0) if total > 120 else ("seconds", 1.0)
         by_time = Axis(f"{unit} of training", 0.0, total / length)
         time = [one["seconds"] / length for one in epochs]
-        curves.append(_line(validation, by_time, time, precision, kept))
+        curves.append(_line(f"{validation}, by training time", by_time, up, time, precision, kept))
     for term in epochs[0]["losses"]:
         loss = [one["losses"][term] for one in epochs]
-        curves.append(_line(f"loss: {term}", by_epoch, number, loss, kept))
+        up = Axis.around(f"loss: {term}", loss)
+        curves.append(_line(f"loss: {term}, by epoch", by_epoch, up, number, loss, kept))
     return curves
 
 
@@ -93,12 +95,13 @@ def bit_chart(share_of_ones: Sequence[float]) -> Chart:
     return _bars("Share of ones per bit", summary, across, up, ones)
 
 
-def _line(name: str, across: Axis, x: list[float], y: list[float], kept: int) -> Chart:
-    caption = f"{name}, by {across.name}"
-    summary = f"{caption}: first {y[0]:.4g}, last {y[-1]:.4g}, at the chosen epoch {y[kept]:.4g}"
-    empty = Chart(caption, summary, across, Axis.around(name, y))
+def _line(
+    caption: str, across: Axis, up: Axis, x: list[float], y: list[float], marked: int
+) -> Chart:
+    summary = f"{caption}: first {y[0]:.4g}, last {y[-1]:.4g}, at the chosen epoch {y[marked]:.4g}"
+    empty = Chart(caption, summary, across, up)
     points = [(empty.x(a), empty.y(b)) for a, b in zip(x, y, strict=True)]
-    return Chart(caption, summary, across, empty.y_axis, line=points, dot=points[kept])
+    return replace(empty, line=points, dot=points[marked])
 
 
 def _bars(caption: str, summary: str, across: Axis, up: Axis, heights: Sequence[float]) -> Chart:
@@ -114,4 +117,4 @@ def _bars(caption: str, summary: str, across: Axis, up: Axis, heights: Sequence[
         )
         for place, height in enumerate(heights)
     ]
-    return Chart(caption, summary, across, up, bars=bars)
+    return replace(empty, bars=bars)

@@ -1,11 +1,14 @@
 """One suite for every index: each must equal the naive scan, ids and distances."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from search_cases import ManySegments, clumped_codes
 
 from hashlens.codes import hamming_distance
-from hashlens.errors import DataError, ParameterError
+from hashlens.errors import DataError, FormatError, ParameterError
 from hashlens.indexes import AutoIndex, LinearIndex, MultiIndex
 from hashlens.native import MAX_ID
 
@@ -20,8 +23,8 @@ class GivesUp(MultiIndex):
 class BuiltEarly(AutoIndex):
     """An index that plans, and has a multi-index to choose from the second code on."""
 
-    def __init__(self, bits):
-        super().__init__(bits, background=False)
+    def __init__(self, bits, *, background=False):
+        super().__init__(bits, background=background)
 
     def add(self, codes, ids=None):
         super().add(codes, ids)
@@ -259,3 +262,204 @@ def test_wrong_use_is_refused_and_changes_nothing(make_index):
         make_index(12)
     assert len(index) == 2
     assert index.search(code[:1], 3).ids.tolist() == [[0, 1, -1]]
+
+
+# What an index holds
+
+
+def empty(index, rng):
+    return {}
+
+
+def added(index, rng):
+    codes = clumped_codes(rng, 300)
+    index.add(codes)
+    return dict(enumerate(codes))
+
+
+def changed(index, rng):
+    """Of the codes, most were removed again, among them the last; one id has come back."""
+    codes = clumped_codes(rng, 700)
+    index.add(codes[:600])
+    index.remove(np.arange(150, 600))
+    index.remove([3])
+    index.add(codes[600:699])
+    index.remove([698, 5])
+    index.add(codes[699:], ids=[3])
+    held = {id: codes[id] for id in range(150) if id not in (3, 5)}
+    return held | {id: codes[id] for id in range(600, 698)} | {3: codes[699]}
+
+
+def with_own_ids(index, rng):
+    codes = clumped_codes(rng, 400)
+    ids = rng.permutation(10_000)[:400]
+    index.add(codes[:250], ids[:250])
+    index.add(codes[250:], ids[250:])
+    index.remove(ids[100:130])
+    return {int(id): code for id, code in zip(ids, codes, strict=True) if id not in ids[100:130]}
+
+
+def emptied(index, rng):
+    index.add(clumped_codes(rng, 20))
+    index.remove(np.arange(20))
+    return {}
+
+
+def many(index, rng):
+    codes = clumped_codes(rng, 9500)
+    for start in range(0, 9500, 500):
+        index.add(codes[start : start + 500])
+    index.remove(np.arange(0, 9500, 11))
+    return {id: code for id, code in enumerate(codes) if id % 11}
+
+
+@pytest.fixture(params=[empty, added, changed, with_own_ids, emptied, many])
+def stocked(request, make_index, rng):
+    """An index of 64 bits, and the codes it holds by id, in the order in which they were added."""
+    index = make_index(64)
+    return index, request.param(index, rng)
+
+
+def assert_holds(index, held):
+    assert len(index) == len(held)
+    assert index.ids.dtype == np.int64
+    assert index.ids.tolist() == list(held)
+    codes = index.reconstruct(index.ids)
+    assert codes.dtype == np.uint8
+    np.testing.assert_array_equal(codes, np.array(list(held.values()), np.uint8).reshape(-1, 8))
+
+
+def test_ids_and_codes_come_back(stocked, rng):
+    index, held = stocked
+    assert_holds(index, held)
+    some = rng.choice(list(held), 50) if held else np.empty(0, dtype=np.int64)
+    codes = index.reconstruct(some)
+    assert codes.shape == (len(some), 8)
+    for id, code in zip(some.tolist(), codes, strict=True):
+        np.testing.assert_array_equal(code, held[id])
+
+
+def test_the_arrays_that_are_returned_belong_to_the_caller(stocked):
+    index, held = stocked
+    index.reconstruct(index.ids)[:] ^= 255
+    index.ids[:] += 7
+    assert_holds(index, held)
+
+
+def test_membership_is_by_id(stocked):
+    index, held = stocked
+    for id in [*range(-3, 710), *list(held)[-5:], 9_999, 10_000, 2**62, 2**70]:
+        assert (id in index) == (id in held), id
+    for id in (np.int32(7), np.uint64(7)):
+        assert (id in index) == (7 in held)
+    for other in (None, "7", 7.0, (7,)):
+        assert other not in index
+
+
+def test_the_codes_of_unknown_ids_are_refused(stocked):
+    index, held = stocked
+    for unknown in (-1, 10_000, 2**62):
+        with pytest.raises(DataError, match="does not hold"):
+            index.reconstruct([*list(held)[:3], unknown])
+    with pytest.raises(DataError, match="integers"):
+        index.reconstruct([0.5])
+    with pytest.raises(DataError, match="shape"):
+        index.reconstruct(3)
+
+
+def test_repr_names_class_code_length_and_size(stocked):
+    index, held = stocked
+    text = repr(index)
+    assert text.startswith(f"<{type(index).__name__}: 64 bits, {len(held):,} codes")
+    assert ("segment" in text) == isinstance(index, MultiIndex)
+    assert ("multi-index" in text) == isinstance(index, AutoIndex)
+
+
+# Copies and files
+
+
+def through_a_file(index, folder):
+    index.save(folder / "index", source="here")
+    return type(index).load(folder / "index", source="here")
+
+
+COPIES = {
+    "pickle": lambda index, _: pickle.loads(pickle.dumps(index)),
+    "copy": lambda index, _: copy.copy(index),
+    "deepcopy": lambda index, _: copy.deepcopy(index),
+    "file": through_a_file,
+}
+
+
+@pytest.fixture(params=COPIES)
+def make_copy(request, tmp_path):
+    return lambda index: COPIES[request.param](index, tmp_path)
+
+
+def test_a_copy_holds_and_answers_the_same(stocked, make_copy, rng):
+    index, held = stocked
+    twin = make_copy(index)
+    assert type(twin) is type(index)
+    assert_holds(twin, held)
+    queries = clumped_codes(rng, 20)
+    ids, codes = np.array(list(held), np.int64), np.array([*held.values()], np.uint8).reshape(-1, 8)
+    assert_equals(twin.search(queries, 15), naive(codes, ids, queries, k=15))
+    assert_equals(twin.search_radius(queries, 6), naive(codes, ids, queries, radius=6))
+    assert_equals(index.search(queries, 15), naive(codes, ids, queries, k=15))
+
+
+def test_a_copy_and_its_original_change_apart(stocked, make_copy, rng):
+    index, held = stocked
+    twin = make_copy(index)
+    new = clumped_codes(rng, 90)
+    contents = []
+    for one, codes, gone in ((index, new[:40], [*held][::2]), (twin, new[40:], [*held][1::3])):
+        one.add(codes)
+        one.remove(gone)
+        ids = one.ids[-len(codes) :]  # which follow the largest that there ever was
+        removed = set(gone)
+        left = {id: code for id, code in held.items() if id not in removed}
+        contents.append(left | dict(zip(ids.tolist(), codes, strict=True)))
+        assert ids[0] > max(held, default=-1)
+    assert list(contents[0])[-40:] == list(contents[1])[-50:][:40], "the next ids are the same"
+    for one, expected in zip((index, twin), contents, strict=True):
+        assert_holds(one, expected)
+        queries = new[::9]
+        ids, codes = np.array([*expected]), np.array([*expected.values()])
+        assert_equals(one.search(queries, 12), naive(codes, ids, queries, k=12))
+
+
+def test_a_file_is_replaced_and_says_of_what_it_is(make_index, rng, tmp_path):
+    codes = clumped_codes(rng, 60)
+    for count in (50, 60):
+        index = make_index(64)
+        index.add(codes[:count])
+        index.save(tmp_path / "index", source="these")
+    assert [path.name for path in tmp_path.iterdir()] == ["index"]
+    assert len(make_index.load(tmp_path / "index", source="these")) == 60
+    for other in ("those", ""):
+        with pytest.raises(FormatError, match="these"):
+            make_index.load(tmp_path / "index", source=other)
+    with pytest.raises(FormatError, match="can't be read"):
+        make_index.load(tmp_path / "missing")
+    (tmp_path / "index").write_bytes(b"HLINDEX or not")
+    with pytest.raises(FormatError):
+        make_index.load(tmp_path / "index", source="these")
+
+
+def test_a_file_of_another_kind_of_index_is_refused_unless_either_is_welcome(
+    make_index, rng, tmp_path
+):
+    codes = clumped_codes(rng, 40)
+    for other in (LinearIndex, MultiIndex):
+        index = other(64)
+        index.add(codes, ids=np.arange(40)[::-1])
+        index.save(tmp_path / "index")
+        if issubclass(make_index, (other, AutoIndex)):
+            assert_holds(
+                make_index.load(tmp_path / "index"),
+                dict(zip(range(39, -1, -1), codes, strict=True)),
+            )
+            continue
+        with pytest.raises(FormatError, match="not a"):
+            make_index.load(tmp_path / "index")

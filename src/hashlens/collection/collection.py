@@ -27,7 +27,7 @@ from hashlens.collection.scope import PathLike, absolute, remove_paths
 from hashlens.collection.searching import Query, SearchSpec, encode_queries, find
 from hashlens.collection.store import CatalogState, Storage, damage_of, is_catalog
 from hashlens.errors import CollectionError
-from hashlens.indexes.base import check_k, check_radius
+from hashlens.indexes.arguments import check_k, check_radius
 from hashlens.model.model import Model
 from hashlens.progress import OnProgress
 

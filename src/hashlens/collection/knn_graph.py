@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from hashlens.collection.indexed import CollectionIndex
 from hashlens.collection.store import Snapshot, Storage
-from hashlens.indexes.base import concatenate
+from hashlens.indexes.search_result import concatenate
 
 _QUERIES_AT_ONCE = 4096
 

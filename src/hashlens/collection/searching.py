@@ -16,7 +16,7 @@ from hashlens.errors import DataError, ImageError, ParameterError
 from hashlens.files.records import Records
 from hashlens.images import decode_batches, decode_image, fit_pixels, read_image_file
 from hashlens.indexes import Index, SearchResult
-from hashlens.indexes.base import check_k, check_radius
+from hashlens.indexes.arguments import check_k, check_radius
 from hashlens.model.model import Model
 
 Query = str | os.PathLike[str] | bytes | npt.NDArray[np.uint8]

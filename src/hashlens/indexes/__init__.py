@@ -2,10 +2,11 @@
 
 from hashlens.indexes.auto.auto_index import AutoIndex
 from hashlens.indexes.auto.planner import Plan
-from hashlens.indexes.base import Index, SearchResult
+from hashlens.indexes.base import Index
 from hashlens.indexes.linear import LinearIndex
 from hashlens.indexes.multi_index import MultiIndex
 from hashlens.indexes.pairs import Pairs, pairs_within
+from hashlens.indexes.search_result import SearchResult
 
 __all__ = [
     "AutoIndex",

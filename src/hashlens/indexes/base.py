@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Self
 
-import numpy as np
 import numpy.typing as npt
 
-from hashlens.arrays import Codes
-from hashlens.codes import MAX_BITS, check_bits
-from hashlens.errors import DataError, ParameterError
-
-
-@dataclass(frozen=True, slots=True)
-class SearchResult:
-    """Neighbors of each query, ordered by (distance, id).
-
-    Attributes
-    ----------
-    ids : int64 array of shape (queries, width)
-        Width is k, or the largest count of a radius search. Rows are padded with −1.
-    distances : int32 array of shape (queries, width), in bits
-        Padded with −1.
-    counts : int64 array of shape (queries,)
-        How many entries of each row are neighbors; the rest is padding.
-    """
-
-    ids: npt.NDArray[np.int64]
-    distances: npt.NDArray[np.int32]
-    counts: npt.NDArray[np.int64]
+from hashlens.arrays import Codes, Ids
+from hashlens.codes import check_bits
+from hashlens.indexes.search_result import SearchResult
 
 
 class Index(ABC):
     """Codes of ``bits`` bits with unique int64 ids ≥ 0; search is exact and deterministic.
 
     Results are ordered by (distance, id), so they are the same for every kind of index, thread
-    count and machine. Any number of threads may search at once, but not while one of them changes
-    or saves the index.
+    count and machine. Any number of threads may search an index at once, but not while one of them
+    changes or saves it.
+
+    Indexes can be pickled and copied. A copy holds the same codes and ids, gives the same answers,
+    and changes independently of the original.
     """
 
     def __init__(self, bits: int) -> None:
@@ -51,13 +34,19 @@ class Index(ABC):
         Raises
         ------
         DataError
-            If codes have another dtype or shape, or an id repeats or is in the index already; then
-            nothing was added.
+            If the codes have another dtype or shape, or an id repeats or is in the index already;
+            then nothing is added.
         """
 
     @abstractmethod
     def remove(self, ids: npt.ArrayLike) -> None:
-        """Remove the codes of ``ids``; an id that is not there is an error."""
+        """Remove the codes of ``ids``.
+
+        Raises
+        ------
+        DataError
+            If an id is not in the index, or repeats; then nothing is removed.
+        """
 
     @abstractmethod
     def search(
@@ -74,8 +63,8 @@ class Index(ABC):
         ----------
         codes : uint8 array of shape (queries, bits / 8)
         k : int
-            Neighbors wanted, at most 2**31 − 1. Rows of an index that holds fewer are padded
-            with −1.
+            Number of neighbors per query, at most 2**31 − 1. Where the index holds fewer, rows are
+            padded with −1.
         allow : integers of shape (a,), or None
             Only these ids may be found; ids that the index does not hold are ignored.
         deny : integers of shape (d,), or None
@@ -93,70 +82,57 @@ class Index(ABC):
     ) -> SearchResult:
         """Return all codes within ``radius`` bits of each query; filters as in `search`."""
 
+    @property
+    @abstractmethod
+    def ids(self) -> Ids:
+        """Ids of all codes, in the order in which they were added: a new int64 array (n,)."""
+
+    @abstractmethod
+    def reconstruct(self, ids: npt.ArrayLike) -> Codes:
+        """Return the codes of ``ids``, in their order: a new uint8 array (n, bits / 8).
+
+        Raises
+        ------
+        DataError
+            If an id is not in the index.
+        """
+
+    @abstractmethod
+    def save(self, path: str | os.PathLike[str], *, source: str = "") -> None:
+        """Write the codes, their ids and what is built to one file; `load` reads it.
+
+        Parameters
+        ----------
+        path : path of the file
+            It is replaced atomically if it exists.
+        source : str
+            Names the codes that the index was built from; `load` refuses any other.
+        """
+
+    @classmethod
+    @abstractmethod
+    def load(cls, path: str | os.PathLike[str], *, source: str = "") -> Self:
+        """Return the index that `save` wrote, verified and mapped into memory.
+
+        Raises
+        ------
+        FormatError
+            If the file can't be read, is damaged, holds another kind of index or a newer version of
+            the format, or was built from another ``source``.
+        """
+
     @abstractmethod
     def __len__(self) -> int:
-        """Return how many codes the index holds."""
+        """Return the number of codes."""
 
+    @abstractmethod
+    def __contains__(self, id: object) -> bool:
+        """Return whether the index holds a code with this id."""
 
-def concatenate(results: Sequence[SearchResult]) -> SearchResult:
-    """Return the results of parts of a batch as one; narrower parts are padded with −1."""
-    if len(results) == 1:
-        return results[0]
-    width = max(result.ids.shape[1] for result in results)
-    pads = [((0, 0), (0, width - result.ids.shape[1])) for result in results]
-    return SearchResult(
-        np.concatenate(
-            [np.pad(r.ids, p, constant_values=-1) for r, p in zip(results, pads, strict=True)]
-        ),
-        np.concatenate(
-            [np.pad(r.distances, p, constant_values=-1) for r, p in zip(results, pads, strict=True)]
-        ),
-        np.concatenate([r.counts for r in results]),
-    )
+    def __repr__(self) -> str:
+        parts = [f"{self.bits} bits", f"{len(self):,} codes", self._state()]
+        return f"<{type(self).__name__}: {', '.join(filter(None, parts))}>"
 
-
-def bits_of(codes: Codes, caller: str) -> int:
-    """Return the code length of an array of codes.
-
-    Raises
-    ------
-    DataError
-        If it has not the shape (n, bytes), with 1 to 64 bytes.
-    """
-    shape: tuple[int, ...] = np.shape(codes)
-    if len(shape) != 2 or not 8 <= 8 * shape[1] <= MAX_BITS:
-        raise DataError(
-            f"{caller} expects packed codes: dtype uint8, shape (n, bits / 8), up to {MAX_BITS} "
-            f"bits. Got shape {shape} instead."
-        )
-    return 8 * shape[1]
-
-
-def check_k(k: int, caller: str, most: int | None = None) -> int:
-    """Return ``k`` as an int.
-
-    Raises
-    ------
-    ParameterError
-        If it is not a positive integer, or larger than ``most``.
-    """
-    is_int = isinstance(k, (int, np.integer)) and not isinstance(k, bool)
-    if not is_int or k < 1 or (most is not None and k > most):
-        expected = "≥ 1" if most is None else f"from 1 to {most}"
-        raise ParameterError(f"The 'k' parameter of {caller} must be an int {expected}. Got {k!r}.")
-    return int(k)
-
-
-def check_radius(radius: int, bits: int, caller: str) -> int:
-    """Return ``radius`` as an int, at most ``bits``: no two codes are farther apart.
-
-    Raises
-    ------
-    ParameterError
-        If it is not a non-negative integer.
-    """
-    if isinstance(radius, bool) or not isinstance(radius, (int, np.integer)) or radius < 0:
-        raise ParameterError(
-            f"The 'radius' parameter of {caller} must be an int ≥ 0 (bits). Got {radius!r}."
-        )
-    return min(int(radius), bits)
+    def _state(self) -> str:
+        """Return what is built to search the codes, for `repr`."""
+        return ""

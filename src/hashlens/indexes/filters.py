@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hashlens.arrays import Bytes, Rows
-from hashlens.indexes.row_ids import RowIds, check_ids
+from hashlens.indexes.arguments import check_ids
+from hashlens.indexes.row_ids import RowIds
 
 _FEW = 16
 """Fewer rows than one in so many are set bit by bit, without a byte for each of all rows."""

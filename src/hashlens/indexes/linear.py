@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Self
+import os
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.arrays import Codes
+from hashlens.arrays import Codes, Ids
 from hashlens.codes import bytes_per_code, check_codes
 from hashlens.errors import DataError
-from hashlens.indexes.base import Index, SearchResult, check_k, check_radius
+from hashlens.indexes.arguments import check_ids, check_k, check_radius
+from hashlens.indexes.base import Index
+from hashlens.indexes.disk.linear_index_file import load_linear_index, save_linear_index
 from hashlens.indexes.filters import allowed_rows, blocked_rows
-from hashlens.indexes.row_ids import RowIds, check_ids, with_room
+from hashlens.indexes.row_ids import RowIds, with_room
+from hashlens.indexes.search_result import SearchResult
 from hashlens.native import MAX_K, scan
 
 _FEW = 8
-"""Allowed codes are copied and searched alone where they are fewer than one in so many."""
+"""Allowed codes are copied and searched alone if they are fewer than one in this many."""
 _FILTER = "The filter of a search"
 
 
 class LinearIndex(Index):
     """Exact search by comparing every code with every query.
 
-    Needs no preparation and no memory beside the codes, and its time hardly depends on how the
-    codes are distributed. Best for small collections, large batches of queries, and codes that
-    are far from each other.
+    It needs no preparation and no memory besides the codes, and its time hardly depends on how
+    they are distributed. It is best for small collections, large batches of queries, and codes
+    that are far from each other.
 
     Parameters
     ----------
@@ -48,12 +52,12 @@ class LinearIndex(Index):
 
     @classmethod
     def from_codes(cls, codes: Codes, denied: npt.ArrayLike | None = None) -> Self:
-        """Return an index that serves ``codes`` where they lie, with ids 0..n−1.
+        """Return an index that searches ``codes`` in place, with ids 0..n−1.
 
         Parameters
         ----------
         codes : uint8 array of shape (n, bits / 8), C-contiguous
-            For instance a read-only memory map. It is not copied, until codes are added.
+            For instance a read-only memory map. It is not copied until codes are added.
         denied : integers of shape (d,), or None
             Ids that the index does not hold, as if they had been removed.
         """
@@ -72,30 +76,42 @@ class LinearIndex(Index):
     def __len__(self) -> int:
         return len(self._ids)
 
+    def __contains__(self, id: object) -> bool:
+        return id in self._ids
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A view has no room behind it, so a copy that adds codes moves to a buffer of its own.
+        return vars(self) | {"_buffer": self.codes, "_ids": self._ids.copy()}
+
+    @property
+    def ids(self) -> Ids:
+        """Ids of all codes, in the order in which they were added; see `Index.ids`."""
+        return self._ids.live_ids().copy()
+
     @property
     def codes(self) -> Codes:
-        """Codes of all rows, removed ones among them: uint8 (rows, bits / 8)."""
+        """Codes of all rows, including removed ones: uint8 (rows, bits / 8)."""
         return self._buffer[: self._ids.rows]
 
     def snapshot(self) -> tuple[Codes, RowIds]:
-        """Return the codes of all rows and their ids; later changes of the index leave both be."""
+        """Return the codes of all rows and their ids; later changes do not affect them."""
         return self.codes, self._ids.copy()
 
     def compared(self, allow: npt.ArrayLike | None) -> int:
-        """Return with how many codes a search that allows these ids compares each query."""
+        """Return how many codes a query is compared with if only these ids are allowed."""
         rows = self._ids.rows
         allowed = rows if allow is None else np.size(allow)
         return allowed if _FEW * allowed < rows else rows
 
-    def check_new_ids(self, ids: npt.ArrayLike | None, count: int) -> npt.NDArray[np.int64]:
+    def check_new_ids(self, ids: npt.ArrayLike | None, count: int, caller: str) -> Ids:
         """Return the ids that `add` would give to ``count`` codes."""
-        return self._ids.check_new(ids, count, "LinearIndex.add")
+        return self._ids.check_new(ids, count, caller)
 
     def add(self, codes: Codes, ids: npt.ArrayLike | None = None) -> None:
-        """Add codes (n, bits / 8); ids default to the numbers that follow the largest so far."""
+        """Add codes (n, bits / 8), by default under the ids that follow the largest so far."""
         new = check_codes(codes, self.bits, "LinearIndex.add")
         new_ids = self._ids.check_new(ids, len(new), "LinearIndex.add")
-        if not len(new):  # which would still copy a memory map
+        if not len(new):  # making room would copy a memory map
             return
         rows = self._ids.rows
         self._buffer = with_room(self._buffer, rows, len(new))
@@ -103,11 +119,30 @@ class LinearIndex(Index):
         self._ids.extend(new_ids)
 
     def remove(self, ids: npt.ArrayLike) -> None:
-        """Remove the codes of ``ids``; an id that is not there is an error."""
+        """Remove the codes of ``ids``; see `Index.remove`."""
         self._ids.remove(ids, "LinearIndex.remove")
         if self._buffer.flags.writeable and self._ids.worth_compacting:
             codes = self._buffer[self._ids.live_rows()]
             self._buffer, self._ids = codes, self._ids.compacted()
+
+    def reconstruct(self, ids: npt.ArrayLike) -> Codes:
+        """Return the codes of ``ids``, in their order; see `Index.reconstruct`."""
+        return self.codes[self._ids.locate(ids, "LinearIndex.reconstruct")]
+
+    def save(self, path: str | os.PathLike[str], *, source: str = "") -> None:
+        """Write the codes and their ids to one file; see `Index.save`."""
+        save_linear_index(path, self.codes, self._ids, source=source)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, source: str = "") -> Self:
+        """Return the index that `save` wrote; see `Index.load`.
+
+        Codes are searched in the mapped file, and copied once some are added.
+        """
+        codes, ids = load_linear_index(path, source=source)
+        index = cls(8 * codes.shape[1])
+        index._buffer, index._ids = codes, ids
+        return index
 
     def search(
         self,
@@ -119,7 +154,8 @@ class LinearIndex(Index):
     ) -> SearchResult:
         """Return the ``k`` nearest codes of each query; see `Index.search`."""
         queries = check_codes(codes, self.bits, "LinearIndex.search")
-        return self._scan(queries, check_k(k, "LinearIndex.search", MAX_K), self.bits, allow, deny)
+        wanted = check_k(k, "LinearIndex.search", MAX_K)
+        return self.search_checked(queries, wanted, self.bits, allow, deny)
 
     def search_radius(
         self,
@@ -132,16 +168,17 @@ class LinearIndex(Index):
         """Return all codes within ``radius`` bits of each query; see `Index.search_radius`."""
         queries = check_codes(codes, self.bits, "LinearIndex.search_radius")
         reach = check_radius(radius, self.bits, "LinearIndex.search_radius")
-        return self._scan(queries, None, reach, allow, deny)
+        return self.search_checked(queries, None, reach, allow, deny)
 
-    def _scan(
+    def search_checked(
         self,
         queries: Codes,
         k: int | None,
         radius: int,
-        allow: npt.ArrayLike | None,
-        deny: npt.ArrayLike | None,
+        allow: npt.ArrayLike | None = None,
+        deny: npt.ArrayLike | None = None,
     ) -> SearchResult:
+        """Answer queries that were checked."""
         ids = self._ids
         if allow is not None and self.compared(allow) < ids.rows:
             return self._scan_few(queries, k, radius, allow, deny)
@@ -165,7 +202,7 @@ class LinearIndex(Index):
         allow: npt.ArrayLike,
         deny: npt.ArrayLike | None,
     ) -> SearchResult:
-        """Search a copy of the allowed codes: much less to read than all of them."""
+        """Search a copy of the allowed codes, which is much less to read than all of them."""
         rows = allowed_rows(self._ids, allow, deny, _FILTER)
         ids = rows if self._ids.array is None else self._ids.array[rows]
         found = scan(

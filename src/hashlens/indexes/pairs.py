@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from hashlens.arrays import Codes, Rows
 from hashlens.codes import check_codes
+from hashlens.indexes.arguments import bits_of, check_radius
 from hashlens.indexes.auto.forecast import probes_within
-from hashlens.indexes.base import Index, bits_of, check_radius
+from hashlens.indexes.base import Index
 from hashlens.indexes.linear import LinearIndex
 from hashlens.indexes.multi_index import MultiIndex, table_layout
 from hashlens.native import COSTS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from copy import copy
 from typing import Any, Self
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from hashlens.arrays import Bytes, Ids, Mask, Rows
 from hashlens.errors import DataError
+from hashlens.indexes.arguments import check_ids
 from hashlens.native import MAX_ID
 
 
@@ -86,14 +88,22 @@ class RowIds:
 
     def copy(self) -> RowIds:
         """Return ids that change independently of these."""
-        other = copy(self)
-        if self._ids is not None:
-            # Ids never change, only the room behind them does: it is left to this object.
-            other._ids = self._ids[: self.rows]
-            other._ids.flags.writeable = False
-        if self._removed is not None:
-            other._removed = self.removed.copy()
-        return other
+        return copy(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Rows never change their id, so a copy shares the array; only the room behind it is left
+        # to this object. What is marked as removed does change.
+        removed = None if self._removed is None else self.removed.copy()
+        caches = {"_sorted": None, "_blocked": None}
+        return vars(self) | {"_ids": self.array, "_removed": removed} | caches
+
+    def __contains__(self, id: object) -> bool:
+        """Return whether a row that was not removed has this id."""
+        try:
+            wanted = operator.index(id)  # type: ignore[arg-type]
+        except TypeError:
+            return False
+        return 0 <= wanted <= MAX_ID and bool(self.find(np.array([wanted]))[0] >= 0)
 
     @property
     def worth_compacting(self) -> bool:
@@ -183,6 +193,24 @@ class RowIds:
         DataError
             If an id is not in the index, or occurs twice; then nothing was removed.
         """
+        rows = self.locate(ids, caller)
+        if len(np.unique(rows)) < len(rows):
+            raise DataError(f"{caller} expects unique ids. Some of those given occur twice.")
+        if self._removed is None:
+            self._removed = np.zeros(self.rows, dtype=np.bool_)
+        self._removed[rows] = True
+        self._removed_count += len(rows)
+        self._sorted = self._blocked = None
+        return rows
+
+    def locate(self, ids: npt.ArrayLike, caller: str) -> Rows:
+        """Return the row of each id.
+
+        Raises
+        ------
+        DataError
+            If an id is not in the index.
+        """
         array = check_ids(ids, caller)
         rows = self.find(array)
         if (rows < 0).any():
@@ -191,13 +219,6 @@ class RowIds:
                 f"{caller} got {len(missing)} ids that the index does not hold, the first is "
                 f"{missing[0]}."
             )
-        if len(np.unique(rows)) < len(rows):
-            raise DataError(f"{caller} expects unique ids. Some of those given occur twice.")
-        if self._removed is None:
-            self._removed = np.zeros(self.rows, dtype=np.bool_)
-        self._removed[rows] = True
-        self._removed_count += len(rows)
-        self._sorted = self._blocked = None
         return rows
 
     def find(self, ids: Ids) -> Rows:
@@ -236,17 +257,6 @@ def with_room(buffer: npt.NDArray[Any], rows: int, count: int) -> npt.NDArray[An
     larger = np.empty((max(rows + count, rows + rows // 2), *buffer.shape[1:]), buffer.dtype)
     larger[:rows] = buffer[:rows]
     return larger
-
-
-def check_ids(ids: npt.ArrayLike, caller: str) -> Ids:
-    """Return ids as a contiguous int64 array of shape (n,), or say why they are none."""
-    array = np.asarray(ids)
-    if array.ndim != 1 or (array.dtype.kind not in "iu" and array.size):
-        raise DataError(
-            f"{caller} expects ids as integers of shape (n,). "
-            f"Got dtype {array.dtype}, shape {array.shape} instead."
-        )
-    return np.ascontiguousarray(array, dtype=np.int64)
 
 
 def _ascends(ids: Ids) -> bool:

@@ -91,6 +91,7 @@ class Segment:
         self.group_starts = group_starts
         self.group_rows = group_rows
         self.tables = tuple(tables)
+        # What the compiled search reads: views of the arrays above.
         self.handle: Any = _native.Segment(
             key_bits, first_row, rows, group_starts, group_rows, list(tables)
         )
@@ -120,6 +121,13 @@ class Segment:
         built, starts, grouped = _native.build_tables(kept, rows, tables, key_bits, thread_count())
         arrays = [TableArrays(*table) for table in built]
         return cls(key_bits, first_row, len(codes), starts, grouped, arrays)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        groups = (self.group_starts, self.group_rows)
+        return type(self), (self.key_bits, self.first_row, self.rows, *groups, self.tables)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self  # nothing in it ever changes
 
     def unpack(self) -> tuple[Codes, npt.NDArray[np.bool_]]:
         """Return the codes (rows, bytes) in the order of rows, and which rows are present."""

@@ -226,7 +226,7 @@ def test_without_a_file_the_second_search_builds_one_in_memory(plain, monkeypatc
     monkeypatch.setattr(CollectionIndex, "worth_opening", 0)
     monkeypatch.setattr(AutoIndex, "worth_building", 0)
     monkeypatch.setattr(
-        "hashlens.indexes.auto.auto_index.forecast_shells",
+        "hashlens.indexes.auto.outlook.forecast_shells",
         lambda *_, **__: Forecast(worthwhile=True, reason=""),
     )
     put(plain, some_codes(500, 1))
@@ -237,9 +237,9 @@ def test_without_a_file_the_second_search_builds_one_in_memory(plain, monkeypatc
                 index = reader._index.at(snapshot, 1)
                 index.search(queries, 3)
             assert index.background == (search == 2)
-        builder = index._builder
-        if builder is not None:
-            builder.join()
+        build = index._build
+        if build is not None:
+            build.wait()
         paths = put(plain, some_codes(9, 6), "later")
         plain._storage.remove(paths[:2])
         check(reader, built=True)
@@ -277,7 +277,7 @@ def test_too_little_memory_for_a_build_is_told(plain, monkeypatch):
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr("hashlens.indexes.auto.auto_index.MultiIndex.from_rows", fail)
+    monkeypatch.setattr("hashlens.indexes.auto.builds.MultiIndex.from_rows", fail)
     with pytest.raises(CollectionError, match="too little memory"):
         plain.build_index()
     assert plain.info().saved_index == "none"

@@ -1,3 +1,6 @@
+import copy
+import pickle
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -25,9 +28,9 @@ def two_threads(monkeypatch):
 
 
 def wait(index):
-    builder = index._builder
-    if builder is not None:
-        builder.join()
+    build = index._build
+    if build is not None:
+        build.wait()
 
 
 def test_near_neighbors_lead_to_a_multi_index_in_the_background(rng):
@@ -47,7 +50,7 @@ def test_far_neighbors_do_not(rng):
     codes = rng.integers(0, 256, (30_000, 16), dtype=np.uint8)
     index = AutoIndex.from_codes(codes)
     index.search(rng.integers(0, 256, (5, 16), dtype=np.uint8), 10)
-    assert index._builder is None
+    assert not index.is_building
     assert not index.is_built
     plan = index.explain(1, 10)
     assert plan.method == "scan"
@@ -58,7 +61,7 @@ def test_one_far_query_does_not_decide_for_ever(rng):
     codes = clumped(rng, 30_000)
     index = AutoIndex.from_codes(codes)
     index.search(~codes[:1] ^ rng.integers(0, 256, (1, 8), dtype=np.uint8), 10)
-    assert index._builder is None
+    assert not index.is_building
     assert not index.is_built
     for query in range(3):
         index.search(codes[query : query + 1], 10)
@@ -74,7 +77,7 @@ def test_a_build_that_fails_is_told_and_searches_go_on(rng, monkeypatch, tmp_pat
         raise MemoryError("too many codes")
 
     with monkeypatch.context() as patch:
-        patch.setattr("hashlens.indexes.auto.auto_index.MultiIndex.from_rows", fail)
+        patch.setattr("hashlens.indexes.auto.builds.MultiIndex.from_rows", fail)
         for query in range(3):
             index.search(codes[query : query + 1], 10)
             wait(index)
@@ -103,7 +106,7 @@ def test_a_thread_that_is_not_granted_is_told_and_forgotten(rng, monkeypatch):
         with pytest.raises(RuntimeError, match="new thread"):
             index.build()
     index.add(codes[:5])
-    assert index._changes is None, "nothing waits for a build that never began"
+    assert not index.is_building, "nothing waits for a build that never began"
     index.build()
     assert index.is_built
 
@@ -130,7 +133,7 @@ def test_searches_that_shells_do_not_help_say_so(rng):
         lambda: index.search(codes[:1], 10, allow=np.arange(5)),
     ):
         search()
-        assert index._builder is None
+        assert not index.is_building
         assert not index.is_built
         assert "by shells" in index.explain(1, 10).reason
 
@@ -150,6 +153,67 @@ def test_changes_during_the_build_are_not_lost(rng, monkeypatch):
     found, wanted = index.search(codes[:50], 20), expected.search(codes[:50], 20)
     np.testing.assert_array_equal(found.ids, wanted.ids)
     np.testing.assert_array_equal(found.distances, wanted.distances)
+
+
+@pytest.fixture
+def held_up(monkeypatch):
+    """Builds wait until this event is set."""
+    go_on, build = threading.Event(), MultiIndex.from_rows
+    monkeypatch.setattr(MultiIndex, "from_rows", lambda *rows: go_on.wait(60) and build(*rows))
+    yield go_on
+    go_on.set()
+
+
+@pytest.mark.parametrize(
+    "make_copy",
+    [lambda index: pickle.loads(pickle.dumps(index)), copy.copy, copy.deepcopy],
+    ids=["pickle", "copy", "deepcopy"],
+)
+def test_a_copy_made_during_a_build_holds_the_codes_and_leaves_the_build_alone(
+    rng, held_up, make_copy
+):
+    codes = clumped(rng, 30_000)
+    ids = rng.permutation(90_000)[:30_000]
+    index = AutoIndex(64)
+    index.add(codes[:29_000], ids[:29_000])
+    index.search(codes[:3], 10)
+    assert index.is_building
+    index.add(codes[29_000:], ids[29_000:])
+    index.remove(ids[::7])
+    twin = make_copy(index)
+    assert index.is_building
+    assert "being built" in repr(index)
+    assert not twin.is_building
+    held_up.set()
+    wait(index)
+    assert index.is_built
+    index.add(codes[:9])
+    twin.remove(ids[1::7])
+    for one, expected in (
+        (index, [*np.delete(ids, np.s_[::7]), *range(ids.max() + 1, ids.max() + 10)]),
+        (twin, np.delete(ids, np.r_[0:30_000:7, 1:30_000:7])),
+    ):
+        assert one.ids.tolist() == list(expected)
+    twin.search(codes[:3], 10)
+    wait(twin)
+    assert twin.is_built, "it forecast and built for itself"
+    assert twin.search(codes[2:3], 1).distances.tolist() == [[0]]
+
+
+def test_copies_may_be_made_while_threads_search(rng):
+    codes = clumped(rng, 30_000)
+    index = AutoIndex.from_codes(codes)
+    expected = LinearIndex.from_codes(codes).search(codes[:8], 5).ids
+
+    def ask(number):
+        one = pickle.loads(pickle.dumps(index)) if number % 8 == 0 else index
+        size = 1 + number % 8
+        return np.array_equal(one.search(codes[:size], 5).ids, expected[:size])
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(ask, range(120)))
+    wait(index)
+    assert pickle.loads(pickle.dumps(index)).is_built
 
 
 def test_batches_go_the_way_that_was_measured_to_be_faster():

@@ -4,6 +4,7 @@ import json
 import struct
 import zlib
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -74,6 +75,42 @@ def test_a_loaded_index_answers_and_changes_like_the_saved_one(tmp_path, rng, id
             np.testing.assert_array_equal(found.distances, expected.distances)
 
 
+@pytest.mark.parametrize("load", [MultiIndex.load, AutoIndex.load])
+def test_files_of_version_1_are_read(load):
+    # Written by hashlens before version 2 of the format, from codes and ids as below.
+    path = Path(__file__).parent / "files" / "multi_index_version_1.index"
+    assert read_header(path)["version"] == 1
+    n = np.arange(40)
+    codes = np.stack([7 * n % 13, n * n % 31], axis=1).astype(np.uint8)
+    ids = 1000 - 3 * n
+    expected = LinearIndex(16)
+    expected.add(codes, ids)
+    expected.remove(ids[::5])
+    index = load(path, source="squares")
+    for change in (False, True):
+        if change:
+            for one in (index, expected):
+                one.add(codes[:3])
+                one.remove(ids[1::5])
+        assert index.ids.tolist() == expected.ids.tolist()
+        np.testing.assert_array_equal(index.reconstruct(index.ids), expected.reconstruct(index.ids))
+        found, wanted = index.search(codes, 7), expected.search(codes, 7)
+        np.testing.assert_array_equal(found.ids, wanted.ids)
+        np.testing.assert_array_equal(found.distances, wanted.distances)
+
+
+def test_the_number_of_tables_that_was_asked_for_is_kept(tmp_path, rng):
+    index = MultiIndex(64, tables=3)
+    index.add(clumped(rng, 200))
+    index.save(tmp_path / "index")
+    loaded = MultiIndex.load(tmp_path / "index")
+    assert loaded.tables == 3
+    loaded.add(clumped(rng, 5000))
+    assert (
+        repr(loaded) == "<MultiIndex: 64 bits, 5,200 codes, 1 segment of 3 tables, 0 recent codes>"
+    )
+
+
 def test_an_empty_index_is_saved(tmp_path):
     MultiIndex(64).save(tmp_path / "index")
     assert len(MultiIndex.load(tmp_path / "index")) == 0
@@ -119,7 +156,7 @@ def test_random_bytes_are_refused(tmp_path, rng):
     path = tmp_path / "noise"
     for length in (16, 300, 5000):
         path.write_bytes(rng.bytes(length))
-        with pytest.raises(FormatError, match="no hashlens index"):
+        with pytest.raises(FormatError, match="not a hashlens index"):
             MultiIndex.load(path)
         path.write_bytes(MAGIC + rng.bytes(length))
         with pytest.raises(FormatError):
@@ -161,6 +198,9 @@ def forge(path, change):
         lambda about, arrays: about.update(segments=[3]),
         lambda about, arrays: about.update(kind="graph"),
         lambda about, arrays: about.pop("source"),
+        lambda about, arrays: about.update(tables=0),
+        lambda about, arrays: about.update(tables=5),
+        lambda about, arrays: about.update(tables="many"),
         lambda about, arrays: about.update(next_id=2**54 + 1),
         lambda about, arrays: about.update(next_id=2**70),
     ],
@@ -170,6 +210,35 @@ def test_forged_contents_are_refused(saved, change):
     forge(path, change)
     with pytest.raises(FormatError):
         MultiIndex.load(path, source="photos")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda about, arrays: arrays.pop("codes"),
+        lambda about, arrays: arrays.update(codes=arrays["codes"][:-1]),
+        lambda about, arrays: arrays.update(codes=arrays["codes"][:, :2].copy()),
+        lambda about, arrays: arrays.update(codes=arrays["codes"].astype(np.uint32)),
+        lambda about, arrays: arrays.update(codes=arrays["codes"].reshape(-1)),
+        lambda about, arrays: arrays.update(blocked=np.zeros(1, np.uint8)),
+        lambda about, arrays: arrays.update(ids=np.zeros(300, np.int64)),
+        lambda about, arrays: about.update(rows=301),
+        lambda about, arrays: about.update(bits=12),
+        lambda about, arrays: about.update(next_id=-1),
+        lambda about, arrays: about.update(kind="multi-index"),
+        lambda about, arrays: about.pop("next_id"),
+    ],
+)
+def test_forged_contents_of_a_linear_index_are_refused(tmp_path, rng, change):
+    index = LinearIndex(32)
+    index.add(clumped(rng, 300, 32))
+    index.remove([5, 6])
+    path = tmp_path / "index"
+    index.save(path)
+    forge(path, change)
+    for load in (LinearIndex.load, AutoIndex.load):
+        with pytest.raises(FormatError):
+            load(path)
 
 
 def read_header(path):
@@ -213,16 +282,16 @@ def test_forged_entries_of_arrays_are_refused(saved, entry):
 def test_a_header_nested_without_end_is_refused(saved):
     path, _ = saved
     write_header(path, "[" * 200_000)
-    with pytest.raises(FormatError, match="no JSON"):
+    with pytest.raises(FormatError, match="not JSON"):
         MultiIndex.load(path, source="photos")
 
 
 def test_a_newer_format_is_named(saved):
     path, _ = saved
     header = read_header(path)
-    header["version"] = 2
+    header["version"] = 3
     write_header(path, json.dumps(header))
-    with pytest.raises(FormatError, match="version 2"):
+    with pytest.raises(FormatError, match="version 3"):
         MultiIndex.load(path)
 
 

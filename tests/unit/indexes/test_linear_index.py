@@ -1,3 +1,4 @@
+import copy
 import os
 import subprocess
 import sys
@@ -33,6 +34,26 @@ def test_a_memory_map_is_served_without_a_copy(tmp_path):
 def test_from_codes_refuses_what_it_would_have_to_copy():
     with pytest.raises(DataError, match="contiguous"):
         LinearIndex.from_codes(np.zeros((8, 16), dtype=np.uint8)[:, ::2])
+
+
+def test_a_deep_copy_does_not_look_at_the_array_of_the_caller():
+    codes = np.arange(9, dtype=np.uint8)[:, None]
+    index = LinearIndex.from_codes(codes)
+    twin = copy.deepcopy(index)
+    codes[:] = 255
+    assert twin.reconstruct(twin.ids)[:, 0].tolist() == list(range(9))
+
+
+def test_a_loaded_file_is_served_in_place_until_codes_are_added(tmp_path):
+    codes = np.random.default_rng(0).integers(0, 256, (300, 8), dtype=np.uint8)
+    LinearIndex.from_codes(codes, denied=[4]).save(tmp_path / "index")
+    index = LinearIndex.load(tmp_path / "index")
+    assert not index.codes.flags.writeable
+    index.remove([5])
+    assert not index.codes.flags.writeable
+    index.add(codes[4:6])
+    assert index.codes.flags.writeable
+    assert index.search(codes[4:6], 1).ids.tolist() == [[300], [301]]
 
 
 def test_removed_codes_give_their_memory_back():

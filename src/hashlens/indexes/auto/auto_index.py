@@ -4,46 +4,35 @@ from __future__ import annotations
 
 import os
 import threading
-import time
+from copy import copy
 from functools import partial
-from typing import NamedTuple, Self
+from typing import Any, Self
 
-import numpy as np
 import numpy.typing as npt
 
-from hashlens.arrays import Codes
+from hashlens.arrays import Codes, Ids
 from hashlens.codes import check_codes
-from hashlens.indexes.auto.builds import start_build
-from hashlens.indexes.auto.forecast import forecast_shells, reaches
-from hashlens.indexes.auto.planner import BATCH, TRIAL, Batches, Method, Plan, Planner
-from hashlens.indexes.auto.reopen import reopen
-from hashlens.indexes.base import Index, SearchResult, check_k, check_radius, concatenate
+from hashlens.indexes.arguments import check_ids, check_k, check_radius
+from hashlens.indexes.auto.builds import Build
+from hashlens.indexes.auto.outlook import Outlook
+from hashlens.indexes.auto.planned_search import PlannedSearch
+from hashlens.indexes.auto.planner import Method, Plan
+from hashlens.indexes.auto.reopen import load_any, reopen
+from hashlens.indexes.auto.request import Request
+from hashlens.indexes.base import Index
 from hashlens.indexes.linear import LinearIndex
 from hashlens.indexes.multi_index import MultiIndex
-from hashlens.indexes.row_ids import RowIds
-from hashlens.native import MAX_K, thread_count
-
-
-class _Request(NamedTuple):
-    """What a search asks of its queries, in the order of `MultiIndex.search_checked`."""
-
-    k: int | None
-    radius: int
-    allow: npt.ArrayLike | None
-    deny: npt.ArrayLike | None
-
-
-_Change = tuple[Codes | None, npt.NDArray[np.int64]]
-# Codes and ids that were added, or None and ids that were removed, while an index was being built.
+from hashlens.indexes.search_result import SearchResult
+from hashlens.native import MAX_K
 
 
 class AutoIndex(Index):
     """Exact search that plans each call by what it has measured.
 
-    It starts as a `LinearIndex`, and looks at the queries of its searches 1, 2, 4, 8, and so on.
-    Once their neighbors are near enough for multi-index hashing to pay, it builds a `MultiIndex`
-    in the background; until that is ready, it scans. From then on each call goes the way that has
-    been faster for calls of its kind. The way never changes a result.
+    It starts as a `LinearIndex`. If the neighbors that its searches find are near enough for
+    multi-index hashing to pay, it builds a `MultiIndex` in the background, and scans until that is
+    ready. From then on each call uses the method that has been faster for calls of its kind. The
+    method never changes a result.
 
     Parameters
     ----------
@@ -52,8 +41,15 @@ class AutoIndex(Index):
     background : bool
         Whether a `MultiIndex` may be built in the background; otherwise only `build` does it.
 
+    Notes
+    -----
+    A pickle or copy holds the codes, and the multi-index if it is ready, but no measurements. Taken
+    during a build, it holds the codes alone, and decides by its own searches whether to build; the
+    build of the original goes on.
+
     Examples
     --------
+    >>> import numpy as np
     >>> index = AutoIndex(bits=8)
     >>> index.add(np.array([[0b0001], [0b1111], [0b0011]], dtype=np.uint8))
     >>> index.search(np.array([[0b0011]], dtype=np.uint8), k=2).ids.tolist()
@@ -63,31 +59,38 @@ class AutoIndex(Index):
     """
 
     worth_building = 20_000
-    """Fewer codes than this are scanned in some microseconds and never indexed in background."""
+    """With fewer codes, a scan takes a few microseconds, and nothing is built in the background."""
 
     def __init__(self, bits: int, *, background: bool = True) -> None:
         super().__init__(bits)
         self.background = background
-        self._last_method: Method = "scan"
         self._engine: LinearIndex | MultiIndex = LinearIndex(bits)
-        self._planner = Planner()
-        self._lock = threading.RLock()
-        self._builder: threading.Thread | None = None
-        self._changes: list[_Change] | None = None
-        self._scans = 0
-        self._forecast_at = (0, 0)  # how many codes and scans there had been at the last forecast
+        self._begin()
+
+    def _begin(self) -> None:
+        """Set up what belongs to this object alone, and to no copy of it."""
+        self._lock = threading.RLock()  # held to change the codes, and to replace the engine
+        self._planned = PlannedSearch()
+        self._outlook = Outlook()
+        self._build: Build | None = None
         self._failure: Exception | None = None
-        self._declined_because = "No query has been asked yet, so nothing is known of distances."
+
+    def __getstate__(self) -> dict[str, Any]:
+        with self._lock:
+            own = ("_lock", "_planned", "_outlook", "_build", "_failure")
+            state = {name: value for name, value in vars(self).items() if name not in own}
+            return state | {"_engine": copy(self._engine)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._begin()
 
     @classmethod
     def from_codes(
         cls, codes: Codes, denied: npt.ArrayLike | None = None, *, background: bool = True
     ) -> Self:
-        """Return an index that serves ``codes`` where they lie; see `LinearIndex.from_codes`."""
-        linear = LinearIndex.from_codes(codes, denied)
-        index = cls(linear.bits, background=background)
-        index._engine = linear
-        return index
+        """Return an index that searches ``codes`` in place; see `LinearIndex.from_codes`."""
+        return cls._of(LinearIndex.from_codes(codes, denied), background)
 
     @classmethod
     def open(
@@ -99,26 +102,52 @@ class AutoIndex(Index):
         source: str = "",
         background: bool = True,
     ) -> Self:
-        """Return an index over ``codes`` with ids 0..n−1, from its saved file where that is sound.
+        """Return an index over ``codes`` with ids 0..n−1, from its saved file if that is usable.
+
+        To restore an index as it was saved, own ids included, use `load`.
 
         Parameters
         ----------
-        path : path of a file that `save` wrote, or of none
-            A file that is missing, damaged or stale is left alone, and the codes are served as by
+        path : path of the file that `save` wrote
+            A file that is missing, damaged or stale is ignored, and the codes are searched as by
             `from_codes`. Codes that were appended since it was saved are added.
         codes, denied : see `from_codes`
         source : str
-            Has to equal that of `save`: it says that the first codes are still the same.
+            Must equal that of `save`: it states that the first codes are still the same.
         """
         multi = reopen(path, codes, denied, source)
         if multi is None:
             return cls.from_codes(codes, denied, background=background)
-        index = cls(multi.bits, background=background)
-        index._engine = multi
+        return cls._of(multi, background)
+
+    @classmethod
+    def load(
+        cls, path: str | os.PathLike[str], *, source: str = "", background: bool = True
+    ) -> Self:
+        """Return the index that `save`, or that of another class, wrote; see `Index.load`."""
+        return cls._of(load_any(path, source), background)
+
+    @classmethod
+    def _of(cls, engine: LinearIndex | MultiIndex, background: bool) -> Self:
+        index = cls(engine.bits, background=background)
+        index._engine = engine
         return index
 
     def __len__(self) -> int:
         return len(self._engine)
+
+    def __contains__(self, id: object) -> bool:
+        return id in self._engine
+
+    def _state(self) -> str:
+        if self.is_built:
+            return "multi-index built"
+        return "multi-index being built" if self.is_building else "no multi-index"
+
+    @property
+    def ids(self) -> Ids:
+        """Ids of all codes, in the order in which they were added; see `Index.ids`."""
+        return self._engine.ids
 
     @property
     def is_built(self) -> bool:
@@ -128,28 +157,33 @@ class AutoIndex(Index):
     @property
     def is_building(self) -> bool:
         """Whether a multi-index is being built in the background."""
-        return self._builder is not None
+        return self._build is not None
 
     @property
     def last_method(self) -> Method:
         """How the last search was carried out: "scan" or "shells"."""
-        return self._last_method
+        return self._planned.last_method
 
     def add(self, codes: Codes, ids: npt.ArrayLike | None = None) -> None:
-        """Add codes (n, bits / 8); ids default to the numbers that follow the largest so far."""
+        """Add codes (n, bits / 8), by default under the ids that follow the largest so far."""
         with self._lock:
             new = check_codes(codes, self.bits, "AutoIndex.add")
-            new_ids = self._engine.check_new_ids(ids, len(new))
+            new_ids = self._engine.check_new_ids(ids, len(new), "AutoIndex.add")
             self._engine.add(new, new_ids)
-            if self._changes is not None:
-                self._changes.append((new.copy(), new_ids))
+            if self._build is not None:
+                self._build.note_added(new, new_ids)
 
     def remove(self, ids: npt.ArrayLike) -> None:
-        """Remove the codes of ``ids``; an id that is not there is an error."""
+        """Remove the codes of ``ids``; see `Index.remove`."""
         with self._lock:
-            self._engine.remove(ids)
-            if self._changes is not None:
-                self._changes.append((None, np.array(ids, dtype=np.int64)))
+            removed = check_ids(ids, "AutoIndex.remove")
+            self._engine.remove(removed)
+            if self._build is not None:
+                self._build.note_removed(removed)
+
+    def reconstruct(self, ids: npt.ArrayLike) -> Codes:
+        """Return the codes of ``ids``, in their order; see `Index.reconstruct`."""
+        return self._engine.reconstruct(ids)
 
     def build(self) -> None:
         """Build the multi-index now and wait until it is ready.
@@ -157,32 +191,31 @@ class AutoIndex(Index):
         Raises
         ------
         MemoryError, RuntimeError
-            If there is too little memory, or no thread to be had; the index goes on as it was.
+            If there is too little memory, or the system grants no thread; the index keeps scanning.
         """
         with self._lock:
             self._start_building()
-            builder = self._builder
-        if builder is not None:
-            builder.join()
+            build = self._build
+        if build is not None:
+            build.wait()
         if self._failure is not None and not self.is_built:
             raise self._failure
 
     def save(self, path: str | os.PathLike[str], *, source: str = "") -> None:
-        """Write the multi-index to a file, built if need be; see `build` and `MultiIndex.save`."""
+        """Write the index with its ids to one file; see `Index.save`.
+
+        The multi-index is built first if it is not ready; `build` says what may be raised.
+        """
         self.build()
         with self._lock:
-            if isinstance(self._engine, MultiIndex):
-                self._engine.save(path, source=source)
+            self._engine.save(path, source=source)
 
     def explain(self, queries: int, k: int, *, filtered: bool = False) -> Plan:
-        """Return how a search of so many queries would be carried out now, and why."""
+        """Return how a search of this many queries would be carried out now, and why."""
         wanted = check_k(k, "AutoIndex.explain")
-        if not isinstance(self._engine, MultiIndex):
-            building = "One is being built." if self._builder else self._declined_because
-            return Plan("scan", without=building)
-        if queries < BATCH:
-            return self._planner.small_calls(wanted, self.bits, filtered).plan()
-        return self._planner.batches(wanted, self.bits, filtered, queries).plan()
+        if self.is_built:
+            return self._planned.plan(queries, wanted, self.bits, filtered)
+        return Plan("scan", without="One is being built." if self._build else self._outlook.reason)
 
     def search(
         self,
@@ -194,7 +227,8 @@ class AutoIndex(Index):
     ) -> SearchResult:
         """Return the ``k`` nearest codes of each query; see `Index.search`."""
         queries = check_codes(codes, self.bits, "AutoIndex.search")
-        return self._search(queries, check_k(k, "AutoIndex.search", MAX_K), self.bits, allow, deny)
+        wanted = check_k(k, "AutoIndex.search", MAX_K)
+        return self._search(queries, wanted, self.bits, allow, deny)
 
     def search_radius(
         self,
@@ -218,111 +252,45 @@ class AutoIndex(Index):
         deny: npt.ArrayLike | None,
     ) -> SearchResult:
         engine = self._engine
-        if not isinstance(engine, MultiIndex):
-            self._last_method = "scan"
-            if k is None:
-                result = engine.search_radius(queries, radius, allow=allow, deny=deny)
-            else:
-                result = engine.search(queries, k, allow=allow, deny=deny)
-            self._consider_building(engine, queries, _Request(k, radius, allow, deny), result)
-            return result
-        count = len(queries)
-        if count >= BATCH:
-            batches = self._planner.batches(k, radius, allow is not None, count)
-            return self._search_batch(engine, batches, queries, _Request(k, radius, allow, deny))
-        small = self._planner.small_calls(k, radius, allow is not None)
-        self._last_method = method = small.choose()
-        budget = 0.0 if method == "scan" else None
-        result, finished = engine.search_checked(queries, k, radius, allow, deny, budget)
-        small.learn(method, count, finished)
+        if isinstance(engine, MultiIndex):
+            return self._planned.search(engine, queries, k, radius, allow, deny)
+        self._planned.last_method = "scan"
+        result = engine.search_checked(queries, k, radius, allow, deny)
+        if self._may_build(engine, queries):
+            request = Request(k, radius, allow, deny)
+            if self._outlook.is_promising(engine, queries, request, result):
+                with self._lock:
+                    self._start_building()
         return result
 
-    def _search_batch(
-        self, engine: MultiIndex, batches: Batches, queries: Codes, request: _Request
-    ) -> SearchResult:
-        """Answer a batch; where it is to be tried first, a few of its queries before the rest."""
-        method, trial = batches.choose()
-        results = []
-        if trial:
-            result, seconds = _timed(engine, queries[:TRIAL], request, method)
-            batches.learn(method, trial, seconds)
-            results.append(result)
-            queries = queries[TRIAL:]
-            method, _ = batches.choose()
-        self._last_method = method
-        result, seconds = _timed(engine, queries, request, method)
-        if len(queries) >= BATCH:  # fewer are scanned by another kernel
-            batches.learn(method, False, seconds)
-        results.append(result)
-        return concatenate(results)
-
-    def _consider_building(
-        self, engine: LinearIndex, queries: Codes, request: _Request, found: SearchResult
-    ) -> None:
-        """Build in the background where what a scan has found promises that it pays."""
-        if self._builder or not self.background:
-            return
-        if len(engine) < self.worth_building or not len(queries):
-            return
-        self._scans += 1
-        # Other queries may be nearer, but a forecast takes as long as many a scan.
-        codes, scans = self._forecast_at
-        if len(engine) < 2 * codes and self._scans < 2 * scans:
-            return
-        some = slice(0, 16)
-        forecast = forecast_shells(
-            engine.codes,
-            queries[some],
-            reaches(found, request.k, request.radius)[some],
-            batch=len(queries),
-            compared=engine.compared(request.allow),
-            threads=thread_count(),
-        )
-        self._declined_because = forecast.reason
-        self._forecast_at = (len(engine), self._scans)
-        if not forecast.worthwhile:
-            return
-        with self._lock:
-            self._start_building()
+    def _may_build(self, engine: LinearIndex, queries: Codes) -> bool:
+        idle = self.background and self._build is None
+        return idle and len(engine) >= self.worth_building and len(queries) > 0
 
     def _start_building(self) -> None:
-        if isinstance(self._engine, MultiIndex) or self._builder is not None:
+        if isinstance(self._engine, MultiIndex) or self._build is not None:
             return
         self._failure = None
         try:
-            codes, ids = self._engine.snapshot()
-            self._changes = []
-            self._builder = start_build(partial(self._build_from, codes, ids))
+            build = Build(self._engine)
+            build.start(partial(self._finish, build))
+            self._build = build
         except (MemoryError, RuntimeError) as error:
-            self._changes = None
             self._note_failure(error)
 
-    def _build_from(self, codes: Codes, ids: RowIds) -> None:
+    def _finish(self, build: Build) -> None:
+        """Replace the scan by what was built; runs in the thread of the build."""
         try:
-            multi = MultiIndex.from_rows(codes, ids)
+            multi = build.result()
             with self._lock:
-                for new, changed in self._changes or ():
-                    if new is not None:
-                        multi.add(new, changed)
-                    else:
-                        multi.remove(changed)
+                build.catch_up(multi)
                 self._engine = multi
         except Exception as error:
             self._note_failure(error)
         finally:
             with self._lock:
-                self._changes = None
-                self._builder = None
+                self._build = None
 
     def _note_failure(self, error: Exception) -> None:
-        self._failure = error  # for `build`; in the background scans just go on
-        self._declined_because = f"Building one failed: {error!r}."
-
-
-def _timed(
-    engine: MultiIndex, queries: Codes, request: _Request, method: Method
-) -> tuple[SearchResult, float]:
-    """Answer queries one way; return also the seconds that a query took."""
-    start = time.perf_counter()
-    result, _ = engine.search_checked(queries, *request, 0.0 if method == "scan" else None)
-    return result, (time.perf_counter() - start) / len(queries)
+        self._failure = error  # raised by `build`; searches simply go on scanning
+        self._outlook.reason = f"Building one failed: {error!r}."

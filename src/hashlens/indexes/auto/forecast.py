@@ -1,4 +1,4 @@
-"""Would a multi-index pay? Forecast from a sample of the codes and from queries of a scan."""
+"""Would a multi-index pay? A forecast from a sample of the codes and the queries of a scan."""
 
 from __future__ import annotations
 
@@ -6,46 +6,45 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from hashlens.arrays import Codes
+from hashlens.arrays import Codes, Distances
 from hashlens.codes import hamming_distance
 from hashlens.indexes.auto.planner import BATCH
-from hashlens.indexes.base import SearchResult
 from hashlens.indexes.multi_index import table_layout
+from hashlens.indexes.search_result import SearchResult
 from hashlens.native import COSTS, threads_of_scan, threads_of_shells
 
 _OF_A_BATCH = 0.5
-"""A query of a batch takes about this share of a lone scan."""
+"""A query in a batch takes about this share of the time of a single scan."""
 _SHARING_NS = 5000.0
-"""To wake other threads for a scan and to merge what each has found, as measured with two. However
-many threads there are, a scan does not get shorter than this."""
+"""Waking other threads for a scan and merging their results takes this long, as measured with two
+threads. With any number of threads, a scan does not take less."""
 _WORTH_BUILDING = 0.35
-"""An index is built where shells are expected to take less than this share of a scan. They take up
-to twice as long as expected where codes are uniform."""
+"""An index is built if shells are expected to take less than this share of a scan. For uniform
+codes they take up to twice as long as expected."""
 _SAMPLE = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What shells are expected to take, and whether that is worth an index."""
+    """Whether shells are expected to be worth an index, and a sentence that says why."""
 
     worthwhile: bool
     reason: str
 
 
-def reaches(found: SearchResult, k: int | None, radius: int) -> npt.NDArray[np.int32]:
-    """Return how far shells have to reach for each query that a scan has answered."""
+def reaches(found: SearchResult, k: int | None, radius: int) -> Distances:
+    """Return the distance, in bits, that shells must cover for each query of a scan."""
     if k is None:
         return np.full(len(found.counts), radius, dtype=np.int32)
-    # Where there are fewer than k codes, only the last shell can tell.
+    # If there are fewer than k codes, only the last shell can tell.
     return np.where(found.counts < k, radius, found.distances.max(axis=1)).astype(np.int32)
 
 
 def forecast_shells(
     codes: Codes,
     queries: Codes,
-    distances: npt.NDArray[np.int32],
+    distances: Distances,
     *,
     batch: int,
     compared: int,
@@ -57,15 +56,15 @@ def forecast_shells(
     ----------
     codes : uint8 array of shape (n, bits / 8)
     queries : uint8 array of shape (q, bits / 8)
-        Some of those that were asked together.
+        Some of the queries of one search.
     distances : int32 array of shape (q,)
-        From `reaches`: the distance that shells have to cover for each.
+        From `reaches`: the distance that shells must cover for each of them.
     batch : int
-        How many queries were asked together.
+        Number of queries of that search.
     compared : int
-        With how many codes a scan compares each of them.
+        Number of codes that a scan compares each of them with.
     threads : int
-        How many threads a search may use.
+        Number of threads that a search may use.
     """
     bits = 8 * codes.shape[1]
     tables = table_layout(bits, len(codes))[0]
@@ -78,20 +77,20 @@ def forecast_shells(
     scan = _scan_ns(compared, bits, batch, threads)
     middle = float(np.median(hamming_distance(queries[:, None], sample[None])))
     reason = (
-        f"What {len(queries)} queries wanted lay within {np.median(distances):.0f} of {bits} bits "
-        f"(the median code at {middle:.0f}): a query is expected to take {shells / 1e3:.1f} µs by "
-        f"shells over {tables} tables, {scan / 1e3:.1f} µs by scan."
+        f"The neighbors of {len(queries)} queries lay within {np.median(distances):.0f} of {bits} "
+        f"bits (the median code at {middle:.0f}): a query is expected to take "
+        f"{shells / 1e3:.1f} µs by shells over {tables} tables, {scan / 1e3:.1f} µs by scan."
     )
     return Forecast(shells < _WORTH_BUILDING * scan, reason)
 
 
 def probes_within(distance: int, tables: int, key_bits: int) -> int:
-    """Return how many buckets shells look up until all codes within a distance are met."""
+    """Return the number of buckets that shells look up to find all codes within a distance."""
     return sum(math.comb(key_bits, at // tables) for at in range(distance + 1))
 
 
 def _shells_ns(rows: int, sample: Codes, query: Codes, reach: int) -> float:
-    """Return what the shells of a query take on one thread until they cover a distance."""
+    """Return how many ns the shells of a query take on one thread to cover a distance."""
     bits: int = 8 * sample.shape[1]
     tables, key_bits = table_layout(bits, rows)
     probes = probes_within(reach, tables, key_bits)
@@ -107,7 +106,7 @@ def _shells_ns(rows: int, sample: Codes, query: Codes, reach: int) -> float:
 
 
 def _scan_ns(rows: int, bits: int, batch: int, threads: int) -> float:
-    """Return what a scan takes for each of a batch of queries."""
+    """Return how many ns a scan takes per query of a batch."""
     alone = rows * COSTS.scanned * (bits // 8) * (_OF_A_BATCH if batch >= BATCH else 1.0)
     used = threads_of_scan(rows, batch, threads)
     return alone / used + (_SHARING_NS / batch if used > 1 else 0.0)

@@ -1,4 +1,4 @@
-"""A saved multi-index, brought up to the codes of today."""
+"""Saved indexes, opened for an `AutoIndex`."""
 
 from __future__ import annotations
 
@@ -9,16 +9,31 @@ import numpy.typing as npt
 
 from hashlens.arrays import Codes
 from hashlens.errors import FormatError
+from hashlens.indexes.disk.contents import kind_of
+from hashlens.indexes.linear import LinearIndex
 from hashlens.indexes.multi_index import MultiIndex
 from hashlens.indexes.row_ids import RowIds
+
+
+def load_any(path: str | os.PathLike[str], source: str) -> LinearIndex | MultiIndex:
+    """Return the index of a file, whichever kind it holds.
+
+    Raises
+    ------
+    FormatError
+        See `Index.load`.
+    """
+    if kind_of(path) == "linear-index":
+        return LinearIndex.load(path, source=source)
+    return MultiIndex.load(path, source=source)
 
 
 def reopen(
     path: str | os.PathLike[str], codes: Codes, denied: npt.ArrayLike | None, source: str
 ) -> MultiIndex | None:
-    """Return the index of a file, made to hold ``codes`` less ``denied``; None where it can't be.
+    """Return the multi-index of a file, changed to hold exactly ``codes`` without ``denied``.
 
-    It can't where the file is missing, damaged, of another source or of other codes.
+    None if there is no such file, or it is damaged, of another source or of other codes.
     """
     try:
         multi = MultiIndex.load(path, source=source)
@@ -33,7 +48,7 @@ def reopen(
     if (wanted[: len(held)] & ~held).any():
         return None
     wanted[: len(held)] |= ~held  # removed before it was saved
-    # Explicit ids: an index that dropped its last rows would go on behind the largest it had.
+    # Explicit ids: by default they would follow the largest that the index ever had.
     multi.add(codes[len(held) :], np.arange(len(held), len(codes)))
     multi.remove(np.flatnonzero(~wanted))
     return multi

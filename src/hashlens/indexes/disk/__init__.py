@@ -1,1 +1,1 @@
-"""Indexes saved to files."""
+"""Saved indexes: one checksummed file each, mapped into memory."""

@@ -1,8 +1,8 @@
 """Arrays in one checksummed file that is mapped into memory, never parsed.
 
 Layout: the magic bytes, the length and CRC-32 of a header (two little-endian uint32), the header,
-then the arrays, each from a multiple of 64 bytes on. The header is JSON: the format version, what
-the caller wants to say of the arrays, and name, dtype, shape, offset and CRC-32 of each array.
+then the arrays, each starting at a multiple of 64 bytes. The header is JSON: the format version,
+what the caller says about the arrays, and name, dtype, shape, offset and CRC-32 of each array.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hashlens.arrays import Bytes
 from hashlens.errors import FormatError
 
 MAGIC = b"HLINDEX\n"
-VERSION = 1
+VERSION = 2
+"""Version 1 knew only multi-indexes, and did not keep the number of tables that was asked for."""
 _ALIGNMENT = 64
 _MAX_HEADER = 1 << 20
 _DTYPES = {"uint8": np.uint8, "uint32": np.uint32, "int64": np.int64}
@@ -34,12 +36,12 @@ Arrays = dict[str, npt.NDArray[Any]]
 def write_index_file(
     path: str | os.PathLike[str], about: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]
 ) -> None:
-    """Write ``arrays`` and what is said ``about`` them; a reader sees the old file or the new one.
+    """Write ``arrays`` and what is said ``about`` them; readers see the old file or the new one.
 
     Parameters
     ----------
     path : path of the file, replaced if it exists
-    about : values that JSON can hold
+    about : JSON values, by name
     arrays : arrays of dtype uint8, uint32 or int64, by name
     """
     target = Path(path)
@@ -61,15 +63,14 @@ def write_index_file(
 
 
 def read_index_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Arrays]:
-    """Map a file that `write_index_file` wrote; return what is said about the arrays, and them.
+    """Map a file that `write_index_file` wrote; return what it says about its arrays, and those.
 
-    Every checksum is verified, which reads the file once; the arrays are read-only views of it.
+    All checksums are verified, which reads the file once. The arrays are read-only views of it.
 
     Raises
     ------
     FormatError
-        If the file is damaged, cut short, foreign, or of a newer version. Delete it to have the
-        index built anew.
+        If the file is damaged, truncated, foreign, or of a newer version.
     """
     data = _map(path)
     header = _read_header(path, data)
@@ -81,7 +82,7 @@ def read_index_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Array
 
 
 def read_about(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return what a file says about its arrays; nothing but its header is read and verified.
+    """Return what a file says about its arrays; only its header is read and verified.
 
     Raises
     ------
@@ -95,11 +96,11 @@ def damaged(path: str | os.PathLike[str], what: str) -> FormatError:
     """Return the error for a file in which something is wrong."""
     return FormatError(
         f"The index file {os.fspath(path)!r} is damaged: {what}. "
-        "Delete it; it is built anew from the codes."
+        "Delete it and build the index again from the codes."
     )
 
 
-def _map(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
+def _map(path: str | os.PathLike[str]) -> Bytes:
     try:
         size = os.path.getsize(path)
         return np.memmap(path, dtype=np.uint8, mode="r") if size else np.empty(0, np.uint8)
@@ -115,7 +116,7 @@ def _about(path: str | os.PathLike[str], header: Mapping[str, Any]) -> dict[str,
 
 
 def _header(about: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
-    """Return the header, padded so that the arrays' offsets do not depend on its exact length."""
+    """Return the header, padded to a multiple of 64 bytes; offsets count from its end."""
     entries = []
     offset = 0
     for name, array in arrays.items():
@@ -129,16 +130,16 @@ def _header(about: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) ->
             }
         )
         offset += array.nbytes + -array.nbytes % _ALIGNMENT
-    document = json.dumps({"version": VERSION, "about": dict(about), "arrays": entries})
-    text = document.encode()
+    document = {"version": VERSION, "about": dict(about), "arrays": entries}
+    text = json.dumps(document, allow_nan=False).encode()
     start = len(MAGIC) + 8
     return text + b" " * (-(start + len(text)) % _ALIGNMENT)
 
 
-def _read_header(path: str | os.PathLike[str], data: npt.NDArray[np.uint8]) -> dict[str, Any]:
+def _read_header(path: str | os.PathLike[str], data: Bytes) -> dict[str, Any]:
     start = len(MAGIC) + 8
     if data[: len(MAGIC)].tobytes() != MAGIC:
-        raise FormatError(f"The file {os.fspath(path)!r} is no hashlens index.")
+        raise FormatError(f"The file {os.fspath(path)!r} is not a hashlens index.")
     if len(data) < start:
         raise damaged(path, "it ends within its first bytes")
     length, checksum = struct.unpack("<II", data[len(MAGIC) : start].tobytes())
@@ -150,12 +151,12 @@ def _read_header(path: str | os.PathLike[str], data: npt.NDArray[np.uint8]) -> d
     try:
         header = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise damaged(path, f"its header is no JSON: {error}") from error
+        raise damaged(path, f"its header is not JSON: {error}") from error
     version = header.get("version") if isinstance(header, dict) else None
-    if version != VERSION:
+    if version not in range(1, VERSION + 1):
         raise FormatError(
             f"The index file {os.fspath(path)!r} has the format version {version!r}; this hashlens "
-            f"reads version {VERSION}. Delete the file to have the index built anew."
+            f"reads up to {VERSION}. Upgrade it, or delete the file and build the index again."
         )
     header["start"] = start + length
     for entry in _list(path, header.get("arrays")):
@@ -165,7 +166,7 @@ def _read_header(path: str | os.PathLike[str], data: npt.NDArray[np.uint8]) -> d
 
 
 def _read_array(
-    path: str | os.PathLike[str], data: npt.NDArray[np.uint8], entry: Any
+    path: str | os.PathLike[str], data: Bytes, entry: Any
 ) -> tuple[str, npt.NDArray[Any]]:
     try:
         name, shape, offset = str(entry["name"]), [int(x) for x in entry["shape"]], entry["offset"]
@@ -181,7 +182,7 @@ def _read_array(
         raise damaged(path, f"the checksum of the array {name!r} does not match")
     try:
         array = part.view(dtype).reshape(shape)
-    except ValueError as error:  # Too many dimensions, or huge ones beside one of length 0.
+    except ValueError as error:  # too many dimensions, or huge ones beside one of length 0
         raise damaged(path, f"the array {name!r} has an impossible shape: {error}") from error
     return name, array.view(np.ndarray)
 

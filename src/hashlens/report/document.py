@@ -1,4 +1,4 @@
-"""All figures of a training report, as plain values by name: what ``report.json`` holds."""
+"""All figures of a training report as one JSON document: what ``report.json`` holds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from hashlens.report.search_figures import (
 )
 from hashlens.report.size_and_speed import size_figures, speed_figures
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Version 1 had other names for some figures; hashlens does not read reports."""
 
 
 def report_document(
@@ -33,20 +34,26 @@ def report_document(
     folder: Path,
     command: str | None = None,
 ) -> dict[str, Any]:
-    """Return the figures of a model that was just trained; shares are in [0, 1].
+    """Return the figures of a model that was just trained.
 
     Parameters
     ----------
     model : Model
-        With ``training`` as the trainers fill it in.
+        Its ``training`` says how it was trained.
     data : DescribedDataset
-        What it was trained on, described by its descriptor.
+        The data it was trained on, described by its descriptor.
     search : Search
-        Of the protocol that it was trained by.
+        The search of the protocol it was trained under.
     folder : Path
-        Its directory, for the sizes of its files.
+        The model directory, for the sizes of its files.
     command : str, optional
-        What it was made by.
+        The command that trained it.
+
+    Returns
+    -------
+    dict
+        Only values that JSON has. Shares are in [0, 1], and undefined values are None; the fields
+        are listed in docs/formats.md.
 
     Raises
     ------
@@ -89,7 +96,7 @@ def _check_names(images: DescribedImages, names: tuple[str, ...]) -> None:
 
 
 def learning(training: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the course of training, and which epoch was kept; None for methods without epochs.
+    """Return the epochs of the training and which one was kept; None if the method has none.
 
     Examples
     --------
@@ -104,7 +111,7 @@ def learning(training: dict[str, Any]) -> dict[str, Any] | None:
     epochs = training.get("epochs")
     if not epochs:
         return None
-    # The first of the best, as the loop of fixed descriptors keeps it; a fine-tuning says which.
+    # Training on fixed descriptors keeps the first of the best epochs; fine-tuning records which.
     best = max(epochs, key=lambda epoch: (epoch["precision_at_5"], -epoch["number"]))
     return {
         "kept_epoch": training.get("kept_epoch", best["number"]),
@@ -130,7 +137,7 @@ def _data(data: DescribedDataset, search: Search) -> dict[str, Any]:
         "source": data.source,
         "digest": data.train.digest,
         "classes": len(data.classes),
-        "several_labels_an_image": has_sets(data.train.labels),
+        "multi_label": has_sets(data.train.labels),
         "trained_on": len(search.split.fit),
         "trained_classes": len(occurring(data.train.labels[search.split.fit])),
         "parts": {
@@ -155,7 +162,7 @@ def _part(images: DescribedImages, names: tuple[str, ...]) -> dict[str, Any]:
 _ELSEWHERE = (
     "epochs", "kept_epoch", "method", "data", "data_digest", "images", "classes", "seconds",
 )  # fmt: skip
-"""What a section of its own says of the training."""
+"""Entries of the training that other sections of the document hold."""
 
 
 def _settings(model: Model, search: Search, command: str | None) -> dict[str, Any]:
@@ -169,7 +176,7 @@ def _settings(model: Model, search: Search, command: str | None) -> dict[str, An
 
 
 def _plain(value: Any) -> Any:
-    """Return values that JSON has: None for NaN, plain numbers for numpy's."""
+    """Return the value in types that JSON has; NaN and infinity become None."""
     if isinstance(value, dict):
         return {str(name): _plain(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):

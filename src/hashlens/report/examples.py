@@ -1,4 +1,4 @@
-"""Queries with their first five answers: the worst, the best, and some drawn by lot."""
+"""Example queries with their first five answers: the worst, the best, and a random sample."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from hashlens.native import scan
 from hashlens.report.search_figures import K
 
 COUNTS = {"worst": 8, "best": 4, "random": 6}
-"""How many queries of each kind are shown: failures teach the most."""
+"""Number of queries of each kind: failures teach the most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Answers:
-    """The first answers to every query, and which of them are right."""
+    """The first answers to every query, and which of them are right: arrays (queries, K)."""
 
     rows: Labels
     distances: npt.NDArray[np.int32]
@@ -34,26 +34,27 @@ def example_figures(
 ) -> dict[str, list[dict[str, Any]]]:
     """Return queries and their first answers, by kind: ``worst``, ``best`` and ``random``.
 
-    Answers that tie are in random order, as the figures assume. The worst and the best are of
-    different classes as far as there are enough; the random ones show what is usual.
+    Tied answers are in random order, as the figures assume. The worst and the best are from
+    different classes as far as possible; the random sample shows what is usual.
 
     Parameters
     ----------
     search : Search
     data : DescribedDataset
+        The data that was searched.
     seed : int
-        Of the lots.
+        Seed of the random sample and of the order of ties.
     """
     rng = np.random.default_rng(seed)
     answers = _first_answers(search, rng)
     share = answers.right.mean(axis=1)
-    lot = rng.permutation(len(share))
-    by_share = lot[np.argsort(share[lot], kind="stable")]
+    shuffled = rng.permutation(len(share))
+    by_share = shuffled[np.argsort(share[shuffled], kind="stable")]
     label = rarest_label(search.query_labels)
     chosen = {
         "worst": _spread(by_share[share[by_share] < 1], label),
         "best": _spread(by_share[::-1][share[by_share[::-1]] > 0], label),
-        "random": lot,
+        "random": shuffled,
     }
     return {
         kind: [_example(search, data, answers, int(row)) for row in chosen[kind][:count]]
@@ -62,7 +63,7 @@ def example_figures(
 
 
 def _first_answers(search: Search, rng: np.random.Generator) -> _Answers:
-    # Items that tie are ordered by id: as ids at random, their order is.
+    # A scan orders ties by id, so random ids give ties a random order.
     ids = rng.permutation(len(search.database_codes)).astype(np.int64)
     k = min(K, len(ids))
     found, distances, _ = scan(
@@ -78,7 +79,7 @@ def _first_answers(search: Search, rng: np.random.Generator) -> _Answers:
 
 
 def _spread(rows: Labels, label: Labels) -> Labels:
-    """Put the first row of each label before all second ones, and so on."""
+    """Put the first row of every label before the second row of any, and so on."""
     seen: dict[int, int] = {}
     turn = []
     for one in label[rows].tolist():
@@ -100,7 +101,7 @@ def _example(search: Search, data: DescribedDataset, answers: _Answers, row: int
 
 
 def _image(data: DescribedDataset, part: str, row: int) -> dict[str, Any]:
-    """Return what is known of an image that was described as some row of a part."""
+    """Return part, index, name and classes of the image in a row of the described part."""
     described = data.train if part == "train" else data.test
     index = row if described.indices is None else int(described.indices[row])
     name = f"image {index} of the {part} part"

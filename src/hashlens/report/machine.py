@@ -1,4 +1,4 @@
-"""What a figure was measured with: processor, memory, system, and versions of packages."""
+"""The machine that a figure was measured on: processor, memory, system, package versions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PACKAGES = ("hashlens", "numpy", "scipy", "scikit-learn", "torch", "timm", "onnx
 
 
 def machine() -> dict[str, Any]:
-    """Return processor, cores, memory in GiB, system and versions, for a result's context."""
+    """Return processor, cores, memory in GiB, system, and versions of Python and packages."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -31,7 +31,7 @@ def _version(package: str) -> str | None:
 
 
 def _processor() -> str:
-    """Return the processor's name; Linux tells it only in a file."""
+    """Return the processor's name, which Linux has only in a file."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
@@ -49,7 +49,7 @@ def _memory_gib() -> float | None:
 
 
 def reset_peak_memory() -> None:
-    """Let `peak_memory_gib` count from now on, where the system can."""
+    """Make `peak_memory_gib` count from now on; systems other than Linux can't."""
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     except OSError:
@@ -57,7 +57,7 @@ def reset_peak_memory() -> None:
 
 
 def peak_memory_gib() -> float | None:
-    """Return the most memory that this process has held since the last reset; None off Linux."""
+    """Return this process's peak memory since the last reset, in GiB; None outside Linux."""
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii")
     except OSError:

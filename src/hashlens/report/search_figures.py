@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -25,15 +24,16 @@ from hashlens.evaluation.confusions import confusions
 from hashlens.model.evaluate import Search
 
 K = 5
-"""The first answers, which a person looks at."""
+"""Number of answers that precision is measured over."""
 MAX_CONFUSIONS = 1000
-"""Pairs of classes that are listed: 10,000 classes could have millions."""
+"""Maximum number of pairs listed: 10,000 classes could have millions."""
 
 
 def search_figures(search: Search, bits: int) -> list[dict[str, Any]]:
-    """Return the figures of the protocol's search and, where it was seen, of one that was not.
+    """Return the figures of the protocol's search.
 
-    The test images, which no training sees, then search each other.
+    If its database was seen in training, the figures of a second search follow, in which the test
+    images search each other: training saw neither side.
     """
     found = [
         {
@@ -60,7 +60,7 @@ def search_figures(search: Search, bits: int) -> list[dict[str, Any]]:
 
 
 def _figures(histograms: DistanceHistograms) -> dict[str, Any]:
-    # Where a query has fewer than five relevant images, not all five answers can be right.
+    # A query with fewer than K relevant images can't have K right answers.
     reachable = np.minimum(K, histograms.relevant_sizes).mean() / K
     interval = mean_interval(precision_at_k(histograms, K).expected)
     return {
@@ -71,7 +71,7 @@ def _figures(histograms: DistanceHistograms) -> dict[str, Any]:
 
 
 def class_figures(search: Search, names: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Return every class's figures, the worst first."""
+    """Return the figures of every class that has queries, the worst first."""
     return [
         {
             "label": result.label,
@@ -90,7 +90,7 @@ def class_figures(search: Search, names: tuple[str, ...]) -> list[dict[str, Any]
 
 
 def confusion_figures(search: Search, names: tuple[str, ...]) -> tuple[list[dict[str, Any]], int]:
-    """Return the most frequent confusions, and how many pairs of classes there are in all."""
+    """Return the most frequent confusions, and the number of all pairs of classes confused."""
     pairs = confusions(
         search.histograms,
         search.query_codes,
@@ -112,9 +112,9 @@ def confusion_figures(search: Search, names: tuple[str, ...]) -> tuple[list[dict
 
 
 def code_figures(search: Search, bits: int, vectors: npt.NDArray[np.float32]) -> dict[str, Any]:
-    """Return what the codes of the database are like; ``vectors`` are its descriptors."""
+    """Return figures of the codes of the database, whose descriptors are ``vectors``."""
     codes = search.database_codes
-    figures = asdict(code_statistics(codes, bits))
+    figures: dict[str, Any] = code_statistics(codes, bits).to_dict()
     figures["quantization_error"] = quantization_error(codes, vectors)
     spread = bool((vectors != vectors[0]).any())
     figures["linear_reconstruction_error"] = (

@@ -1,4 +1,4 @@
-"""What a model costs: bytes an image, files, and seconds an image on this machine."""
+"""What a model costs: bytes per image, files, and seconds per image on this machine."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from hashlens.images import decode_image
 from hashlens.model.model import Model
 
 _VECTORS = 1000
-"""Descriptors that are encoded at a time, as an indexing would."""
+"""Number of descriptors encoded at a time, as indexing does."""
 _IMAGES = 32
-"""Images that are described: a fraction of a second with the bundled network."""
+"""Number of images described: a fraction of a second with the bundled network."""
 
 
 def size_figures(model: Model, folder: Path) -> dict[str, Any]:
-    """Return bytes of a code, of the descriptor that it stands for, and of files.
+    """Return the sizes of a code, of a descriptor and of the model's files, in bytes.
 
-    The bundled network is no part of a model directory, but a part of hashlens.
+    The bundled network is part of hashlens and not of a model directory, so it is listed apart.
     """
     files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
     bundled = None
@@ -40,11 +40,11 @@ def size_figures(model: Model, folder: Path) -> dict[str, Any]:
 
 
 def speed_figures(model: Model, data: DescribedDataset, folder: Path) -> dict[str, Any]:
-    """Return the seconds that an image takes, measured now.
+    """Return seconds per image, measured now.
 
-    ``describe_seconds_per_image`` is of decoding the file and running the network as the model
-    directory has it; None where no image is at hand. ``encode_seconds_per_image`` is of the hash
-    alone, from the descriptor.
+    ``describe_seconds_per_image`` covers decoding the file and running the network of the model
+    directory; it is None if the images can't be read. ``encode_seconds_per_image`` covers the hash
+    alone, from descriptor to code.
     """
     vectors = data.test.vectors[:_VECTORS]
     encode = _fastest(lambda: model.hasher.transform(vectors), 3) / len(vectors)
@@ -59,12 +59,12 @@ def speed_figures(model: Model, data: DescribedDataset, folder: Path) -> dict[st
 
 
 def _describing(model: Model, data: DescribedDataset, folder: Path) -> tuple[float | None, int]:
-    """Return seconds an image, and of how many, for decoding and describing some test images."""
+    """Return the seconds per image for decoding and describing test images, and their number."""
     if data.dataset is None:
         return None, 0
     images, network = data.dataset.test, data.descriptor
     if model.network is not None:
-        # Training may have described images with PyTorch; the model's users have ONNX Runtime.
+        # Training may have used PyTorch; whoever uses the model runs ONNX Runtime.
         network = Model.load(folder).load_descriptor()
     count = min(_IMAGES, len(data.test.labels))
     rows = np.linspace(0, len(data.test.labels) - 1, count).astype(np.int64)
@@ -74,14 +74,14 @@ def _describing(model: Model, data: DescribedDataset, folder: Path) -> tuple[flo
         network.describe(np.stack([decode_image(images.read(int(i)), model.fit) for i in indices]))
 
     try:
-        # Twice, since the first run also loads the network.
+        # The first run also loads the network.
         return _fastest(work, 2) / count, count
     except (HashlensError, OSError):
         return None, 0
 
 
 def _fastest(work: Callable[[], Any], repeats: int) -> float:
-    """Return the seconds of the fastest run: the one that the machine disturbed the least."""
+    """Return the seconds of the fastest run, which other processes disturbed the least."""
     seconds = []
     for _ in range(repeats):
         began = time.perf_counter()

@@ -200,13 +200,13 @@ def test_worst_and_best_are_of_different_classes_and_in_order(document):
     assert len(set(firsts)) == len(firsts)
 
 
-def test_several_labels_an_image(tmp_path):
+def test_several_labels_per_image(tmp_path):
     data = make_data(several=True)
     # `itq` learns without labels, so any labels will do.
     model = fit(make_data())
     model.save(tmp_path / "model")
     document = document_of(model, data, tmp_path / "model")
-    assert document["data"]["several_labels_an_image"] is True
+    assert document["data"]["multi_label"] is True
     carried = data.test.labels.sum(axis=0)
     assert {one["label"]: one["queries"] for one in document["classes"]} == dict(
         enumerate(carried.tolist())

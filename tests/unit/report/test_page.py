@@ -127,6 +127,7 @@ def test_right_and_wrong_have_a_sign_and_a_word(page):
 
 def test_the_json_is_beside_it_and_the_card_links_to_it(page, reported):
     document = json.loads((reported / "report.json").read_text())
+    assert document["format_version"] == 2
     assert document["model"]["method"] == "itq"
     assert f"{100 * document['searches'][0]['precision_at_5']:.2f}" in page.text
     assert "(report.html)" in (reported / CARD_FILE).read_text()

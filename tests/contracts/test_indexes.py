@@ -2,6 +2,10 @@
 
 import copy
 import pickle
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -31,7 +35,23 @@ class BuiltEarly(AutoIndex):
         self.build()
 
 
-INDEXES = [LinearIndex, MultiIndex, ManySegments, GivesUp, AutoIndex, BuiltEarly]
+def index_of_the_guide():
+    """Return the class that docs/adding-an-index.md defines, and run the page's example."""
+    guide = (Path(__file__).parents[2] / "docs" / "adding-an-index.md").read_text()
+    module = sys.modules["index_guide"] = ModuleType("index_guide")  # where pickle looks for it
+    exec("\n".join(re.findall(r"```python\n(.*?)```", guide, re.DOTALL)), vars(module))
+    return module.OnesIndex
+
+
+INDEXES = [
+    LinearIndex,
+    MultiIndex,
+    ManySegments,
+    GivesUp,
+    AutoIndex,
+    BuiltEarly,
+    index_of_the_guide(),
+]
 BITS = [8, 24, 32, 48, 64, 96, 128, 256, 512]
 
 

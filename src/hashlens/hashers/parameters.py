@@ -1,23 +1,24 @@
-"""Checks of constructor parameters, done at ``fit`` as scikit-learn's contract asks."""
+"""Checks made at the start of ``fit``: as scikit-learn requires, ``__init__`` makes none."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
-from hashlens.errors import DataError, ParameterError
+from hashlens.errors import DataError, MissingExtraError, ParameterError
 
 
 def check_int(value: Any, name: str, caller: str, low: int, high: int | None = None) -> int:
-    """Return ``value`` as an int of [low, high].
+    """Return ``value`` as an int in [low, high].
 
     Raises
     ------
     ParameterError
-        If it is no integer (booleans are none) or outside of the range.
+        If it is not an integer (a bool is not) or is out of range.
     """
     expected = f"an int of at least {low}" if high is None else f"an int from {low} to {high}"
     is_int = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
@@ -31,12 +32,12 @@ def check_int(value: Any, name: str, caller: str, low: int, high: int | None = N
 def check_real(
     value: Any, name: str, caller: str, low: float, high: float = math.inf, *, above: bool = False
 ) -> float:
-    """Return ``value`` as a finite float of [low, high], or of (low, high] where ``above``.
+    """Return ``value`` as a finite float in [low, high], or in (low, high] if ``above``.
 
     Raises
     ------
     ParameterError
-        If it is no finite number (booleans are none) or outside of the range.
+        If it is not a finite number (a bool is not) or is out of range.
     """
     is_real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(
         value, bool
@@ -73,7 +74,7 @@ def check_choice(value: Any, name: str, caller: str, choices: Collection[Any]) -
 
 
 def check_random_state(value: Any, caller: str) -> np.random.Generator:
-    """Return the generator of a ``random_state``: an int of at least 0, or None for any seed.
+    """Return a generator seeded with ``value``: an int of at least 0, or None for a fresh seed.
 
     Raises
     ------
@@ -86,7 +87,7 @@ def check_random_state(value: Any, caller: str) -> np.random.Generator:
 
 
 def check_at_most_dimensions(bits: int, dimensions: int, caller: str) -> None:
-    """Say why a method that spends an orthogonal direction on every bit can't give more of them.
+    """Raise if a method that needs one orthogonal direction per bit is asked for too many bits.
 
     Raises
     ------
@@ -95,22 +96,33 @@ def check_at_most_dimensions(bits: int, dimensions: int, caller: str) -> None:
     """
     if bits > dimensions:
         raise DataError(
-            f"{caller} needs a direction of its own for every bit: {bits} bits need vectors of at "
-            f"least {bits} dimensions. Got {dimensions}. Ask for fewer bits, or use a method "
-            "without this limit, such as 'lsh' or 'sh'."
+            f"{caller} needs one direction per bit: {bits} bits need vectors of at least {bits} "
+            f"dimensions. Got {dimensions}. Ask for fewer bits, or use a method without this "
+            "limit, such as 'lsh' or 'sh'."
         )
 
 
 def check_enough_samples(samples: int, needed: int, caller: str, why: str) -> None:
-    """Say how many training vectors are missing.
+    """Raise if there are too few training vectors.
 
     Raises
     ------
     DataError
-        If ``samples`` is under ``needed``; ``why`` completes the sentence "… needs n vectors".
+        If ``samples`` is below ``needed``; ``why`` completes "needs at least n training vectors".
     """
     if samples < needed:
         raise DataError(
             f"{caller} needs at least {needed} training vectors {why}. Got {samples}. "
             "Add training data, or ask for fewer bits."
         )
+
+
+def check_torch(caller: str) -> None:
+    """Raise if PyTorch, which trains the deep methods, is not installed.
+
+    Raises
+    ------
+    MissingExtraError
+    """
+    if find_spec("torch") is None:
+        raise MissingExtraError(f"Fitting {caller}", "torch", "train")

@@ -9,8 +9,7 @@ import pytest
 
 from hashlens.codes import unpack
 from hashlens.errors import DataError
-from hashlens.hashers.methods.bre import BRE
-from hashlens.hashers.methods.bre_descent import Reconstruction, best_step
+from hashlens.hashers.methods.bre import BRE, Reconstruction, best_step
 
 
 def naive_cost(scores, pairs, costs) -> float:

@@ -8,8 +8,14 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from hashlens.hashers.math.pca import PCA
-from hashlens.hashers.methods.dh import DeepHashing, SupervisedDeepHashing
-from hashlens.hashers.networks.deep_hashing import TanhPerceptron, objective
+from hashlens.hashers.methods.dh import (
+    DeepHashing,
+    SupervisedDeepHashing,
+    Weights,
+    forward,
+    initial_layers,
+    objective,
+)
 
 LAMBDAS = (100.0, 0.001, 0.002)
 
@@ -22,9 +28,14 @@ def labeled() -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.fixture
-def network(labeled) -> TanhPerceptron:
+def layers(labeled) -> list[tuple[np.ndarray, np.ndarray]]:
     axes = PCA.fit(labeled[0], 10).axes
-    return TanhPerceptron(axes, (10, 9, 8), np.random.default_rng(1)).double()
+    start = initial_layers(axes, (10, 9, 8), np.random.default_rng(1))
+    return [(W.astype(np.float64), c.astype(np.float64)) for W, c in start]
+
+
+def as_tensors(layers):
+    return [(torch.from_numpy(W), torch.from_numpy(c)) for W, c in layers]
 
 
 def naive_objective(H, layers, labels=None, alpha=1.0) -> float:
@@ -53,34 +64,31 @@ def naive_objective(H, layers, labels=None, alpha=1.0) -> float:
 
 
 @pytest.mark.parametrize("alpha", [None, 1.0, 0.3])
-def test_the_objective_is_that_of_the_definition(labeled, network, alpha):
+def test_the_objective_is_that_of_the_definition(labeled, layers, alpha):
     X, y = labeled
     x, labels = torch.from_numpy(X[:25]).double(), torch.from_numpy(y[:25])
-    h = network(x)
-    layers = [
-        (layer.weight.detach().numpy(), layer.bias.detach().numpy()) for layer in network.layers
-    ]
+    h = forward(x, as_tensors(layers))
     if alpha is None:
-        ours = objective(h, None, list(network.layers), LAMBDAS)
-        expected = naive_objective(h.detach().numpy().T, layers)
+        ours = objective(h, None, as_tensors(layers), Weights(*LAMBDAS))
+        expected = naive_objective(h.numpy().T, layers)
     else:
-        ours = objective(h, labels, list(network.layers), LAMBDAS, alpha)
-        expected = naive_objective(h.detach().numpy().T, layers, y[:25], alpha)
+        ours = objective(h, labels, as_tensors(layers), Weights(*LAMBDAS, alpha))
+        expected = naive_objective(h.numpy().T, layers, y[:25], alpha)
     assert ours.item() == pytest.approx(expected, rel=1e-9)
 
 
-def test_signs_get_no_gradient(network):
+def test_signs_get_no_gradient(layers):
     """At λ = 0 the gradient with respect to h is h − b."""
     h = torch.tensor([[0.3, -0.9]], dtype=torch.double, requires_grad=True)
-    objective(h, None, list(network.layers), (0.0, 0.0, 0.0)).backward()
+    objective(h, None, as_tensors(layers), Weights(0.0, 0.0, 0.0)).backward()
     np.testing.assert_allclose(h.grad.numpy(), [[0.3 - 1, -0.9 + 1]])
 
 
-def test_it_begins_as_principal_directions_and_identities(labeled, network):
+def test_it_begins_as_principal_directions_and_identities(labeled, layers):
     axes = PCA.fit(labeled[0], 10).axes
-    np.testing.assert_allclose(network.layers[0].weight.detach().numpy(), axes.T)
-    np.testing.assert_array_equal(network.layers[1].weight.detach().numpy(), np.eye(9, 10))
-    np.testing.assert_array_equal(network.layers[2].bias.detach().numpy(), 0)
+    np.testing.assert_allclose(layers[0][0], axes.T)
+    np.testing.assert_array_equal(layers[1][0], np.eye(9, 10))
+    np.testing.assert_array_equal(layers[2][1], 0)
 
 
 @pytest.mark.parametrize("kind", [DeepHashing, SupervisedDeepHashing])

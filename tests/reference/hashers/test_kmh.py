@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from hashlens.codes import unpack
-from hashlens.hashers.methods.kmh import KMeansHashing, balanced_groups
-from hashlens.hashers.methods.kmh_centers import Codebooks, center_bits
+from hashlens.hashers.methods.kmh import Codebooks, KMeansHashing, balanced_groups, center_bits
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from hashlens.codes import unpack
-from hashlens.hashers.methods.sph import SphericalHashing
-from hashlens.hashers.methods.sph_pivots import Span, overlap_figures, pivot_moves
+from hashlens.hashers.methods.sph import Span, SphericalHashing, overlap_errors, pivot_moves
 
 N, BITS = 2000, 16
 
@@ -88,7 +87,7 @@ def test_overlaps_in_the_span_of_the_pivots_are_those_of_full_distances(vectors)
 
 def test_figures_of_the_stopping_rule():
     overlaps = np.array([[50, 20, 30], [20, 50, 25], [30, 25, 50]], dtype=float)
-    error, deviation = overlap_figures(overlaps, 100)
+    error, deviation = overlap_errors(overlaps, 100)
     assert error == pytest.approx((5 + 5 + 0) / 3 / 25)
     assert deviation == pytest.approx(np.std([20, 30, 25]) / 25)
 

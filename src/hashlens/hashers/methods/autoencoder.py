@@ -12,7 +12,7 @@ import numpy.typing as npt
 from hashlens.arrays import Floats
 from hashlens.hashers.base import Hasher
 from hashlens.hashers.math.linear import row_blocks
-from hashlens.hashers.parameters import check_int
+from hashlens.hashers.parameters import check_int, check_torch
 from hashlens.hashers.presets import resolve_preset
 
 
@@ -127,6 +127,7 @@ class AutoencoderHasher(Hasher):
         ParameterError, DataError
             See `Hasher.fit`; or a field that the configuration does not have.
         """
+        check_torch(type(self).__name__)
         from hashlens.hashers.networks.autoencoder_network import train_autoencoder
 
         preset = resolve_preset(self.preset, self.architecture, self.terms, self.schedule)

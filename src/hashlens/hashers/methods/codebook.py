@@ -15,7 +15,7 @@ from hashlens.errors import ParameterError
 from hashlens.hashers.base import Hasher
 from hashlens.hashers.math.codewords import minimum_distance, random_codewords, separated_codewords
 from hashlens.hashers.math.perceptron import project_perceptron, relu
-from hashlens.hashers.parameters import check_choice, check_int, check_real
+from hashlens.hashers.parameters import check_choice, check_int, check_real, check_torch
 from hashlens.hashers.presets import Schedule, changed, check_schedule
 
 LOSSES = ("orthohash", "csq")
@@ -140,6 +140,7 @@ class CodebookHasher(Hasher):
         ParameterError, DataError
             See `Hasher.fit`; or a field that the schedule does not have.
         """
+        check_torch(type(self).__name__)
         from hashlens.hashers.networks.heads import CodewordLoss, train_codebook_head
 
         schedule = self.check_parameters()

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from hashlens.arrays import Floats
 from hashlens.hashers.base import Hasher
 from hashlens.hashers.math.linear import project_centered
-from hashlens.hashers.parameters import check_int
+from hashlens.hashers.parameters import check_int, check_torch
 from hashlens.hashers.presets import Schedule, changed, check_schedule
 
 
@@ -95,6 +95,7 @@ class DLBHC(Hasher):
         ParameterError, DataError
             See `Hasher.fit`; or a field that the schedule does not have.
         """
+        check_torch(type(self).__name__)
         from hashlens.hashers.networks.heads import train_softmax_head
 
         schedule = changed(Schedule(), self.schedule)

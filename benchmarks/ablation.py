@@ -1,9 +1,9 @@
-"""What each part of the proposed method is worth: every term and layer, switched one at a time.
+"""What each part of the proposed method is worth: one term or layer is changed at a time.
 
     python benchmarks/ablation.py --data DIR --out benchmarks/results/ablation
 
-DIR holds CIFAR-100 as parquet files in the public hub's layout. What wins unseen classes back has a
-study of its own, unseen.py.
+DIR holds CIFAR-100 as parquet files in the public hub's layout. For codes of unseen classes, see
+unseen.py.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from variants import parse, run
 
-from hashlens.benchmark.methods import MethodPreset
+from hashlens.benchmark.method_presets import MethodPreset
 
 TERMS: dict[str, dict[str, Any]] = {
     "no-reconstruction": {"reconstruction": 0.0},
@@ -24,7 +24,7 @@ TERMS: dict[str, dict[str, Any]] = {
     "with-balance": {"balance": 1.0},
     "with-decorrelation": {"decorrelation": 1.0},
 }
-"""Changes of the default preset's loss: a term left out, or one that it lacks added by itself."""
+"""Changes of the default preset's loss: one term left out, or one added that it lacks."""
 
 LAYERS: dict[str, dict[str, Any]] = {
     "linear-head": {"head": "linear"},
@@ -36,17 +36,17 @@ LAYERS: dict[str, dict[str, Any]] = {
 
 
 def variants() -> list[MethodPreset]:
-    """Return the proposed method whole, then without or with each part, then with no layer."""
+    """Return the proposed method as it is, with each change, and without a descriptor layer."""
     found = [MethodPreset("autoencoder", "default", {})]
     found += [MethodPreset("autoencoder", name, {"terms": terms}) for name, terms in TERMS.items()]
     found += [
         MethodPreset("autoencoder", name, {"architecture": layers})
         for name, layers in LAYERS.items()
     ]
-    # The paper's letter is in the table of methods; its 4096 units take minutes a fit.
-    letter = {"preset": "paper", "terms": {"reconstruction": 0.0}}
+    # The preset as published is in the table of methods; its 4096 units take minutes per fit.
+    published = {"preset": "paper", "terms": {"reconstruction": 0.0}}
     found.append(
-        MethodPreset("autoencoder", "paper-no-reconstruction", letter, protocols=("standard",))
+        MethodPreset("autoencoder", "paper-no-reconstruction", published, protocols=("standard",))
     )
     # A sigmoid code straight on the trunk's features: the descriptor layer left out.
     found.append(MethodPreset("dlbhc", "no-descriptor-layer", {}))

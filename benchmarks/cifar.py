@@ -1,4 +1,4 @@
-"""CIFAR-100 by the bundled descriptor, computed where the cache lacks it, with a progress bar."""
+"""CIFAR-100 and its descriptors, which are computed if they are not in the cache."""
 
 from __future__ import annotations
 

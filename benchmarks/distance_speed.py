@@ -25,8 +25,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from hashlens.benchmark.context import commit, machine
-from hashlens.benchmark.files import write_json
 from hashlens.benchmark.markdown import facts
+from hashlens.files.versioned_json import write_json
 from hashlens.indexes import LinearIndex
 
 BATCH = 100

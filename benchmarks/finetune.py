@@ -1,17 +1,17 @@
-"""What fine-tuning buys: top-5 against training time, by length and protocol.
+"""What fine-tuning buys: precision at 5 against training time, by length and protocol.
 
     python benchmarks/finetune.py --data DIR [--minutes 150] [--out FILE]
 
 DIR holds CIFAR-100 as parquet files in the public hub's layout. For each protocol the network is
 tuned once, under a code of 64 bits; for the other lengths a head is trained on the tuned network.
-Heads on the network as it comes stand beside them. Rows are measured in the order of their worth
-until the minutes are over. Stopped at any moment, the same command goes on: rows that are there are
-kept, and a training that was interrupted is resumed from its last epoch. FILE holds the rows; a
-page and a picture are written beside it when the command ends.
+For comparison, heads are also trained on the network as it comes. Rows are measured in order of
+importance until the minutes are over. After an interruption, the same command resumes: rows are
+kept, and a training goes on from its last epoch. FILE holds the rows; a page and a figure are
+written beside it when the command ends.
 
-A row's ``commit`` is that of its network's tuning. ``train_minutes`` is the time of all epochs that
-a row rests on, the network's among them. Vectors and activations are computed before, once for all
-rows.
+A row's ``commit`` is the one that tuned its network. ``train_minutes`` counts all epochs that a row
+needed, those of the network among them. Vectors and activations are computed in advance, once for
+all rows.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from cifar import described
 from finetune_report import write_report
 
 from hashlens.benchmark.context import commit, machine
-from hashlens.benchmark.files import read_json, write_json
 from hashlens.cli.console import progress_bar
 from hashlens.cli.training import print_epoch
 from hashlens.datasets.dataset import load_dataset
 from hashlens.descriptors import load_descriptor
 from hashlens.files.cache_folder import cache_folder
+from hashlens.files.versioned_json import write_json
 from hashlens.hashers import create_hasher
 from hashlens.model.evaluate import evaluate_model
 from hashlens.model.model import Model, load_model
@@ -57,7 +57,7 @@ TUNED = {
     "crops": OPTIONS.crops,
     **asdict(OPTIONS.regularization),
 }
-"""What tells one tuning of a network from another, beside its epochs."""
+"""What distinguishes one tuning of a network from another, besides its epochs."""
 KEYS = ("tune", "bits", "protocol", "seed", "tuned_epochs", "network")
 
 
@@ -78,10 +78,15 @@ def planned(seed: int, epochs: int) -> list[dict[str, Any]]:
     ]
 
 
-def tuned(protocol: str, arguments: argparse.Namespace, cache: Path) -> Model:
-    """Return the model whose network is tuned under a protocol, trained where there is none yet.
+def measured(row: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the measured form of a planned row, or None."""
+    return next((old for old in rows if all(old[key] == row[key] for key in KEYS)), None)
 
-    It is kept, for describing the images with it takes a while and may be interrupted, too.
+
+def tuned(protocol: str, arguments: argparse.Namespace, cache: Path) -> Model:
+    """Return the model whose network is tuned under a protocol, and tune it if there is none yet.
+
+    It is kept, because describing the images with it takes long and may be interrupted, too.
     """
     digest = hashlib.sha256(json.dumps(TUNED).encode()).hexdigest()[:8]
     name = f"{protocol}-{arguments.seed}-{arguments.epochs}-{digest}"
@@ -150,20 +155,22 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/finetune.json"))
     parser.add_argument("--cache", type=Path)
-    parser.add_argument("--epochs", type=int, default=TUNING.epochs, help="of a network's tuning")
-    parser.add_argument("--minutes", type=float, default=150, help="begin no row after so many")
+    parser.add_argument(
+        "--epochs", type=int, default=TUNING.epochs, help="epochs of tuning a network"
+    )
+    parser.add_argument("--minutes", type=float, default=150, help="start no row after this time")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     command = shlex.join(["python", *sys.argv])
     began = time.monotonic()
-    rows = read_json(arguments.out)["rows"] if arguments.out.exists() else []
+    rows = json.loads(arguments.out.read_text())["rows"] if arguments.out.exists() else []
     reported = []
     for row in planned(arguments.seed, arguments.epochs):
-        known = next((old for old in rows if all(old[key] == row[key] for key in KEYS)), None)
+        known = measured(row, rows)
         if known is None and time.monotonic() - began < 60 * arguments.minutes:
             known = measure(row, arguments, cache_folder(arguments.cache))
             rows.append(known)
-            write_json(arguments.out, {"rows": rows, "context": {"command": command}})
+            write_json(arguments.out, {"rows": rows, "context": {"command": command}}, indent=1)
             print(
                 {key: known[key] for key in (*KEYS, "precision_at_5", "train_minutes")}, flush=True
             )

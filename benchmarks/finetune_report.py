@@ -1,4 +1,4 @@
-"""A page and a picture of what fine-tuning buys, from the rows of its benchmark."""
+"""The page and the figure of the fine-tuning benchmark."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ NAMES = {"last": "tuned", "head": "head"}
 
 
 def write_report(rows: list[Row], out: Path) -> None:
-    """Write ``out``, a Markdown page, and the picture that it shows, beside it.
+    """Write a Markdown page and, beside it, the figure that it shows.
 
     Parameters
     ----------
     rows : list of dict
-        Of one seed, of one way to tune.
+        Rows of a single seed and a single way to tune.
     out : Path
+        The page.
     """
     picture = out.with_suffix(".png")
     _plot(rows, picture)
@@ -32,13 +33,13 @@ def write_report(rows: list[Row], out: Path) -> None:
     out.write_text(
         "# What fine-tuning buys\n\n"
         "Made by `python benchmarks/finetune.py --data DIR`.\n\n"
-        "CIFAR-100, `codebook`, one seed. Precision at 5 in %, expectation over ties; in brackets, "
-        "the worst\nand the best order of ties. **tuned**: the network and 64 bits were trained "
-        "together; for other lengths, a\nhead was trained on that network. **head**: on the "
-        "network as it comes. Minutes are those of training.\n\n"
+        "CIFAR-100, `codebook`, one seed. Precision at 5 in %, expected over the orders of ties; "
+        "in brackets, the\nworst and the best order. **tuned**: the network was trained together "
+        "with a code of 64 bits; for other\nlengths, a head was trained on the tuned network. "
+        "**head**: trained on the network as it comes. Minutes\nare training time.\n\n"
         f"{_table(rows)}\n"
-        "By minutes of training, at 64 bits, on images held out to validate, of the classes that "
-        "were trained on:\n\n"
+        "Precision by minutes of training, at 64 bits, on held-out images of the classes that were "
+        "trained on:\n\n"
         f"![Precision by minutes of training]({picture.name})\n\n"
         f"<sub>{machine['processor']}, {machine['cores']} cores, commits {commits}</sub>\n"
     )

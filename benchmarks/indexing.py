@@ -23,8 +23,8 @@ import numpy as np
 from PIL import Image
 
 from hashlens.benchmark.context import commit, machine
-from hashlens.benchmark.files import write_json
 from hashlens.collection import Collection
+from hashlens.files.versioned_json import write_json
 from hashlens.model.model import load_model
 
 

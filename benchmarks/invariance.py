@@ -3,7 +3,7 @@
     python benchmarks/invariance.py --data DIR --out benchmarks/results/invariance.json
 
 DIR holds CIFAR-100 as parquet files in the public hub's layout. Descriptors of the database come
-from the cache where they are there. Queries are test images, changed at their own 32 pixels.
+from the cache if they are there. Queries are test images, changed at their own 32 pixels.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from typing import Any
 
 import numpy as np
 from cifar import described
+from invariance_measure import Reference, measure_invariance
 from PIL import Image
 
+from hashlens.benchmark import Features
 from hashlens.benchmark.context import commit, machine
-from hashlens.benchmark.data import features_of
-from hashlens.benchmark.files import write_json
-from hashlens.benchmark.invariance import Reference, measure_invariance
 from hashlens.benchmark.markdown import facts
-from hashlens.benchmark.methods import choose_presets
+from hashlens.benchmark.method_presets import choose_presets
 from hashlens.benchmark.selection import make_hasher
 from hashlens.descriptors import load_descriptor
+from hashlens.files.versioned_json import write_json
 from hashlens.images import fit_pixels
 
 BATCH = 32
@@ -46,7 +46,7 @@ def main() -> None:
 
     descriptor = load_descriptor("default")
     dataset, data = described(arguments.data, arguments.cache, descriptor)
-    features = features_of(data, "cifar100")
+    features = Features.from_described(data, "cifar100")
 
     def describe(images: Sequence[Image.Image]) -> np.ndarray:
         fit = descriptor.spec.image_fit
@@ -61,7 +61,7 @@ def main() -> None:
     references = {}
     for preset in choose_presets(arguments.methods.split(",")):
         if preset.preset == "paper":
-            continue  # its fits take minutes, and its codes are measured in the table
+            continue  # its fits take minutes
         say(f"fit {preset.label}")
         hasher = make_hasher(preset, arguments.bits, {}, arguments.seed)
         hasher.fit(features.train_vectors, features.train_labels)
@@ -74,10 +74,9 @@ def main() -> None:
     rows = measure_invariance(
         images, dataset.test.labels[chosen], describe, references, seed=arguments.seed, listen=say
     )
-    beside = context(arguments, features.descriptor)
-    write_json(arguments.out, {"rows": rows, "context": beside})
-    page = table(rows) + "\n" + facts(beside)
-    arguments.out.with_suffix(".md").write_text(page, encoding="utf-8")
+    document = {"rows": rows, "context": context(arguments, features.descriptor)}
+    write_json(arguments.out, document, indent=1)
+    arguments.out.with_suffix(".md").write_text(page(document), encoding="utf-8")
 
 
 def context(arguments: argparse.Namespace, descriptor: Any) -> dict[str, Any]:
@@ -92,14 +91,19 @@ def context(arguments: argparse.Namespace, descriptor: Any) -> dict[str, Any]:
     }
 
 
+def page(document: dict[str, Any]) -> str:
+    """Return the document as Markdown."""
+    return table(document["rows"]) + "\n" + facts(document["context"])
+
+
 def table(rows: list[dict[str, Any]]) -> str:
-    """Return the rows as Markdown: flipped bits and top-5 of every method at every grade."""
+    """Return flipped bits and precision at 5 of every method at every grade."""
     methods = list(dict.fromkeys(row["method"] for row in rows))
     lines = [
         "# What codes do when an image's looks change",
         "",
         "| change | grade | "
-        + " | ".join(f"`{m}` bits flipped % | `{m}` top-5 %" for m in methods) + " |",
+        + " | ".join(f"`{m}` bits flipped, % | `{m}` precision at 5, %" for m in methods) + " |",
         "| --- | ---: |" + " ---: | ---: |" * len(methods),
     ]  # fmt: skip
     for change, grade in dict.fromkeys((row["change"], row["grade"]) for row in rows):

@@ -17,20 +17,19 @@ from cifar import described
 
 from hashlens.benchmark import Features
 from hashlens.benchmark.context import commit, machine
-from hashlens.benchmark.data import features_of
-from hashlens.benchmark.files import write_json
 from hashlens.benchmark.markdown import facts
-from hashlens.benchmark.methods import MethodPreset, choose_presets
+from hashlens.benchmark.method_presets import MethodPreset, choose_presets
 from hashlens.benchmark.selection import make_hasher
 from hashlens.datasets.protocols import make_split
 from hashlens.evaluation import SearchSide, evaluate_codes, evaluate_reranked
 from hashlens.evaluation.retrieval import TiedMean
+from hashlens.files.versioned_json import write_json
 
 
 def measure(
     preset: MethodPreset, bits: int, protocol: str, features: Features, candidates: list[int]
 ) -> list[dict[str, Any]]:
-    """Return top-5 of a method by code alone and after re-ranking so many candidates."""
+    """Return the precision of a method by code alone, and with candidates re-ranked."""
     split = make_split(protocol, features.train_labels, features.test_labels)
     hasher = make_hasher(preset, bits, {}, 0)
     hasher.fit(features.train_vectors[split.fit], features.train_labels[split.fit])
@@ -58,12 +57,14 @@ def shares(precision: TiedMean) -> dict[str, float]:
     }
 
 
-def table(rows: list[dict[str, Any]], candidates: list[int]) -> str:
-    """Return the rows as Markdown, a line a method, length and protocol."""
+def page(document: dict[str, Any]) -> str:
+    """Return the document as Markdown, with a line per method, length and protocol."""
+    rows = document["rows"]
+    candidates = sorted({row["candidates"] for row in rows if row["candidates"] is not None})
     lines = [
         "# Re-ranking by descriptors",
         "",
-        "Top-5 %; in brackets how many descriptors were compared for a query, ties included.",
+        "Precision at 5 in %; in brackets, descriptors compared per query, ties included.",
         "",
         "| method | bits | protocol | by code | "
         + " | ".join(f"best {count} re-ranked" for count in candidates) + " |",
@@ -74,7 +75,7 @@ def table(rows: list[dict[str, Any]], candidates: list[int]) -> str:
         cells = [f"{100 * here[0]['precision_at_5']:.1f}"]
         cells += [f"{100 * r['precision_at_5']:.1f} ({r['compared']:.0f})" for r in here[1:]]
         lines.append(f"| `{key[0]}` | {key[1]} | {key[2]} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n\n" + facts(document["context"])
 
 
 def main() -> None:
@@ -89,12 +90,12 @@ def main() -> None:
     arguments = parser.parse_args()
 
     _, data = described(arguments.data, arguments.cache)
-    features = features_of(data, "cifar100")
+    features = Features.from_described(data, "cifar100")
     rows: list[dict[str, Any]] = []
     for protocol in arguments.protocols:
         for preset in choose_presets(arguments.methods.split(",")):
             if protocol not in preset.protocols or preset.preset == "paper":
-                continue  # its fits take minutes, and its codes are measured in the table
+                continue  # its fits take minutes
             for bits in arguments.bits:
                 print(f"{protocol} {preset.label} {bits} bits", file=sys.stderr, flush=True)
                 rows += measure(preset, bits, protocol, features, arguments.candidates)
@@ -107,9 +108,9 @@ def main() -> None:
         "commit": commit(),
         "machine": machine(),
     }
-    write_json(arguments.out, {"rows": rows, "context": context})
-    page = table(rows, arguments.candidates) + "\n" + facts(context)
-    arguments.out.with_suffix(".md").write_text(page, encoding="utf-8")
+    document = {"rows": rows, "context": context}
+    write_json(arguments.out, document, indent=1)
+    arguments.out.with_suffix(".md").write_text(page(document), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What codes for unseen classes cost on seen ones: the trade-off, one training a point.
+"""The trade-off between unseen and seen classes, with one training per point.
 
     python benchmarks/unseen.py --data DIR --out benchmarks/results/unseen
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from variants import parse, run
 
-from hashlens.benchmark.methods import MethodPreset
+from hashlens.benchmark.method_presets import MethodPreset
 from hashlens.benchmark.plots import STYLE
 from hashlens.benchmark.summary import Cell, cells
 
@@ -43,7 +43,10 @@ def main() -> None:
 
 
 def draw(found: Sequence[Cell], lengths: Sequence[int], out: Path) -> list[Path]:
-    """Draw unseen against seen classes, a panel a code length, as PNG and SVG."""
+    """Draw unseen against seen classes, a panel per code length, as PNG and SVG."""
+    import matplotlib
+
+    matplotlib.use("Agg")
     from matplotlib import pyplot, rc_context
 
     precision_at_5 = {
@@ -69,13 +72,13 @@ def draw(found: Sequence[Cell], lengths: Sequence[int], out: Path) -> list[Path]
                 axes.plot(*point(preset), "kx")
                 axes.annotate(f" {preset.method}", point(preset), va=side)
             axes.set_title(f"{bits} bits")
-            axes.set_xlabel("top-5 of seen classes (standard), %")
-            axes.set_ylabel("top-5 of unseen classes, %")
+            axes.set_xlabel("precision at 5 on seen classes (standard), %")
+            axes.set_ylabel("precision at 5 on unseen classes, %")
         handles = panels[0][0].get_legend_handles_labels()
         figure.legend(*handles, loc="outside lower center", ncols=2)
         paths = [out / f"tradeoff.{kind}" for kind in ("png", "svg")]
         for path in paths:
-            figure.savefig(path)
+            figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
         pyplot.close(figure)
     return paths
 

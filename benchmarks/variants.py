@@ -1,6 +1,6 @@
-"""Run variants of methods on CIFAR-100: what the studies of single parts have in common.
+"""Run variants of methods on CIFAR-100: what ablation.py and unseen.py have in common.
 
-Resumable, like the benchmark that it uses. Nothing is chosen here: all variants are reported.
+Runs resume like those of the benchmark. No variant is chosen: all are reported.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ from cifar import described
 
 from hashlens.benchmark import (
     Budget,
-    Progress,
+    Features,
     Results,
     Settings,
+    curves,
+    document,
     run_benchmark,
     write_report,
 )
-from hashlens.benchmark.data import features_of
-from hashlens.benchmark.methods import MethodPreset
+from hashlens.benchmark.method_presets import MethodPreset
 
 
 def parse(description: str, bits: Sequence[int], seeds: int) -> argparse.Namespace:
-    """Return the options of a study, with its own defaults of lengths and seeds."""
+    """Return the options of a study, with its own default lengths and seeds."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data", type=Path, required=True, help="CIFAR-100 as parquet files")
     parser.add_argument("--bits", type=int, nargs="+", default=list(bits))
@@ -40,19 +41,20 @@ def parse(description: str, bits: Sequence[int], seeds: int) -> argparse.Namespa
 def run(variants: Sequence[MethodPreset], options: argparse.Namespace) -> Results:
     """Fit and measure every variant, and write the tables."""
     _, data = described(options.data, options.cache)
-    features = features_of(data, "cifar100")
+    features = Features.from_described(data, "cifar100")
     settings = Settings(
         bits=options.bits,
         protocols=options.protocols,
         seeds=options.seeds,
         budget=Budget(candidates=1),
     )
-    results = run_benchmark(features, settings, options.out, say, presets=variants)
+    results = run_benchmark(features, settings, options.out, presets=variants, on_progress=say)
     command = shlex.join(["python", *sys.argv])
-    for path in write_report(results, features, settings, options.out, command, plots=False):
+    found = document(results, features, settings, command)
+    for path in write_report(found, curves(results), options.out, plots=False):
         print(path)
     return results
 
 
-def say(progress: Progress) -> None:
-    print(f"{progress.done}/{progress.total} {progress.step}", file=sys.stderr, flush=True)
+def say(step: str, done: int, total: int) -> None:
+    print(f"{done}/{total} {step}", file=sys.stderr, flush=True)

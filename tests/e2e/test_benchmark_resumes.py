@@ -12,17 +12,19 @@ from pathlib import Path
 
 import numpy as np
 
-from hashlens.benchmark import Budget, Features, Settings, run_benchmark, write_report
+from hashlens.benchmark import (
+    Budget, Features, Settings, curves, document, run_benchmark, write_report
+)
 
 rng = np.random.default_rng(0)
 labels = np.repeat(np.arange(6), 40)
 vectors = rng.normal(size=(6, 24))[labels] + rng.normal(size=(240, 24))
-features = Features.unit_length(vectors[::2], labels[::2], vectors[1::2], labels[1::2])
+features = Features(vectors[::2], labels[::2], vectors[1::2], labels[1::2])
 budget = Budget(candidates=1)
 settings = Settings(bits=(8, 16, 24), methods=("lsh", "pca-rr", "itq"), seeds=3, budget=budget)
 out = Path(sys.argv[1])
 results = run_benchmark(features, settings, out)
-write_report(results, features, settings, out, "test", plots=False)
+write_report(document(results, features, settings, "test"), curves(results), out, plots=False)
 """
 
 

@@ -1,20 +1,21 @@
-"""The benchmark of hashing methods: one resumable run, one table with all it takes to read it."""
+"""The benchmark of hashing methods: one resumable run, one table, and the facts it needs."""
 
 from hashlens.benchmark.features import Features
-from hashlens.benchmark.report import document, write_report
-from hashlens.benchmark.runner import Listener, Progress, Results, run_benchmark
+from hashlens.benchmark.result_document import curves, document
+from hashlens.benchmark.run import run_benchmark
+from hashlens.benchmark.runner import Results
 from hashlens.benchmark.selection import Budget
 from hashlens.benchmark.settings import Settings
 from hashlens.benchmark.summary import cells
+from hashlens.benchmark.writing import write_report
 
 __all__ = [
     "Budget",
     "Features",
-    "Listener",
-    "Progress",
     "Results",
     "Settings",
     "cells",
+    "curves",
     "document",
     "run_benchmark",
     "write_report",

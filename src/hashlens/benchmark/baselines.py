@@ -1,4 +1,4 @@
-"""The lines of a table that are not hashers: float k-NN, a linear classifier, its class code."""
+"""Baselines that are not hashers: float k-NN, a linear classifier, and its class code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Baseline = dict[str, Any]
 
 
 def float_search(features: Features, split: Split) -> Baseline:
-    """Return the figures of an exact cosine search of the float descriptors: the ceiling."""
+    """Return the figures of an exact cosine search of the float descriptors: the upper bound."""
     start = time.perf_counter()
     result = evaluate_vectors(
         features.test_vectors[split.query],
@@ -42,10 +42,10 @@ def float_search(features: Features, split: Split) -> Baseline:
 
 
 def linear_classifier(features: Features, split: Split, budget: Budget) -> list[Baseline]:
-    """Return the accuracy of a linear classifier and the figures of its answers as codes.
+    """Return the accuracy of a linear classifier, and the figures of its answers as codes.
 
-    The classifier learns from ``split.fit``, as a supervised hasher does. On unseen classes it
-    has no right answer to give, so it has no accuracy there; its class code still is a code.
+    The classifier learns from ``split.fit``, like a supervised hasher. Its accuracy is undefined
+    on unseen classes; its class code is a code there, too.
     """
     strength = _choose_strength(features, split, budget)
     start = time.perf_counter()
@@ -77,11 +77,11 @@ def linear_classifier(features: Features, split: Split, budget: Budget) -> list[
 
 
 def _choose_strength(features: Features, split: Split, budget: Budget) -> float:
-    """Return the penalty that classifies best what was kept from the fit, all seen classes."""
+    """Return the penalty that classifies held-out rows best, all of them of seen classes."""
     options = STRENGTHS[: budget.candidates]
     if len(options) == 1:
         return options[0]
-    # Classes are divided alike whatever the protocol: accuracy on unseen classes is undefined.
+    # Whatever the protocol, both parts have all classes: accuracy needs classes that were seen.
     alike = Split("standard", split.seed, split.fit, split.fit, split.query, "test")
     inner = selection_split(alike, features.train_labels, budget.seed)
     rng = np.random.default_rng(budget.seed)

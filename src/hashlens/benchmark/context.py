@@ -1,4 +1,4 @@
-"""What must stand beside a table: machine, versions, commit, and how every figure was made."""
+"""The facts that a table needs beside it: machine, versions, commit, how figures were made."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ from hashlens.report.machine import machine
 __all__ = ["METRIC", "TIES", "TRIALS", "commit", "machine"]
 
 METRIC = (
-    "precision_at_5 is the share of the query's label among the five nearest, mean over queries; "
-    "map is the average precision of the whole ranking, mean over queries"
+    "precision_at_5 is the share of the five nearest images that have the query's label, averaged "
+    "over queries; map is the average precision of the whole ranking, averaged over queries"
 )
 TIES = (
-    "items at one distance are in random order and the figure is its exact expectation; _low and "
-    "_high are the worst and the best order (average precision after He et al. 2018)"
+    "items at the same distance are in random order, and each figure is the exact expectation over "
+    "these orders; _low and _high are the worst and the best order (average precision after He et "
+    "al. 2018)"
 )
 TRIALS = (
-    "The defaults that every method begins from are its source's, but for codebook and the presets "
-    "default and general of the autoencoder, which were found by more trials, on parts of the "
-    "training images of CIFAR-100"
+    "Every method starts from the defaults of its source, except codebook and the autoencoder's "
+    "presets default and general: theirs were found by further trials on parts of CIFAR-100's "
+    "training images"
 )
 _SOURCES = (":/", ":(exclude,top)benchmarks/results")
-"""What of a repository decides a result, as git's path specifications."""
+"""The files of a repository that results depend on, as git pathspecs."""
 
 
 def commit(folder: Path | None = None) -> str | None:
-    """Return the commit of the repository that runs, marked if files differ; None without one.
+    """Return the commit of the running code, marked if files differ from it; None outside of git.
 
-    Results may differ: they are what is being made.
+    Changed results don't count: they are what a benchmark writes.
     """
     where = folder or Path(__file__).parent
     try:

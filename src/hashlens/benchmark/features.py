@@ -1,4 +1,4 @@
-"""The descriptors that a benchmark hashes: one set for every method, so that only codes differ."""
+"""The descriptors that a benchmark hashes: the same for every method, so that only codes differ."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from hashlens.arrays import Labels, Vectors
+from hashlens.datasets.described import DescribedDataset
 from hashlens.errors import DataError
+from hashlens.labels import one_each
+
+NORMALIZATIONS = {
+    "none": "none: the network's output as it is",
+    "l2": "unit L2 length",
+    "sigmoid": "logistic function, so that values are in [0, 1]",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,16 +31,16 @@ class Features:
     train_vectors, test_vectors : float32 arrays of shape (n, D)
     train_labels, test_labels : int64 arrays of shape (n,)
     name : str
-        The data set, as file names and titles call it. The paper's figures are quoted beside
-        those of ``cifar100``.
+        The data set's name in file names and titles. The paper's figures are quoted beside those
+        of ``cifar100``.
     descriptor : mapping
-        Facts about the descriptor that a table must state: backbone, pretraining, frozen or
-        tuned, input size, normalization.
+        The facts about the descriptor that a table states: backbone, pretraining, frozen or tuned,
+        input size, normalization.
 
     Raises
     ------
     DataError
-        If shapes do not fit each other or a value is not finite.
+        If the shapes do not fit each other or a value is not finite.
     """
 
     train_vectors: Vectors
@@ -67,43 +74,36 @@ class Features:
             )
 
     @classmethod
-    def unit_length(
-        cls,
-        train_vectors: npt.ArrayLike,
-        train_labels: npt.ArrayLike,
-        test_vectors: npt.ArrayLike,
-        test_labels: npt.ArrayLike,
-        name: str = "cifar100",
-        descriptor: Mapping[str, Any] | None = None,
-    ) -> Features:
-        """Return features with every vector scaled to unit length; a zero vector stays zero.
+    def from_described(cls, data: DescribedDataset, name: str) -> Self:
+        """Return the features of a described data set, with the facts about its descriptor.
 
-        Examples
-        --------
-        >>> Features.unit_length([[3, 4]], [0], [[0, 2]], [0]).train_vectors
-        array([[0.6, 0.8]], dtype=float32)
+        Raises
+        ------
+        DataError
+            If an image has several labels.
         """
-        facts = {**(descriptor or {}), "normalization": "unit L2 length"}
+        spec = data.descriptor.spec
         return cls(
-            _scaled(train_vectors),
-            np.asarray(train_labels),
-            _scaled(test_vectors),
-            np.asarray(test_labels),
+            data.train.vectors,
+            one_each(data.train.labels, "A benchmark"),
+            data.test.vectors,
+            one_each(data.test.labels, "A benchmark"),
             name,
-            facts,
+            {
+                "backbone and pretraining": spec.name,
+                "weights": f"sha256 {spec.weights_sha256[:16]}, frozen, {spec.source}",
+                "input": f"{spec.input_size} px, {spec.fit}, {spec.interpolation}",
+                "normalization": NORMALIZATIONS[spec.normalization],
+                "spec digest": spec.digest[:16],
+                "images left out": len(data.train.failed) + len(data.test.failed),
+            },
         )
 
     @cached_property
     def digest(self) -> str:
-        """Return the SHA-256 of all arrays, by which results of other descriptors are told."""
+        """The SHA-256 of all arrays, which tells results of other descriptors apart."""
         sha = hashlib.sha256()
         for array in (self.train_vectors, self.train_labels, self.test_vectors, self.test_labels):
             sha.update(f"{array.dtype.str}{array.shape}".encode())
             sha.update(array.data)
         return sha.hexdigest()
-
-
-def _scaled(vectors: npt.ArrayLike) -> Vectors:
-    array = np.asarray(vectors, dtype=np.float32)
-    norms = np.linalg.norm(array, axis=-1, keepdims=True)
-    return np.asarray(array / np.where(norms > 0, norms, 1.0), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The benchmark's page: tables in Markdown with everything that must stand beside them."""
+"""The benchmark's page: tables in Markdown, and the facts that they need beside them."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ DETAILS: tuple[tuple[str, str, float, int], ...] = (
     ("fit_peak_gib", "fit GiB", 1, 1),
     ("encode_microseconds", "encode µs", 1, 1),
 )
-"""Figure of a row, its heading, the factor it is shown with, and decimals."""
+"""Key in a row, column heading, factor and decimals of each figure in the table of details."""
 
 
 def render(document: dict[str, Any]) -> str:
-    """Return a whole page for a result document (`hashlens.benchmark.report.document`)."""
+    """Return the page of a result document (`hashlens.benchmark.result_document.document`)."""
     found = cells(document["rows"])
     context = document["context"]
     parts = [f"# Hashing methods on {context['dataset']}\n"]
@@ -69,9 +69,9 @@ def _labels(found: Sequence[Cell]) -> list[str]:
 def _precision_table(
     found: Sequence[Cell], baselines: Sequence[dict[str, Any]], quotes: bool
 ) -> str:
-    """Return top-5 precision by method and length, baselines first, the paper's column last."""
+    """Return precision at 5 by method and length, baselines first, the paper's column last."""
     lengths = sorted({cell.bits for cell in found})
-    heading = ["top-5 %", *(f"{bits} bits" for bits in lengths)]
+    heading = ["precision at 5, %", *(f"{bits} bits" for bits in lengths)]
     if quotes:
         heading.append("quoted from the paper")
     lines = [
@@ -87,13 +87,13 @@ def _precision_table(
 
 
 def _baseline(row: dict[str, Any]) -> tuple[str, str]:
-    """Return a baseline's name and its figure, which no code length changes."""
+    """Return a baseline's name and its figure, which does not depend on the code length."""
     if row["baseline"] == "float-knn":
         return "exact k-NN on floats", f"{100 * row['precision_at_5']:.1f}"
     if row["baseline"] == "class-code":
         return f"class code, {row['bits']} bits", f"{100 * row['precision_at_5']:.1f}"
     accuracy = row["accuracy"]
-    text = "no seen class to name" if accuracy is None else f"{100 * accuracy:.1f}"
+    text = "undefined for unseen classes" if accuracy is None else f"{100 * accuracy:.1f}"
     return "linear classifier (accuracy)", text
 
 
@@ -112,7 +112,7 @@ def _quote(cell: Cell, lengths: Sequence[int]) -> str:
 
 
 def _bounds_note(found: Sequence[Cell]) -> str:
-    """Return where ties leave the widest room between pessimistic and optimistic order."""
+    """Return which code depends most on the order of ties."""
     spans = []
     for cell in found:
         low, high = cell.spread("precision_at_5_low"), cell.spread("precision_at_5_high")
@@ -122,13 +122,13 @@ def _bounds_note(found: Sequence[Cell]) -> str:
         return ""
     _, cell, low_mean, high_mean = max(spans, key=lambda span: span[0])
     return (
-        f"Widest bounds by ties: `{cell.label}` at {cell.bits} bits, from {100 * low_mean:.1f} "
-        f"(pessimistic) to {100 * high_mean:.1f} (optimistic).\n"
+        f"Ties matter most for `{cell.label}` at {cell.bits} bits: {100 * low_mean:.1f} in the "
+        f"worst order, {100 * high_mean:.1f} in the best.\n"
     )
 
 
 def _behind(found: Sequence[Cell]) -> str:
-    """Return which methods lose on unseen classes by having learned from labels of others."""
+    """Return which supervised methods fall behind unsupervised ones on unseen classes."""
     lengths = sorted({cell.bits for cell in found})
     lines = []
     for reference in ("pca-rr", "itq"):
@@ -142,7 +142,7 @@ def _behind(found: Sequence[Cell]) -> str:
 
 
 def _details_table(found: Sequence[Cell]) -> str:
-    heading = ["method", "bits", "top-5 %, pessimistic to optimistic"]
+    heading = ["method", "bits", "precision at 5, %: worst to best order of ties"]
     heading += [title for _, title, _, _ in DETAILS] + ["seeds"]
     lines = []
     for cell in found:
@@ -181,7 +181,7 @@ def _claims(found: Sequence[Cell], quotes: bool) -> str:
 
 
 def _beside(context: dict[str, Any]) -> str:
-    """Return the list of facts without which no table may be read."""
+    """Return the facts that a reader of the tables needs."""
     descriptor = [f"{name}: {value}" for name, value in context["descriptor"].items()]
     machine = context["machine"]
     packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
@@ -197,8 +197,8 @@ def _beside(context: dict[str, Any]) -> str:
         ("Commit", context["commit"]),
         (
             "Effort",
-            f"{context['minutes']} minutes for all baselines, choices, fits and searches, "
-            f"{context['fit_peak_gib']} GiB at most during a fit, descriptors included",
+            f"{context['minutes']} minutes for all baselines, parameter choices, fits and "
+            f"searches; at most {context['fit_peak_gib']} GiB during a fit, descriptors included",
         ),
         (
             "Machine",
@@ -210,7 +210,7 @@ def _beside(context: dict[str, Any]) -> str:
 
 
 def facts(context: dict[str, Any]) -> str:
-    """Return a list of all that stands beside the rows of a study, for the end of its page."""
+    """Return the context of a study as a list, for the end of its page."""
     lines = []
     for name, value in context.items():
         if isinstance(value, dict):
@@ -220,7 +220,7 @@ def facts(context: dict[str, Any]) -> str:
 
 
 def _selection_table(context: dict[str, Any]) -> str:
-    """Return what was chosen for each method, with the score it had on kept training rows."""
+    """Return the parameters chosen for each method, and their score on held-out training rows."""
     lines = []
     for choice in context["selections"]:
         tried = choice["candidates"]
@@ -241,11 +241,11 @@ def _selection_table(context: dict[str, Any]) -> str:
         )
     if not lines:
         return ""
-    heading = ["method", "protocol", "candidates", "chosen", "top-5 % on kept training rows"]
+    heading = ["method", "protocol", "candidates", "chosen", "precision at 5, % on held-out rows"]
     return "### Chosen parameters\n\n" + _table(heading, lines)
 
 
 def _failures(context: dict[str, Any]) -> str:
-    """Return what could not be measured; silence here would pass for success."""
+    """Return what could not be measured, and why."""
     lines = [f"- {f['step']}: {f['error']} ({f['where']})" for f in context["failures"]]
     return "## Not measured\n\n" + "\n".join(lines) + "\n" if lines else ""

@@ -1,16 +1,15 @@
-"""One cell of the table: fit a hasher, hash, search, and write down every figure."""
+"""One cell of the table: fit a hasher, hash, search, and compute every figure."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 from hashlens.arrays import Codes
 from hashlens.benchmark.context import commit
 from hashlens.benchmark.features import Features
-from hashlens.benchmark.methods import MethodPreset
+from hashlens.benchmark.method_presets import MethodPreset
 from hashlens.benchmark.selection import make_hasher
 from hashlens.datasets.protocols import Split
 from hashlens.evaluation import (
@@ -24,14 +23,14 @@ from hashlens.native import thread_count
 from hashlens.report.machine import peak_memory_gib, reset_peak_memory
 
 OWN_DISTANCE = "own-distance"
-"""The preset's name in rows that are ranked by the method's own distance, not by Hamming's."""
+"""The preset's name in rows that are ranked by the method's own distance instead of Hamming's."""
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What is fitted once: a method and preset at one length, protocol and seed."""
+    """A single fit: a method and preset at one length, protocol and seed."""
 
     method: MethodPreset
     bits: int
@@ -39,27 +38,25 @@ class Unit:
     seed: int
 
     @property
-    def path(self) -> PurePosixPath:
-        """Return the file that keeps its rows, relative to the folder of results."""
-        return PurePosixPath(
-            "rows", self.protocol, self.method.label, f"{self.bits}-{self.seed}.json"
-        )
+    def path(self) -> str:
+        """The file of its rows, relative to the folder of measured cells."""
+        return f"rows/{self.protocol}/{self.method.label}/{self.bits}-{self.seed}.json"
 
     def __str__(self) -> str:
         return f"{self.protocol} {self.method.label} {self.bits} bits, seed {self.seed}"
 
 
 def measure(unit: Unit, features: Features, split: Split, params: dict[str, Any]) -> list[Row]:
-    """Return the rows of a unit, one for each distance that its codes are ranked by.
+    """Return the rows of a unit, one for each distance by which its codes are ranked.
 
     Parameters
     ----------
     unit : Unit
     features : Features
     split : Split
-        Of the unit's protocol.
+        The split of the unit's protocol.
     params : dict
-        Parameters that selection chose.
+        The parameters that were chosen.
     """
     hasher = make_hasher(unit.method, unit.bits, params, unit.seed)
     vectors, labels = features.train_vectors[split.fit], features.train_labels[split.fit]
@@ -90,7 +87,7 @@ def measure(unit: Unit, features: Features, split: Split, params: dict[str, Any]
 
 
 def _statistics(database: Codes, bits: int, features: Features, split: Split) -> dict[str, Any]:
-    """Return figures of the database's codes and of what they keep of the descriptors."""
+    """Return statistics of the database's codes, and what they lose of the descriptors."""
     vectors = features.train_vectors[split.database]
     return {
         **code_statistics(database, bits).to_dict(),

@@ -1,4 +1,4 @@
-"""Figures that a paper could print: each as PNG and as SVG."""
+"""Figures of a benchmark for a paper or a page, as PNG and as SVG."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ STATISTICS: tuple[tuple[str, str], ...] = (
 def save_plots(
     found: Sequence[Cell], baselines: Sequence[dict[str, Any]], out: Path, dataset: str
 ) -> list[Path]:
-    """Draw every figure for each protocol in ``found``; return the files written.
+    """Draw all figures of each protocol in ``found``; return the files written.
 
     Parameters
     ----------
     found : sequence of Cell
-        With the curves over radii in their rows.
+        Their rows hold the curves over radii.
     baselines : sequence of dict
     out : Path
     dataset : str
@@ -63,7 +63,7 @@ def save_plots(
     try:
         import matplotlib
 
-        # Before pyplot: draw to files, wherever there is a display and wherever there is none.
+        # Before pyplot is imported: draw to files, with or without a display.
         matplotlib.use("Agg")
         from matplotlib import pyplot
     except ImportError as error:
@@ -91,9 +91,9 @@ def save_plots(
 
 
 def _look(cell: Cell) -> dict[str, Any]:
-    """Return color, marker and dash of a method, the same in every figure.
+    """Return the color, marker and dash of a method, which are the same in every figure.
 
-    Solid lines learn from labels, dashed ones do not; a preset other than the default is dotted.
+    Supervised methods are solid, unsupervised ones dashed, presets other than the default dotted.
     """
     place = list(METHODS).index(cell.method)
     dash = ":" if cell.label != cell.method else "-" if cell.supervised else "--"
@@ -145,7 +145,7 @@ def _precision_at_5(
     axes.set_xscale("log", base=2)
     axes.set_xticks(lengths, [str(bits) for bits in lengths])
     axes.minorticks_off()
-    axes.set(xlabel="bits", ylabel="top-5 precision, %", title=title)
+    axes.set(xlabel="bits", ylabel="precision at 5, %", title=title)
     _legend(figure, axes)
     return figure
 
@@ -156,7 +156,7 @@ def _curves(
     protocol: str,
     draw: Callable[[Any, dict[str, Any], dict[str, Any]], None],
 ) -> Any:
-    """Return one panel a code length, with one curve a method (its first seed)."""
+    """Return a panel per code length, with a curve per method: that of its first seed."""
     lengths = sorted({cell.bits for cell in found})
     columns = min(2, len(lengths))
     lines = -(-len(lengths) // columns)

@@ -1,21 +1,21 @@
-"""The paper's printed table, to stand beside our figures and marked as quoted.
+"""The paper's printed table, which is quoted beside our figures.
 
 Zelensky, Pismenskova, Voronin, Proceedings of TUSUR 21(3), 2018, 57-62: share of correct labels
-among the top five on CIFAR-100. Never a target: its 128-bit column looks like another set-up.
+among the top five on CIFAR-100. Not a target: its 128-bit column seems to come from another setup.
 """
 
 from __future__ import annotations
 
 QUOTED_DATASET = "cifar100"
-"""The data set of the printed table; beside another the quotes would mislead."""
+"""The data set of the printed table; beside figures of another one, quotes would mislead."""
 
 BITS = (32, 48, 64, 128)
 
 PROPOSED = "autoencoder"
-"""The method of ours that is the paper's "Proposed"."""
+"""Our name for the paper's "Proposed"."""
 
 RIVALS = ("lsh", "bre", "pcah", "sh", "sph", "kmh", "splh", "dh", "sdh", "dlbhc")
-"""Every method that one of the paper's seven rivals may mean."""
+"""Every method that may be meant by one of the paper's seven rivals."""
 
 _PRINTED: dict[str, tuple[float, float, float, float]] = {
     "Proposed": (45.18, 49.34, 53.08, 66.47),
@@ -49,7 +49,7 @@ AMBIGUITIES = (
 
 
 def printed_precision_at_5(method: str, bits: int) -> float | None:
-    """Return the paper's top-5 share for the row that may mean ``method``, or None.
+    """Return the paper's precision at 5 in the row that may mean ``method``, or None.
 
     Examples
     --------

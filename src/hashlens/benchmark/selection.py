@@ -1,4 +1,4 @@
-"""Choice of hyper-parameters on a part of the training set, with one budget for every method."""
+"""Hyper-parameters are chosen on a part of the training set, with one budget for every method."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from hashlens.arrays import Labels, Vectors
-from hashlens.benchmark.methods import MethodPreset
+from hashlens.arrays import Labels, Rows, Vectors
+from hashlens.benchmark.method_presets import MethodPreset
 from hashlens.datasets.protocols import Split, selection_split
 from hashlens.errors import DataError, HashlensError
 from hashlens.evaluation import evaluate_codes
@@ -20,16 +19,16 @@ from hashlens.hashers import Hasher, create_hasher, hasher_class
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How much tuning each method gets; the same for all.
+    """How much tuning each method gets: the same for all.
 
     Attributes
     ----------
     candidates : int
-        Parameter sets tried, the defaults among them. 1 tunes nothing.
+        Number of parameter sets to try, the defaults among them; 1 tunes nothing.
     bits : int
-        The length at which they are tried, if it is measured; the choice holds for every length.
+        The code length at which they are tried; the choice holds for every length.
     fit_rows, database_rows, query_rows : int
-        Caps on the rows of the training set that each role gets.
+        Maximum number of training rows to fit, to search and to query with.
     seed : int
     """
 
@@ -41,12 +40,14 @@ class Budget:
     seed: int = 0
 
     def describe(self) -> str:
-        """Return a sentence for the page that carries the table."""
+        """Return how parameters were chosen, in words."""
+        if self.candidates == 1:
+            return "nothing is tuned: every method has its default parameters"
         return (
-            f"up to {self.candidates} candidates a method and protocol, at {self.bits} bits, "
-            f"scored by top-5 precision on parts of the training rows that were kept from them "
-            f"(at most {self.fit_rows} rows to fit, {self.database_rows} to search, "
-            f"{self.query_rows} queries)"
+            f"up to {self.candidates} candidates per method and protocol, at {self.bits} bits, "
+            "scored by precision at 5 on training rows held out from them (at most "
+            f"{self.fit_rows:,} rows to fit, {self.database_rows:,} to search, "
+            f"{self.query_rows:,} queries)"
         )
 
 
@@ -59,7 +60,7 @@ def make_hasher(preset: MethodPreset, bits: int, params: dict[str, Any], seed: i
 
 
 def is_deterministic(preset: MethodPreset) -> bool:
-    """Return whether a method has no seed, so that one fit of a cell says all."""
+    """Return whether a method has no seed, so that one fit per cell suffices."""
     return "random_state" not in hasher_class(preset.method)().get_params()
 
 
@@ -70,21 +71,21 @@ def choose_parameters(
     split: Split,
     budget: Budget,
 ) -> dict[str, Any]:
-    """Return the best of a preset's candidates and how each did.
+    """Return the best of a preset's candidates, and the score of each.
 
-    The function is never given the test set. Of the training set it reads only rows in
-    ``split.fit``: a held-out database and unseen classes have no part in the choice.
+    The test set is not among the arguments. Of the training set, only rows in ``split.fit`` are
+    read: neither a held-out database nor unseen classes have a part in the choice.
 
     Returns
     -------
     dict
-        ``params`` (what to add to the preset's own), ``candidates`` (each with ``params``,
+        ``params`` (in addition to the preset's own), ``candidates`` (each with ``params``,
         ``precision_at_5`` and ``seconds``, or an ``error``) and ``budget``.
 
     Raises
     ------
     DataError
-        If no candidate can be fitted to so few rows.
+        If no candidate can be fitted.
     """
     options: list[dict[str, Any]] = [{}, *(dict(candidate) for candidate in preset.candidates)][
         : budget.candidates
@@ -94,7 +95,7 @@ def choose_parameters(
     inner = selection_split(split, train_labels, budget.seed)
     rng = np.random.default_rng(budget.seed)
     fit = _capped(inner.fit, budget.fit_rows, rng)
-    # Where the protocol searches what was trained on, so does the choice.
+    # If the protocol searches the images of the fit, so does the choice.
     searches_fit = np.array_equal(inner.database, inner.fit)
     database = _capped(fit if searches_fit else inner.database, budget.database_rows, rng)
     query = _capped(inner.query, budget.query_rows, rng)
@@ -103,7 +104,7 @@ def choose_parameters(
     scored = [candidate for candidate in tried if candidate["precision_at_5"] is not None]
     if not scored:
         raise DataError(f"No candidate of {preset.label} can be fitted: {tried[0]['error']}")
-    # The first of equals wins: a default gives way only to what is better.
+    # The first of equals wins: a default gives way only to a better candidate.
     best = max(scored, key=lambda candidate: float(candidate["precision_at_5"]))
     return {"params": best["params"], "candidates": tried, "budget": asdict(budget)}
 
@@ -114,7 +115,7 @@ def _try(
     parts: Sequence[tuple[Vectors, Labels]],
     budget: Budget,
 ) -> dict[str, Any]:
-    """Fit one candidate and score it; one that can't be fitted has an error in place of a score."""
+    """Fit a candidate and score it; if it can't be fitted, return the error instead of a score."""
     (fit, fit_labels), (database, database_labels), (query, query_labels) = parts
     start = time.perf_counter()
     try:
@@ -132,10 +133,8 @@ def _try(
     return {"params": params, "precision_at_5": result.precision.expected, "seconds": seconds}
 
 
-def _capped(
-    rows: npt.NDArray[np.int64], cap: int, rng: np.random.Generator
-) -> npt.NDArray[np.int64]:
-    """Return ``rows``, or ``cap`` of them drawn at random, sorted."""
+def _capped(rows: Rows, cap: int, rng: np.random.Generator) -> Rows:
+    """Return ``rows``, or a sorted random sample of ``cap`` of them."""
     if len(rows) <= cap:
         return rows
     return np.sort(rng.choice(rows, cap, replace=False))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from hashlens.benchmark.methods import choose_presets
+from hashlens.benchmark.method_presets import choose_presets
 from hashlens.benchmark.selection import Budget
 from hashlens.codes import check_bits
 from hashlens.datasets.protocols import PROTOCOLS
@@ -23,13 +23,18 @@ class Settings:
         As for `choose_presets`.
     protocols : sequence of str
     seeds : int
-        Fits of each cell of `standard`. The other protocols get as many where a fit takes less
-        than ``repeat_below_seconds``, else one.
+        Fits per cell on `standard`. The other protocols have as many if a fit takes less than
+        ``repeat_below_seconds``, otherwise one.
     split_seed : int
-        Draws the parts of `heldout` and `unseen`, the same for every method and seed.
+        Seed of the parts of `heldout` and `unseen`, the same for every method and seed.
     budget : Budget
-        Tuning happens at the length of ``bits`` that is nearest to the budget's, see `tuning`.
+        Tuning happens at the length in ``bits`` that is nearest to the budget's; see `tuning`.
     repeat_below_seconds : float
+
+    Raises
+    ------
+    ParameterError
+        If there is nothing to measure or a name or length is unknown.
     """
 
     bits: Sequence[int] = (32, 48, 64, 128)
@@ -59,6 +64,6 @@ class Settings:
 
     @property
     def tuning(self) -> Budget:
-        """Return the budget at a code length that is measured."""
+        """The budget, at a code length that is measured."""
         nearest = min(self.bits, key=lambda bits: (abs(bits - self.budget.bits), bits))
         return replace(self.budget, bits=nearest)

@@ -1,4 +1,4 @@
-"""Rows of single seeds gathered to mean ± standard deviation, and the claims they support."""
+"""Rows of all seeds summed up as mean ± standard deviation, and the claims they support."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hashlens.benchmark.methods import row_label
+from hashlens.benchmark.method_presets import row_label
 from hashlens.benchmark.quoted import PROPOSED, RIVALS, printed_precision_at_5
 from hashlens.datasets.protocols import PROTOCOLS
 from hashlens.hashers import METHODS
@@ -26,7 +26,7 @@ class Spread:
     seeds: int
 
     def percent(self, digits: int = 1) -> str:
-        """Return percents, such as ``71.2 ± 0.3``.
+        """Return percentages, such as ``71.2 ± 0.3``.
 
         Examples
         --------
@@ -49,21 +49,21 @@ class Cell:
 
     @property
     def label(self) -> str:
-        """Return the method's name in tables."""
+        """The method's name in tables."""
         return row_label(self.method, self.preset)
 
     @property
     def supervised(self) -> bool:
-        """Return whether the method learned from labels."""
+        """Whether the method learned from labels."""
         return bool(self.rows[0]["supervised"])
 
     @property
     def deterministic(self) -> bool:
-        """Return whether the method has no seed, so that its single row says all."""
+        """Whether the method has no seed, so that a single row suffices."""
         return "random_state" not in self.rows[0]["parameters"]
 
     def spread(self, figure: str) -> Spread | None:
-        """Return mean and deviation of a figure over seeds; None where no seed has it."""
+        """Return mean and deviation of a figure over seeds, or None if no seed has it."""
         values = [row[figure] for row in self.rows if row.get(figure) is not None]
         if not values:
             return None
@@ -72,7 +72,7 @@ class Cell:
 
 
 def cells(rows: Iterable[Row]) -> list[Cell]:
-    """Return rows gathered by everything but the seed, in the order of tables."""
+    """Return rows grouped by everything but the seed, in the order of tables."""
     groups: dict[tuple[str, str, int, str], list[Row]] = defaultdict(list)
     for row in rows:
         groups[row["method"], row["preset"], row["bits"], row["protocol"]].append(row)
@@ -102,11 +102,11 @@ class Margin:
     ----------
     bits : int
     proposed, rival : float
-        Mean top-5 shares.
+        Mean precision at 5.
     rival_name : str
     deviation : float or None
-        Standard deviation of the difference between a seed of each, √(s₁² + s₂²); a rival without
-        a seed has none.
+        Standard deviation of the difference, √(s₁² + s₂²); that of a rival without a seed is 0.
+        None if either has a single seed.
     printed : float or None
         The paper's own figure for its method, quoted.
     """
@@ -120,17 +120,12 @@ class Margin:
 
     @property
     def is_ahead(self) -> bool:
-        """Return whether the lead exceeds two standard deviations."""
+        """Whether the lead exceeds two standard deviations."""
         return self.deviation is not None and self.proposed - self.rival > 2 * self.deviation
-
-    @property
-    def beats_printed(self) -> bool | None:
-        """Return whether the figure is above the paper's; None where it prints none."""
-        return None if self.printed is None else self.proposed > self.printed
 
 
 def margins(found: Sequence[Cell], protocol: str = "standard") -> list[Margin]:
-    """Return, per length, the proposed method's lead over the best of the paper's rivals."""
+    """Return, by length, the proposed method's lead over the best of the paper's rivals."""
     result = []
     for bits in sorted({cell.bits for cell in found}):
         here = [cell for cell in found if cell.bits == bits and cell.protocol == protocol]
@@ -158,9 +153,9 @@ def _precision_at_5(cell: Cell) -> Spread:
 
 
 def supervised_behind(found: Sequence[Cell], reference: str, protocol: str) -> dict[int, list[str]]:
-    """Return, per length, the supervised methods whose mean top-5 is below an unsupervised one's.
+    """Return, by length, the supervised methods that are less precise than an unsupervised one.
 
-    What labels of some classes cost on others: the question that the protocol `unseen` asks.
+    On the protocol `unseen`, this is what labels of some classes cost on others.
 
     Parameters
     ----------

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,10 +20,10 @@ from hashlens.cli.options import (
     bit_lengths,
     comma_separated,
 )
-from hashlens.native import thread_count
+from hashlens.progress import OnProgress
 
 if TYPE_CHECKING:
-    from hashlens.benchmark import Features, Listener, Results
+    from hashlens.benchmark import Features, Results
 
 
 _Data = Annotated[
@@ -95,7 +92,14 @@ def benchmark(
     With --jobs, cells are measured side by side, each on its share of the cores: the whole run is
     faster, although a single fit takes longer, which is what "fit s" then shows.
     """
-    from hashlens.benchmark import Budget, Settings, document, run_benchmark, write_report
+    from hashlens.benchmark import (
+        Budget,
+        Settings,
+        curves,
+        document,
+        run_benchmark,
+        write_report,
+    )
 
     settings = Settings(
         bits=bit_lengths(bits),
@@ -106,14 +110,11 @@ def benchmark(
         budget=Budget(candidates=candidates),
     )
     features = _features(data, data_folder, descriptor, weights, cache)
-    if jobs > 1:
-        _share(jobs)
     with progress_bar("cells") as move:
-        results = run_benchmark(features, settings, out, _listener(move))
-    command = shlex.join(["hashlens", *sys.argv[1:]])
-    written = write_report(results, features, settings, out, command, plots=plots)
+        results = run_benchmark(features, settings, out, jobs=jobs, on_progress=_on_progress(move))
+    found = document(results, features, settings, shlex.join(["hashlens", *sys.argv[1:]]))
+    written = write_report(found, curves(results), out, plots=plots)
     if json:
-        found = document(results, features, settings, command)
         print_json(found)
     else:
         _print_tables(results)
@@ -125,31 +126,11 @@ def benchmark(
         raise typer.Exit(1)
 
 
-def _share(jobs: int) -> None:
-    """Run this command ``jobs`` times at once, each with its share of the cores, and wait.
-
-    They take cells from one folder; this process then finds everything measured. What they print
-    but for progress is its to say.
-    """
-    threads = str(max(thread_count() // jobs, 1))
-    environment = {**os.environ, "OMP_NUM_THREADS": threads, "HASHLENS_THREADS": threads}
-    command = [sys.executable, "-m", "hashlens", *sys.argv[1:], "--jobs", "1", "--no-plots"]
-    workers = [
-        subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) for _ in range(jobs)
-    ]
-    try:
-        for worker in workers:
-            worker.wait()
-    finally:
-        for worker in workers:
-            worker.terminate()
-
-
 def _features(
     data: str, folder: Path | None, descriptor: str, weights: Path | None, cache: Path | None
 ) -> Features:
     """Return the descriptors of a data set, computing those that the cache lacks."""
-    from hashlens.benchmark.data import features_of
+    from hashlens.benchmark import Features
     from hashlens.cli.datasets import NAME_ALL
     from hashlens.datasets.dataset import load_dataset
     from hashlens.datasets.described import describe_dataset
@@ -160,23 +141,21 @@ def _features(
     with progress_bar("images") as move:
         described = describe_dataset(load_dataset(data, folder), network, cache_folder(cache), move)
     report_failures([*described.train.failed, *described.test.failed], NAME_ALL)
-    return features_of(described, Path(data).name or "data")
+    return Features.from_described(described, Path(data).name or "data")
 
 
-def _listener(move: Callable[[str, int, int], None]) -> Listener:
-    """Return what shows the progress: the bar on a terminal, else one line per step."""
-    from hashlens.benchmark import Progress
-
+def _on_progress(move: OnProgress) -> OnProgress:
+    """Return what shows the progress: the bar on a terminal, otherwise one line per step."""
     began = time.monotonic()
 
-    def hear(progress: Progress) -> None:
+    def show(step: str, done: int, total: int) -> None:
         if sys.stderr.isatty():
-            move("benchmark", progress.done, progress.total)
+            move("benchmark", done, total)
         else:
             minutes = (time.monotonic() - began) / 60
-            note(f"[{minutes:6.1f} min] {progress.done}/{progress.total} {progress.step}")
+            note(f"[{minutes:6.1f} min] {done}/{total} {step}")
 
-    return hear
+    return show
 
 
 def _print_tables(results: Results) -> None:

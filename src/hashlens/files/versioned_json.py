@@ -1,4 +1,4 @@
-"""JSON files that state the version of their format."""
+"""JSON files: written whole or not at all, read with a check of the version that they state."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hashlens.errors import FormatError
+from hashlens.files.atomic import replacing
 
 
 def read_versioned(path: Path, supported: int, hint: str = "") -> dict[str, Any]:
@@ -42,3 +43,25 @@ def read_versioned(path: Path, supported: int, hint: str = "") -> dict[str, Any]
         )
     fields: dict[str, Any] = content
     return fields
+
+
+def write_json(path: Path, document: Any, indent: int | None = None) -> None:
+    """Write a document so that a kill at any moment leaves the old file or the new one.
+
+    Parameters
+    ----------
+    path : Path
+    document : anything that JSON holds
+    indent : int or None
+        Spaces per level; None puts everything on one line.
+
+    Raises
+    ------
+    ValueError
+        If the document holds NaN or infinity, which JSON does not have.
+    ParameterError, HashlensError
+        If it can't be written, see `hashlens.files.atomic.replacing`.
+    """
+    text = json.dumps(document, indent=indent, allow_nan=False, ensure_ascii=False) + "\n"
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")

@@ -17,7 +17,12 @@ def small_features(seed=0, test_seed=None):
 
     train = draw(30, rng)
     test = draw(12, rng if test_seed is None else np.random.default_rng(test_seed))
-    return Features.unit_length(*train, *test, descriptor={"backbone": "random"})
+    sides = (array for vectors, labels in (train, test) for array in (unit_length(vectors), labels))
+    return Features(*sides, descriptor={"backbone": "random", "normalization": "unit L2 length"})
+
+
+def unit_length(vectors):
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 SMALL_BUDGET = Budget(candidates=3, bits=16, fit_rows=200, database_rows=200, query_rows=60)

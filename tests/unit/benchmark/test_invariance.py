@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
+from invariance_measure import Reference, measure_invariance
+from perturbations import PERTURBATIONS
 from PIL import Image
 
-from hashlens.benchmark.invariance import Reference, measure_invariance
-from hashlens.benchmark.perturbations import PERTURBATIONS
 from hashlens.hashers import create_hasher
 
 

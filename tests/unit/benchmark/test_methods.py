@@ -1,6 +1,6 @@
 import pytest
 
-from hashlens.benchmark.methods import PRESETS, choose_presets
+from hashlens.benchmark.method_presets import PRESETS, choose_presets
 from hashlens.errors import ParameterError
 from hashlens.hashers import METHODS, hasher_class
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from filelock import FileLock, Timeout
 
-from hashlens.benchmark import Budget, Settings, measure, run_benchmark, runner
-from hashlens.benchmark.methods import MethodPreset
+from hashlens.benchmark import Budget, Settings, measure, result_cache, run_benchmark, runner
+from hashlens.benchmark.method_presets import MethodPreset
 from hashlens.errors import DataError, FormatError, ParameterError
 from hashlens.hashers import ITQ, presets
 from hashlens.hashers.presets import Architecture, Preset
@@ -114,12 +114,12 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
 
     monkeypatch.setattr(runner, "measure", count)
 
-    def stop_at_seven(progress):
-        if progress.done == 7:
+    def stop_at_seven(step, done, total):
+        if done == 7:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_benchmark(features, settings, tmp_path, stop_at_seven)
+        run_benchmark(features, settings, tmp_path, on_progress=stop_at_seven)
     assert len(measured) == 7
     results = run_benchmark(features, settings, tmp_path)
     assert len(measured) == len(set(measured)) == len(results.rows) == 24
@@ -172,12 +172,13 @@ def test_a_cell_that_another_run_is_at_comes_last(features, settings, tmp_path, 
                 raise Timeout(str(path))
             super().__init__(path, timeout=timeout)
 
-    monkeypatch.setattr(runner, "FileLock", lambda path, timeout=-1: Held(path, timeout))
+    monkeypatch.setattr(result_cache, "FileLock", lambda path, timeout=-1: Held(path, timeout))
     heard = []
-    results = run_benchmark(features, settings, tmp_path, heard.append)
+    results = run_benchmark(
+        features, settings, tmp_path, on_progress=lambda step, *_: heard.append(step)
+    )
     assert len(results.rows) == 24
-    steps = [progress.step for progress in heard]
-    assert steps[0] == steps[-2] == "standard: baselines"
+    assert heard[0] == heard[-2] == "standard: baselines"
 
 
 def test_a_damaged_row_is_named(features, tmp_path):
@@ -268,11 +269,11 @@ def test_a_preset_may_be_run_on_less(features, settings, tmp_path):
 
 def test_progress_counts_to_the_end(features, settings, run):
     heard = []
-    run_benchmark(features, settings, run[1], heard.append)
-    done = [progress.done for progress in heard]
+    run_benchmark(features, settings, run[1], on_progress=lambda *progress: heard.append(progress))
+    done = [progress[1] for progress in heard]
     assert done == sorted(done)
-    assert (done[-1], heard[-1].total) == (24, 24)
-    assert any("itq 16 bits" in progress.step for progress in heard)
+    assert heard[-1] == ("done", 24, 24)
+    assert any("itq 16 bits" in step for step, _, _ in heard)
 
 
 def test_files_of_a_run_are_whole_json(run):

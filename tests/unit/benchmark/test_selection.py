@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hashlens.benchmark import Settings, run_benchmark, selection
-from hashlens.benchmark.methods import PRESETS, MethodPreset
+from hashlens.benchmark.method_presets import PRESETS, MethodPreset
 from hashlens.benchmark.selection import choose_parameters
 from hashlens.datasets.protocols import PROTOCOLS, make_split
 from hashlens.errors import DataError

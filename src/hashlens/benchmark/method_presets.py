@@ -1,8 +1,7 @@
-"""Which methods a benchmark runs, by preset, and among which parameters each may choose.
+"""The methods of a benchmark, by preset, and the parameters that each may choose from.
 
-Every method may try the same number of candidates (`hashlens.benchmark.selection.Budget`); the
-first candidate is always its default. A method with fewer ideas to try, such as LSH, has none to
-gain either.
+Every method may try the same number of candidates (`hashlens.benchmark.selection.Budget`), its
+defaults among them. A method without parameters worth tuning, such as LSH, has no candidates.
 """
 
 from __future__ import annotations
@@ -33,12 +32,12 @@ class MethodPreset:
     candidates : sequence of mappings
         Alternatives to the defaults, tried on a part of the training set in this order.
     distances : sequence of {"hamming", "spherical"}
-        The distances by which its codes are ranked; each gives a row.
+        The distances by which its codes are ranked; each makes a row.
     protocols : sequence of str
-        Where it is run, among those that are asked for.
+        The protocols on which it is run, if they are asked for.
     seeds : int or None
-        Fits of a cell at most; None for as many as are asked for. A method without a seed is fitted
-        once in any case.
+        Maximum number of fits per cell; None for as many as are asked for. A method without a
+        seed is fitted once in any case.
     """
 
     method: str
@@ -51,7 +50,7 @@ class MethodPreset:
 
     @property
     def label(self) -> str:
-        """Return the name in tables and file names: the method, with a preset that is not default.
+        """The name in tables and file names: the method, and the preset if it is not the default.
 
         Examples
         --------
@@ -62,12 +61,12 @@ class MethodPreset:
 
 
 def row_label(method: str, preset: str) -> str:
-    """Return how a table names the rows of a method and preset."""
+    """Return the name of a method and preset in tables."""
     return method if preset == "default" else f"{method}-{preset}"
 
 
 def _each(**alternatives: Sequence[Any]) -> tuple[Params, ...]:
-    """Return one candidate a value, each changing one parameter alone."""
+    """Return one candidate per value, each of which changes a single parameter."""
     return tuple({name: value} for name, values in alternatives.items() for value in values)
 
 
@@ -75,7 +74,7 @@ _SHORT_DEEP_HASHING: tuple[Params, ...] = tuple(
     {"learning_rate": rate, "epochs": epochs}
     for rate, epochs in ((0.003, 5), (0.003, 10), (0.01, 5))
 )
-"""Deep hashing's objective goes on rewarding copies of bits, so that less training may be more."""
+"""Longer training makes deep hashing copy bits, so shorter training is among the candidates."""
 
 _BRE = _each(anchors=(50,), sweeps=(20,), pair_share=(0.2,))
 
@@ -118,7 +117,7 @@ PRESETS: tuple[MethodPreset, ...] = (
             {"architecture": {"margin": 0.2}},
         ),
     ),
-    # To the letter, so nothing is tuned; its 4096 units take minutes a fit.
+    # As published, so nothing is tuned; its 4096 units take minutes per fit.
     MethodPreset("autoencoder", "paper", {"preset": "paper"}, protocols=("standard",), seeds=1),
     MethodPreset("autoencoder", "general", {"preset": "general"}),
     MethodPreset("codebook", "default", {}, _each(loss=("csq",), hidden=(2048,), margin=(0.2,))),
@@ -126,7 +125,7 @@ PRESETS: tuple[MethodPreset, ...] = (
 
 
 def choose_presets(names: Sequence[str]) -> tuple[MethodPreset, ...]:
-    """Return the presets of the methods named, in the order of tables.
+    """Return the presets of some methods, in the order of tables.
 
     Parameters
     ----------

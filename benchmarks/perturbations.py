@@ -1,4 +1,4 @@
-"""Graded changes of an image that leave its meaning: what a code should not react to."""
+"""Graded changes of an image that leave its content alone: a code should not react to them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class Perturbation:
     ----------
     name : str
     unit : str
-        What a grade counts.
+        The unit of grades.
     neutral : float
         The grade that changes nothing.
     grades : tuple of float
-        Along the scale; the change grows with the distance from ``neutral``.
+        In ascending or descending order; a change grows with the distance from ``neutral``.
     apply : callable
-        From an RGB image, a grade and a generator to the changed image of the same size.
+        Takes an RGB image, a grade and a random generator; returns an image of the same size.
     """
 
     name: str
@@ -40,33 +40,33 @@ def brightness(image: Image.Image, factor: float, rng: np.random.Generator) -> I
 
 
 def saturation(image: Image.Image, factor: float, rng: np.random.Generator) -> Image.Image:
-    """Mix with the gray image; 0 is gray, 1 unchanged, above 1 more colorful."""
+    """Blend with the gray image: 0 is gray, 1 unchanged, above 1 more colorful."""
     return ImageEnhance.Color(image).enhance(factor)
 
 
 def hue(image: Image.Image, degrees: float, rng: np.random.Generator) -> Image.Image:
-    """Turn the hue of every pixel."""
+    """Rotate the hue of every pixel."""
     if degrees == 0:
-        return image.copy()  # The way through HSV rounds.
+        return image.copy()  # A conversion to HSV and back rounds.
     turned = np.array(image.convert("HSV"))
     turned[..., 0] += np.uint8(round(degrees / 360 * 256) % 256)
     return Image.fromarray(turned, "HSV").convert("RGB")
 
 
 def blur(image: Image.Image, radius: float, rng: np.random.Generator) -> Image.Image:
-    """Blur by a Gaussian of ``radius`` pixels' standard deviation."""
+    """Blur with a Gaussian whose standard deviation is ``radius`` pixels."""
     return image.filter(ImageFilter.GaussianBlur(radius))
 
 
 def noise(image: Image.Image, deviation: float, rng: np.random.Generator) -> Image.Image:
-    """Add Gaussian noise of ``deviation`` gray levels to every value."""
+    """Add Gaussian noise with a standard deviation of ``deviation`` gray levels."""
     pixels = np.asarray(image, dtype=np.float32)
     noisy = pixels + deviation * rng.standard_normal(pixels.shape, dtype=np.float32)
     return Image.fromarray(np.clip(np.rint(noisy), 0, 255).astype(np.uint8))
 
 
 def jpeg(image: Image.Image, quality: float, rng: np.random.Generator) -> Image.Image:
-    """Compress as JPEG and decode again; a quality above 100 means not at all."""
+    """Compress as JPEG and decode again; a quality above 100 leaves the image as it is."""
     if quality > 100:
         return image.copy()
     buffer = io.BytesIO()
@@ -75,7 +75,7 @@ def jpeg(image: Image.Image, quality: float, rng: np.random.Generator) -> Image.
 
 
 def crop(image: Image.Image, share: float, rng: np.random.Generator) -> Image.Image:
-    """Keep a window of ``share`` of both sides at a random place, scaled to the old size."""
+    """Cut out a random window of ``share`` of both sides and scale it to the original size."""
     width, height = image.size
     across, down = share * width, share * height
     left, top = rng.random() * (width - across), rng.random() * (height - down)
@@ -92,4 +92,4 @@ PERTURBATIONS: tuple[Perturbation, ...] = (
     Perturbation("jpeg", "quality", 101, (90, 70, 40, 15), jpeg),
     Perturbation("crop", "share of a side", 1.0, (0.95, 0.9, 0.8, 0.6), crop),
 )
-"""The changes that the paper's claim of invariance is tested with, at the size of the image."""
+"""The changes with which the paper's claim of invariance is tested."""

@@ -1,8 +1,8 @@
-"""How far codes move, and how much retrieval suffers, when a query's looks change.
+"""How far codes move, and how much retrieval suffers, when a query looks different.
 
-The paper states that its codes react to meaning and hardly to small changes of color and texture.
-Here that is a number: the Hamming distance between the codes of an image and of its changed self,
-beside the distances to other images of its class and of other classes.
+The paper claims that its codes react to content and hardly to small changes of color and texture.
+It is measured by the Hamming distance between the codes of an image before and after a change,
+compared with the distances to other images of its class and of other classes.
 """
 
 from __future__ import annotations
@@ -12,22 +12,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from perturbations import PERTURBATIONS, Perturbation
 from PIL import Image
 
 from hashlens.arrays import Codes, Labels, Vectors
-from hashlens.benchmark.perturbations import PERTURBATIONS, Perturbation
 from hashlens.codes import hamming_distance
 from hashlens.evaluation import evaluate_codes
 from hashlens.hashers import Hasher
 
 Describe = Callable[[Sequence[Image.Image]], Vectors]
-"""From RGB images to descriptors, float32 of shape (n, D)."""
+"""Turns RGB images into descriptors, float32 of shape (n, D)."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A fitted hasher and the database that it is searched in.
+    """A fitted hasher and the codes of the database that is searched.
 
     Attributes
     ----------
@@ -50,7 +49,7 @@ def measure_invariance(
     seed: int = 0,
     listen: Callable[[str], None] | None = None,
 ) -> list[dict[str, Any]]:
-    """Return, for each hasher, change and grade, how codes and retrieval react.
+    """Return how codes and retrieval react to each change and grade, for each hasher.
 
     Parameters
     ----------
@@ -58,22 +57,22 @@ def measure_invariance(
         Queries; none of them is in the database.
     labels : int64 array of shape (n,)
     describe : callable
-        Images to the descriptors that the hashers were fitted on.
+        Describes images as the hashers were trained on them.
     references : mapping
-        Hashers by the name that rows call them.
+        Hashers by their name in rows.
     perturbations : sequence of Perturbation
     seed : int
-        Of noise and of the places of crops.
+        Seed of noise and of the places of crops.
     listen : callable, optional
-        Told what is being done.
+        Called with the name of each step.
 
     Returns
     -------
     list of dict
         ``method``, ``bits``, ``change``, ``grade``, ``distance`` (mean share of bits that flip),
-        ``precision_at_5``, ``precision_at_5_low``, ``precision_at_5_high``. The change "none" has
-        the shares of bits in which an image differs from others of its class and of other classes,
-        ``distance_same_class`` and ``distance_other_class``: what to compare a distance with.
+        ``precision_at_5``, ``precision_at_5_low``, ``precision_at_5_high``. For comparison,
+        rows of the change "none" also have ``distance_same_class`` and ``distance_other_class``,
+        the mean shares of bits in which images of one class and of two classes differ.
     """
     tell = listen or (lambda _: None)
     tell("none")
@@ -115,11 +114,11 @@ def _row(
 
 
 def _distances_between(
-    codes: Codes, labels: npt.NDArray[np.int64], bits: int
+    codes: Codes, labels: Labels, bits: int
 ) -> tuple[float | None, float | None]:
-    """Return the mean share of differing bits between images of one class and of two classes.
+    """Return the mean share of bits that differ within a class and between classes.
 
-    None where there is no such pair.
+    None if there is no such pair.
     """
     distances = hamming_distance(codes[:, None], codes[None]) / bits
     pairs = np.triu(np.ones(distances.shape, dtype=bool), k=1)

@@ -1,4 +1,4 @@
-"""What re-ranking the nearest codes by their descriptors (equation 1) gains or costs.
+"""What re-ranking the nearest codes by their descriptors (equation 1) gains or loses.
 
     python benchmarks/reranking.py --data DIR --out benchmarks/results/reranking.json
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cifar import described
+from reranking_measure import SearchSide, evaluate_reranked
 
 from hashlens.benchmark import Features
 from hashlens.benchmark.context import commit, machine
@@ -21,7 +22,7 @@ from hashlens.benchmark.markdown import facts
 from hashlens.benchmark.method_presets import MethodPreset, choose_presets
 from hashlens.benchmark.selection import make_hasher
 from hashlens.datasets.protocols import make_split
-from hashlens.evaluation import SearchSide, evaluate_codes, evaluate_reranked
+from hashlens.evaluation import evaluate_codes
 from hashlens.evaluation.retrieval import TiedMean
 from hashlens.files.versioned_json import write_json
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from reranking_measure import SearchSide, evaluate_reranked
 
 from hashlens.codes import hamming_distance, pack
 from hashlens.errors import DataError, ParameterError
-from hashlens.evaluation import SearchSide, evaluate_codes, evaluate_reranked, evaluate_vectors
+from hashlens.evaluation import evaluate_codes, evaluate_vectors
 
 
 @pytest.fixture(scope="module")

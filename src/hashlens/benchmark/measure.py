@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from hashlens.arrays import Codes
@@ -90,7 +90,7 @@ def _statistics(database: Codes, bits: int, features: Features, split: Split) ->
     """Return statistics of the database's codes, and what they lose of the descriptors."""
     vectors = features.train_vectors[split.database]
     return {
-        **code_statistics(database, bits).to_dict(),
+        **asdict(code_statistics(database, bits)),
         "quantization_error": quantization_error(database, vectors),
         "linear_reconstruction_error": linear_reconstruction_error(database, bits, vectors),
     }

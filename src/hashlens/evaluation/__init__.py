@@ -1,4 +1,4 @@
-"""Metrics with exact expectations over ties, baselines, and statistics of codes."""
+"""Metrics that are exact under ties, baselines, and statistics of codes."""
 
 from hashlens.evaluation.average_precision import (
     average_precision,
@@ -23,7 +23,6 @@ from hashlens.evaluation.precision import (
     recall_at_k,
 )
 from hashlens.evaluation.real_distances import evaluate_spherical, evaluate_vectors
-from hashlens.evaluation.reranking import Reranked, SearchSide, evaluate_reranked
 from hashlens.evaluation.retrieval import Evaluation, evaluate_codes, evaluate_histograms
 
 __all__ = [
@@ -32,8 +31,6 @@ __all__ = [
     "Evaluation",
     "LinearClassifier",
     "RadiusCurves",
-    "Reranked",
-    "SearchSide",
     "TiedScores",
     "average_precision",
     "average_precision_at_k_over_found",
@@ -44,7 +41,6 @@ __all__ = [
     "code_statistics",
     "evaluate_codes",
     "evaluate_histograms",
-    "evaluate_reranked",
     "evaluate_spherical",
     "evaluate_vectors",
     "hamming_histograms",

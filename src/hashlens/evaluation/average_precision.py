@@ -1,9 +1,9 @@
-"""Average precision under ties, whole or cut at k, with the denominator in the function's name.
+"""Average precision under ties, of the whole ranking or at k; names state the denominator.
 
 References
 ----------
 He, Cakir, Bargal, Sclaroff, "Hashing as tie-aware learning to rank", CVPR 2018, arXiv 1705.08562.
-The closed forms below replace its inner sum over the places of a tie by harmonic numbers.
+Deviation: closed forms with harmonic numbers replace the inner sum over the places of a tie.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from hashlens.evaluation.precision import TiedScores, boundary_at_k
 
 
 def average_precision(histograms: DistanceHistograms) -> TiedScores:
-    """Return the average precision of the whole ranking, tied items in random order.
+    """Return the average precision of the whole ranking, with tied items in random order.
 
-    (1/N⁺) Σ_d (n⁺_d/n_d) Σ_{j=1..n_d} [N⁺_{d−1} + 1 + (j−1)(n⁺_d−1)/(n_d−1)] / (N_{d−1}+j), the
-    last fraction of the numerator 0 where n_d = 1. NaN for a query without relevant items.
+    (1/N⁺) Σ_d (n⁺_d/n_d) Σ_{j=1..n_d} [N⁺_{d−1} + 1 + (j−1)(n⁺_d−1)/(n_d−1)] / (N_{d−1}+j), where
+    the last fraction of the numerator is 0 if n_d = 1. NaN for a query without relevant items.
 
     Examples
     --------
@@ -33,9 +33,9 @@ def average_precision(histograms: DistanceHistograms) -> TiedScores:
 
 
 def average_precision_at_k_over_relevant(histograms: DistanceHistograms, k: int) -> TiedScores:
-    """Return AP@k divided by *all* relevant items of the query.
+    """Return AP@k divided by the number of *all* relevant items of the query.
 
-    Sensitive to the size of a class: a perfect answer scores k/N⁺ where N⁺ > k. NaN for a query
+    It depends on the size of a class: a perfect answer scores k/N⁺ if N⁺ > k. NaN for a query
     without relevant items.
 
     Examples
@@ -49,7 +49,7 @@ def average_precision_at_k_over_relevant(histograms: DistanceHistograms, k: int)
 def average_precision_at_k_over_reachable(histograms: DistanceHistograms, k: int) -> TiedScores:
     """Return AP@k divided by min(k, relevant items of the query): a perfect answer scores 1.
 
-    This is the AP@k we report where one is reported. NaN for a query without relevant items.
+    This is the AP@k that we report. NaN for a query without relevant items.
 
     Examples
     --------
@@ -61,13 +61,13 @@ def average_precision_at_k_over_reachable(histograms: DistanceHistograms, k: int
 
 
 def average_precision_at_k_over_found(histograms: DistanceHistograms, k: int) -> Doubles:
-    """Return AP@k divided by the relevant items *found among the k*: only to compare with others.
+    """Return AP@k divided by the relevant items *found among the k*, to compare with other work.
 
-    Many published hashing tables use it. It forgives what was not found: one relevant item in the
-    first place and k − 1 wrong ones score 1. A query that finds none scores 0. Bounds are left
-    out, since finding fewer can raise it.
+    Many published hashing tables use it. Items that are not found do not count: one relevant item
+    in the first place followed by k − 1 wrong ones scores 1. A query that finds none scores 0.
+    There are no bounds, because finding fewer items can raise the score.
 
-    The number found is hypergeometric under ties; the expectation over it is exact.
+    Under ties, the number of relevant items found is hypergeometric; the expectation is exact.
 
     Returns
     -------
@@ -108,13 +108,13 @@ def _check_k(histograms: DistanceHistograms, k: int) -> int:
 
 
 def _divided(sums: TiedScores, denominator: Counts) -> TiedScores:
-    """Divide sums of precisions; NaN where the denominator is 0."""
+    """Divide sums of precisions; NaN if the denominator is 0."""
     safe = np.where(denominator > 0, denominator, np.nan)
     return TiedScores(sums.expected / safe, sums.low / safe, sums.high / safe)
 
 
 def _harmonic_numbers(largest: int) -> Doubles:
-    """Return H_0 ... H_largest; H_b − H_a is the sum of 1/i over a < i ≤ b."""
+    """Return H_0, ..., H_largest; H_b − H_a is the sum of 1/i over a < i ≤ b."""
     return np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, largest + 1))])
 
 
@@ -128,7 +128,7 @@ def _tie_sum(
 ) -> Doubles:
     """Return the expected sum of precisions at relevant items in a tie's first ``places`` places.
 
-    The naive form, with N, N⁺ the counts before the tie and n, n⁺ those in it:
+    The naive form, where N and N⁺ are the counts before the tie and n and n⁺ those in it:
     ``n⁺/n * sum((N⁺ + 1 + (j - 1) * (n⁺ - 1) / (n - 1)) / (N + j) for j in 1..places)``.
     As (j − 1)/(N + j) = 1 − (N + 1)/(N + j), only the sum of 1/(N + j) remains: H_{N+places} − H_N.
     """
@@ -140,7 +140,7 @@ def _tie_sum(
 
 
 def _run_sum(before: Counts, relevant_before: Counts, run: Counts, harmonic: Doubles) -> Doubles:
-    """Return the sum of precisions over ``run`` relevant items that follow each other.
+    """Return the sum of precisions over ``run`` consecutive relevant items.
 
     The naive form: ``sum((N⁺ + i) / (N + i) for i in 1..run)``.
     """
@@ -163,21 +163,21 @@ def _precision_sums(histograms: DistanceHistograms, k: int) -> TiedScores:
 
 
 def _precision_sum_before_boundary(histograms: DistanceHistograms, before: Counts) -> Doubles:
-    """Return the expected sum of precisions over the levels that lie wholly within ``before``."""
+    """Return the expected sum of precisions over the levels that lie entirely in ``before``."""
     inside = np.cumsum(histograms.total, axis=1) <= before[:, None]
     kept = DistanceHistograms(histograms.total * inside, histograms.relevant * inside)
     return _precision_sums(kept, max(1, int(before.max()))).expected
 
 
 def _log_factorials(largest: int) -> Doubles:
-    """Return log 0! ... log largest!."""
+    """Return log 0!, ..., log largest!."""
     return np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, largest + 1)))])
 
 
 def _hypergeometric(
     tied: Counts, relevant: Counts, drawn: Counts, found: int, log_factorial: Doubles
 ) -> Doubles:
-    """Return the chance that ``drawn`` of ``tied`` items hold exactly ``found`` relevant ones."""
+    """Return the probability of exactly ``found`` relevant items among ``drawn`` of ``tied``."""
     irrelevant = tied - relevant
     possible = (found <= relevant) & (found <= drawn) & (drawn - found <= irrelevant)
 

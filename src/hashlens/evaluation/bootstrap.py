@@ -1,4 +1,4 @@
-"""Intervals: the bootstrap's weights, and Wilson's bounds where it shows no spread."""
+"""Confidence intervals: the bootstrap, and Wilson's bounds where it shows no spread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hashlens.arrays import Doubles
 from hashlens.errors import ParameterError
 
 _CELLS = 4_000_000
-"""Weights that are held at a time: 32 MB."""
+"""Number of weights in memory at a time: 32 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +24,14 @@ class Resampling:
     Parameters
     ----------
     confidence : float
-        In (0, 1): of the two-sided intervals.
+        Confidence level of the two-sided intervals, in (0, 1).
     resamples : int
     seed : int
 
     Raises
     ------
     ParameterError
-        If ``confidence`` is not in (0, 1), or so few ``resamples`` can't show its tails.
+        If ``confidence`` is not in (0, 1), or ``resamples`` are too few to show its tails.
     """
 
     confidence: float = 0.95
@@ -52,22 +52,22 @@ class Resampling:
 
     @property
     def fewest(self) -> int:
-        """Resamples of which about ten fall outside of the interval."""
+        """The number of resamples of which about ten fall outside of the interval."""
         return math.ceil(round(10 / (1 - self.confidence), 6))
 
     @property
     def ends(self) -> tuple[float, float]:
-        """The quantiles at which the interval ends."""
+        """The quantiles at the ends of the interval."""
         return (1 - self.confidence) / 2, (1 + self.confidence) / 2
 
 
 def bootstrap_weights(count: int, resamples: int, rng: np.random.Generator) -> Iterator[Doubles]:
-    """Yield how often each item is drawn when ``count`` of them are drawn with replacement.
+    """Yield how often each item occurs in samples of ``count`` items with replacement.
 
     Yields
     ------
     float64 array of shape (some, count)
-        Rows that add up to ``count``; ``resamples`` rows in all, a part of them at a time.
+        Each row sums to ``count``; all arrays together have ``resamples`` rows.
 
     Examples
     --------
@@ -85,10 +85,9 @@ def bootstrap_weights(count: int, resamples: int, rng: np.random.Generator) -> I
 
 
 def mean_interval(scores: npt.ArrayLike) -> tuple[float, float] | None:
-    """Return the bootstrapped 95 % interval of a mean over queries; None where all are equal.
+    """Return the bootstrapped 95 % interval of a mean over queries; None if all are equal.
 
-    Scores without any spread, of which there may be just one, say nothing about how far others
-    would be from them.
+    Scores without any spread, such as a single one, say nothing about how far others would be.
 
     Examples
     --------
@@ -109,9 +108,9 @@ def mean_interval(scores: npt.ArrayLike) -> tuple[float, float] | None:
 def wilson_bounds(
     shares: npt.ArrayLike, trials: npt.ArrayLike, confidence: float
 ) -> tuple[Doubles, Doubles]:
-    """Return Wilson's two-sided interval of a binomial share; [0, 1] where there is no trial.
+    """Return Wilson's two-sided interval of a binomial share; [0, 1] if there is no trial.
 
-    With n trials, a share p and the normal quantile z, its ends are
+    For n trials, a share p and the normal quantile z, its ends are
     [p + z²/2n ± z √(p(1 − p)/n + z²/4n²)] / (1 + z²/n).
 
     References

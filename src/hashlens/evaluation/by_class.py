@@ -1,4 +1,4 @@
-"""Results class by class: a mean over all queries hides a class that is never found."""
+"""Results by class: a mean over all queries hides a class that is never found."""
 
 from __future__ import annotations
 
@@ -16,24 +16,25 @@ from hashlens.labels import images_a_class
 
 @dataclass(frozen=True, slots=True)
 class ClassResult:
-    """What the queries of one class find; shares in [0, 1].
+    """The results of one class's queries; shares in [0, 1].
 
     Attributes
     ----------
     label : int
     queries, database : int
-        How many images of the class ask, and how many are searched.
+        Number of images of the class among the queries and in the database.
     precision : TiedMean
-        Precision at k, mean over the class's queries.
-    average_precision : float
-        Of the whole ranking, mean over the class's queries; NaN where nothing is relevant to one.
+        Precision at k, averaged over the class's queries.
+    average_precision : float or None
+        Average precision of the whole ranking, averaged over the class's queries; None if nothing
+        is relevant to one of them.
     """
 
     label: int
     queries: int
     database: int
     precision: TiedMean
-    average_precision: float
+    average_precision: float | None
 
 
 def class_results(
@@ -44,15 +45,15 @@ def class_results(
 ) -> list[ClassResult]:
     """Return the results of each class that has queries, the worst first.
 
-    A query with several labels counts for each of them; whatever shares one of its labels is
+    A query with several labels counts for each of them; items that share one of its labels are
     relevant to it.
 
     Parameters
     ----------
     histograms : DistanceHistograms
-        A row a query.
-    query_labels, database_labels
-        As `confusions` takes them.
+        One row per query.
+    query_labels, database_labels : int arrays, or tables of labels
+        See `hashlens.evaluation.confusions.confusions`.
     k : int
 
     Raises
@@ -85,7 +86,7 @@ def class_results(
             int(counts[one]),
             int(searched[one]),
             TiedMean(float(expected[row]), float(low[row]), float(high[row])),
-            float(average[row]),
+            None if np.isnan(average[row]) else float(average[row]),
         )
         for row, one in enumerate(asked)
     ]
@@ -93,7 +94,7 @@ def class_results(
 
 
 def _members(labels: AnyLabels) -> tuple[Labels, Labels]:
-    """Return every pair of an image and a label that it has."""
+    """Return all pairs of an image and one of its labels."""
     if labels.ndim == 1:
         return np.arange(len(labels), dtype=np.int64), labels.astype(np.int64)
     rows, columns = np.nonzero(labels)

@@ -1,9 +1,9 @@
-"""Calibration: which Hamming radius reaches a wanted precision, and how sure that is.
+"""Calibration: the Hamming radius that reaches a precision, with its uncertainty.
 
-A pair of images is right if both have the same label. The precision at a radius is the share of
-right pairs among all pairs that are at most so many bits apart. Pairs share images, so they are far
-from independent: ten thousand pairs of a hundred images hold the evidence of a hundred images.
-Intervals are therefore bootstrapped over images, on both sides of the pairs.
+A pair of images is correct if both have the same label. The precision at a radius is the share of
+correct pairs among all pairs within that radius. Pairs share images, so they are far from
+independent: ten thousand pairs of a hundred images hold the evidence of a hundred images.
+Confidence intervals are therefore bootstrapped over images, on both sides of the pairs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from hashlens.evaluation.bootstrap import Resampling, bootstrap_weights, wilson_
 from hashlens.evaluation.histograms import DistanceHistograms
 
 Curve = tuple[float | None, ...]
-"""A share in [0, 1] for each radius from 0 on; None where no pair is so near."""
+"""A share in [0, 1] for each radius from 0 on; None if no pair is within the radius."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +29,20 @@ class Calibration:
     Attributes
     ----------
     precision, precision_low, precision_high : tuple of float or None, length bits + 1
-        By radius: the share of pairs of one label among those at most so far apart.
+        By radius: the share of pairs with the same label among all pairs within the radius.
     recall, recall_low, recall_high : tuple of float or None, length bits + 1
-        By radius: the share of all pairs of one label that is found.
+        By radius: the share of all pairs with the same label that are within the radius.
     chance : float
-        Share of pairs of one label among all: the precision of an answer at random. Precision at a
-        radius holds for collections that mix labels in about this proportion.
+        Share of pairs with the same label among all pairs: the precision of a random answer. The
+        precision at a radius holds for collections with about this share.
     queries, database : int
-        Images on either side of the pairs; the same ones where ``same_images``.
+        Number of images on either side of the pairs; the same images if ``same_images``.
     same_images : bool
         Whether the pairs are those within one set.
     confidence : float
-        Of the intervals, each on its own, two-sided.
+        Confidence level of each two-sided interval.
     resamples, seed : int
-        Of the bootstrap.
+        Settings of the bootstrap.
     """
 
     precision: Curve
@@ -61,18 +61,18 @@ class Calibration:
 
     @property
     def bits(self) -> int:
-        """Length of the codes, in bits."""
+        """The code length."""
         return len(self.precision) - 1
 
     def radius_for(self, precision: float, sure: bool = False) -> int | None:
-        """Return the largest radius that reaches a precision, in bits; None if none does.
+        """Return the largest radius, in bits, that reaches a precision; None if none does.
 
         Parameters
         ----------
         precision : float
             In (0, 1].
         sure : bool
-            Whether the lower end of the interval must reach it, not only the estimate.
+            Whether the lower end of the confidence interval must reach it, too.
 
         Raises
         ------
@@ -97,12 +97,12 @@ class Calibration:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], where: str = "a calibration") -> Self:
-        """Return a calibration from the fields that `to_dict` gave.
+        """Return a calibration from the fields that `to_dict` returns.
 
         Raises
         ------
         FormatError
-            If a field is missing or unknown, or the curves are no shares of one length.
+            If a field is missing or unknown, or the curves are not shares of equal length.
         """
         names = {field.name for field in fields(cls)}
         if set(values) != names:
@@ -147,23 +147,23 @@ def calibrate(
         sides are the same images; ``queries`` must then leave out each image's pair with itself
         (`without_self`).
     resampling : Resampling, optional
-        Of the images, for the intervals.
+        How images are resampled for the intervals.
 
     Raises
     ------
     DataError
-        If the two sides are not views of the same pairs, or no pair has one label.
+        If the two sides do not count the same pairs, or no pair has the same label.
 
     Notes
     -----
-    For each resample of the images of a side, the precision p* is computed anew. The deviations
-    p* - p of both sides add up, as they do in the first-order (Hajek) expansion of a statistic of
-    pairs; where both sides are the same images, the one deviation counts twice. A bootstrap of
-    queries alone would treat the database as known, and within one set report half the error.
+    For each resample of a side's images, the precision p* is computed again. The deviations p* - p
+    of both sides add up, as in the first-order (Hajek) expansion of a statistic of pairs; if both
+    sides are the same images, the deviation counts twice. A bootstrap of the queries alone would
+    take the database as given, and would report half the error within one set.
 
-    Where all pairs within a radius are right (or all wrong), resampling shows no spread. The far
-    end is then Wilson's for as many trials as images found anything: ten images without an error
-    are evidence of a precision above 72 %, not of 100 %.
+    If all pairs within a radius are correct (or all wrong), resampling shows no spread. The far end
+    is then Wilson's, with as many trials as images that found anything: ten images without an
+    error are evidence of a precision above 72 %, not of 100 %.
 
     Examples
     --------
@@ -196,7 +196,7 @@ def calibrate(
 
 
 def without_self(histograms: DistanceHistograms) -> DistanceHistograms:
-    """Return the histograms of a set against itself without each image's pair with itself.
+    """Return the histograms of a set against itself, without the pair of each image with itself.
 
     Examples
     --------
@@ -209,7 +209,7 @@ def without_self(histograms: DistanceHistograms) -> DistanceHistograms:
 
 
 class _Side:
-    """Running sums of one side's histograms: pairs, and right pairs, within each radius."""
+    """Running sums of one side's histograms: all pairs, and correct ones, within each radius."""
 
     def __init__(self, histograms: DistanceHistograms) -> None:
         self.found: Doubles = np.cumsum(histograms.total, axis=1, dtype=np.float64)
@@ -217,10 +217,10 @@ class _Side:
         self.relevant: Doubles = self.hits[:, -1]
 
     def resampled(self, resamples: int, rng: np.random.Generator) -> tuple[Doubles, Doubles]:
-        """Return precision and recall, (resamples, levels), of resampled images; NaN: no pairs."""
+        """Return precision and recall by resample and level; NaN if there are no pairs."""
         precision, recall = [], []
         for weights in bootstrap_weights(len(self.found), resamples, rng):
-            # Naive: for each resample and radius, sum over the images that were drawn.
+            # Naively: for each resample and radius, sum over the images in the sample.
             hits = weights @ self.hits
             precision.append(_ratios(hits, weights @ self.found))
             recall.append(_ratios(hits, (weights @ self.relevant)[:, None]))
@@ -232,7 +232,7 @@ def _curves(sides: list[_Side], resampling: Resampling) -> dict[str, Any]:
     found, hits = sides[0].found.sum(axis=0), sides[0].hits.sum(axis=0)
     precision, recall = _ratios(hits, found), hits / hits[-1]
     precision_ends, recall_ends = _bootstrap(sides, (precision, recall), resampling)
-    # Images that found nothing within a radius say nothing about the precision there.
+    # Images that find nothing within a radius are no evidence of the precision there.
     finders = np.min([(side.found > 0).sum(axis=0) for side in sides], axis=0)
     wilson = wilson_bounds(precision, finders, resampling.confidence)
     low = np.where(hits == found, wilson[0], precision_ends[0])
@@ -248,7 +248,7 @@ def _curves(sides: list[_Side], resampling: Resampling) -> dict[str, Any]:
 def _bootstrap(
     sides: list[_Side], estimates: tuple[Doubles, Doubles], resampling: Resampling
 ) -> list[tuple[Doubles, Doubles]]:
-    """Return both ends of the intervals of each estimate: precision and recall by radius."""
+    """Return both ends of the intervals of precision and recall, by radius."""
     rng = np.random.default_rng(resampling.seed)
     shape = (resampling.resamples, len(estimates[0]))
     moved = [np.broadcast_to(estimate, shape).copy() for estimate in estimates]
@@ -274,7 +274,7 @@ def _ratios(parts: Doubles, wholes: Doubles) -> Doubles:
 
 
 def _quantiles(values: Doubles, ends: tuple[float, float]) -> tuple[Doubles, Doubles]:
-    """Return both ends by column; a resample without any pair widens the interval either way."""
+    """Return both ends by column; a resample without pairs widens the interval both ways."""
     undefined = np.isnan(values)
     low = np.quantile(np.where(undefined, 0, values), ends[0], axis=0)
     high = np.quantile(np.where(undefined, 1, values), ends[1], axis=0)

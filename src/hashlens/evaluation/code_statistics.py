@@ -1,56 +1,52 @@
-"""What codes are like, labels aside: the paper's three constraints on a code, as figures.
+"""Statistics of codes regardless of labels: the paper's three constraints, measured.
 
 References
 ----------
-Zelensky, Pismenskova, Voronin, Proceedings of TUSUR 21(3), 2018: little information is lost
-between descriptor and code; each bit is on for half of the data; bits are almost uncorrelated.
+Zelensky, Pismenskova, Voronin, Proceedings of TUSUR 21(3), 2018: codes lose little of the
+descriptors' information; each bit is 1 for half of the data; bits are almost uncorrelated.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.arrays import Codes, Doubles
+from hashlens.arrays import Codes, Counts, Doubles, Rows
 from hashlens.codes import check_codes, unpack
 from hashlens.errors import DataError
 
 RANK_TOLERANCE = 1e-6
-"""Directions of the bits below this share of the strongest are taken for dependent bits."""
+"""Singular values of the bits below this share of the largest one count as 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class CodeStatistics:
-    """Figures of a set of codes.
+    """Statistics of a set of codes.
 
     Attributes
     ----------
     bit_imbalance : float
-        Mean over bits of |share of ones − ½|, in [0, ½]; 0 is balanced.
+        Average over bits of |share of ones − ½|, in [0, ½]; 0 is balanced.
     worst_bit_imbalance : float
-        The same of the least balanced bit.
+        |share of ones − ½| of the least balanced bit.
     constant_bits : int
-        Bits that have one value on all codes.
-    bit_correlation : float
+        Number of bits with the same value in all codes.
+    bit_correlation : float or None
         Mean absolute Pearson correlation over pairs of different, non-constant bits, in [0, 1];
-        NaN with fewer than two such bits.
+        None if there are fewer than two such bits, as in a collapsed code.
     unique_codes_per_thousand : float
-        Different codes for each 1,000 items, in (0, 1000].
+        Number of distinct codes per 1,000 items, in (0, 1000].
     """
 
     bit_imbalance: float
     worst_bit_imbalance: float
     constant_bits: int
-    bit_correlation: float
+    bit_correlation: float | None
     unique_codes_per_thousand: float
-
-    def to_dict(self) -> dict[str, float | None]:
-        """Return the figures by name, for JSON, which has None in the place of NaN."""
-        return {name: None if np.isnan(value) else value for name, value in asdict(self).items()}
 
 
 def code_statistics(codes: Codes, bits: int) -> CodeStatistics:
@@ -82,7 +78,7 @@ def code_statistics(codes: Codes, bits: int) -> CodeStatistics:
 
 
 def bit_shares(codes: Codes, bits: int) -> Doubles:
-    """Return the share of codes in which each bit is on, shape (bits,)."""
+    """Return the share of codes in which each bit is 1, shape (bits,)."""
     packed = check_codes(codes, bits, "code statistics")
     if len(packed) == 0:
         raise DataError("Code statistics expect at least one code. Got none.")
@@ -93,7 +89,7 @@ def bit_correlations(codes: Codes, bits: int) -> Doubles:
     """Return Pearson correlations between bits, shape (bits, bits); NaN for constant bits."""
     shares = bit_shares(codes, bits)
     values = unpack(codes, bits).astype(np.float32)
-    # Counts of ones in common are integers below 2**24 and therefore exact in float32.
+    # Counts of common ones are integers below 2**24, and so exact in float32.
     together = (values.T @ values).astype(np.float64) / len(values)
     covariance = together - np.outer(shares, shares)
     spread = np.sqrt(shares * (1 - shares))
@@ -102,21 +98,21 @@ def bit_correlations(codes: Codes, bits: int) -> Doubles:
     return np.asarray(np.divide(covariance, scale, out=undefined, where=scale > 0))
 
 
-def _mean_absolute_correlation(codes: Codes, bits: int) -> float:
+def _mean_absolute_correlation(codes: Codes, bits: int) -> float | None:
     pairs = bit_correlations(codes, bits)[np.triu_indices(bits, k=1)]
     defined = np.abs(pairs[~np.isnan(pairs)])
-    return float(min(defined.mean(), 1.0)) if len(defined) else float("nan")
+    return float(min(defined.mean(), 1.0)) if len(defined) else None
 
 
-def unique_code_groups(codes: Codes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the number of each code's group of equal codes, and the sizes of the groups.
+def unique_code_groups(codes: Codes) -> tuple[Rows, Counts]:
+    """Return the index of each code's group of equal codes, and the sizes of the groups.
 
     Examples
     --------
     >>> unique_code_groups(np.array([[9], [3], [9]], dtype=np.uint8))
     (array([1, 0, 1]), array([1, 2]))
     """
-    # One opaque item a row sorts several times faster than np.unique over an axis.
+    # Rows as single opaque items sort several times faster than np.unique over an axis.
     packed = np.ascontiguousarray(codes)
     rows = packed.view(np.dtype((np.void, packed.shape[1]))).ravel()
     _, group, sizes = np.unique(rows, return_inverse=True, return_counts=True)
@@ -124,10 +120,10 @@ def unique_code_groups(codes: Codes) -> tuple[npt.NDArray[np.int64], npt.NDArray
 
 
 def quantization_error(codes: Codes, descriptors: npt.ArrayLike) -> float:
-    """Return the paper's E_q = (1/n) Σ ‖x_i − C(x_i)‖, C the mean of those that share x_i's code.
+    """Return the paper's E_q = (1/n) Σ ‖x_i − C(x_i)‖, equation (2).
 
-    Equation (2) of the paper. It falls to 0 where every code is unique, so it can be compared
-    between methods only at equal length and beside the number of unique codes;
+    C(x_i) is the mean of all descriptors with the code of x_i. E_q is 0 if every code is unique, so
+    methods can be compared only at equal length and along with the number of unique codes;
     `linear_reconstruction_error` has no such blind spot.
 
     Parameters
@@ -143,7 +139,7 @@ def quantization_error(codes: Codes, descriptors: npt.ArrayLike) -> float:
     """
     vectors = _same_length(codes, descriptors)
     group, sizes = unique_code_groups(codes)
-    # An item that has its code for itself lies on its center: only shared codes have an error.
+    # An item with a unique code is its own center: only shared codes have an error.
     shared = np.flatnonzero(sizes[group] > 1)
     if len(shared) == 0:
         return 0.0
@@ -158,11 +154,11 @@ def quantization_error(codes: Codes, descriptors: npt.ArrayLike) -> float:
 
 
 def linear_reconstruction_error(codes: Codes, bits: int, descriptors: npt.ArrayLike) -> float:
-    """Return the share of descriptor variance that no linear decoder recovers from the bits.
+    """Return the share of the descriptors' variance that no linear decoder recovers from the bits.
 
-    ‖X − X'‖² / ‖X − mean‖², X' the least-squares fit of X by the bits and a constant: 0 where the
-    code tells all, 1 where it tells nothing. One yardstick for every method, with or without a
-    decoder of its own.
+    It is ‖X − X'‖² / ‖X − mean‖², where X' is the least-squares fit of X by the bits and a
+    constant: 0 if the code determines the descriptor, 1 if it says nothing about it. It compares
+    all methods, with or without a decoder of their own.
 
     Parameters
     ----------
@@ -207,15 +203,13 @@ def _same_length(codes: Codes, descriptors: npt.ArrayLike) -> npt.NDArray[Any]:
 
 
 def _blocks(count: int) -> Iterator[slice]:
-    """Yield slices of ``count`` rows whose descriptors fit in some ten megabytes."""
+    """Yield slices of ``count`` rows whose descriptors take some ten megabytes."""
     for start in range(0, count, 4096):
         yield slice(start, min(start + 4096, count))
 
 
-def _group_means(
-    vectors: npt.NDArray[Any], rows: npt.NDArray[np.int64], group: npt.NDArray[np.int64]
-) -> npt.NDArray[Any]:
-    """Return the mean vector of each group of ``rows``; ``group`` numbers them and ascends."""
+def _group_means(vectors: npt.NDArray[Any], rows: Rows, group: Rows) -> npt.NDArray[Any]:
+    """Return the mean vector of each group of ``rows``; ``group`` is their index, in order."""
     sums = np.zeros((int(group[-1]) + 1, vectors.shape[1]))
     for part in _blocks(len(rows)):
         groups, starts = np.unique(group[part], return_index=True)

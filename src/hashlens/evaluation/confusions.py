@@ -1,4 +1,4 @@
-"""Which classes are answered in another's place, exact under ties."""
+"""Classes that are mistaken for one another, exact under ties."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from hashlens.labels import images_a_class, label_set
 from hashlens.native import scan
 
 _CELLS = 2_000_000
-"""Answers that are held at a time: some tens of megabytes."""
+"""Number of answers in memory at a time: some tens of megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """Wrong answers of one class to queries of another.
+    """Wrong answers of one class to queries of another class.
 
     Attributes
     ----------
     asked, answered : int
-        The query's label and the answer's.
+        The label of the query and that of the answer.
     share : float
-        Of the first k answers to all queries of the class, in (0, 1].
+        Share of the first k answers to all queries of the class, in (0, 1].
     answers : float
-        How many these are; not whole, since it is an expectation.
+        Their expected number, which need not be an integer.
     """
 
     asked: int
@@ -48,16 +48,16 @@ def confusions(
     """Return the classes of wrong answers among the first ``k``, the most frequent first.
 
     Every item nearer than the k-th neighbor is an answer; the items that tie with it share the
-    places that are left. With one label an image, the shares of a class add up to 1 − its precision
-    at k. With several, an answer that shares no label is counted for each pair of labels.
+    remaining places. With one label per image, the shares of a class add up to 1 − its precision at
+    k. With several, an answer that shares no label counts for each pair of labels.
 
     Parameters
     ----------
     histograms : DistanceHistograms
-        Of these codes and labels, as `hamming_histograms` counts them.
+        The histograms of these codes and labels, see `hamming_histograms`.
     query_codes, database_codes : uint8 arrays of shape (queries, bytes) and (items, bytes)
     query_labels, database_labels : int arrays of shape (queries,) and (items,)
-        From 0; or tables of which labels each has, (queries, C) and (items, C).
+        Labels from 0; or tables of labels, 0 and 1, of shape (queries, C) and (items, C).
     k : int
 
     Raises
@@ -91,7 +91,7 @@ def confusions(
 
 
 def _label_sets(query: AnyLabels, database: AnyLabels) -> tuple[list[tuple[int, ...]], Labels]:
-    """Return the sets of labels that occur, and the number of each image's, queries first."""
+    """Return the sets of labels that occur, and the index of each image's set, queries first."""
     labels = np.concatenate([query, database])
     rows = labels if labels.ndim == 1 else np.packbits(labels, axis=1)
     _, firsts, number = np.unique(rows, axis=0, return_index=True, return_inverse=True)
@@ -106,8 +106,8 @@ def _answers_by_set(
     item_set: Labels,
     sets: int,
 ) -> dict[tuple[int, int], float]:
-    """Return how many of the first answers to queries of a set of labels have which set."""
-    # Codes collapse: queries of one code and set have the same answers, which are looked up once.
+    """Return the number of answers by the sets of labels of query and answer."""
+    # Queries with the same code and set have the same answers, which are looked up once.
     rows, repeats = _distinct(query_codes, query_set)
     sums: dict[tuple[int, int], float] = {}
     for some, items, chance in _answers(at, query_codes, database_codes, rows):
@@ -122,7 +122,7 @@ def _answers_by_set(
 
 
 def _distinct(codes: Codes, sets: Labels) -> tuple[Labels, Labels]:
-    """Return a row for each pair of code and set that occurs, and how often it does."""
+    """Return a row for each distinct pair of code and set, and the number of its repeats."""
     pairs = np.column_stack([codes, sets.astype("<i8")[:, None].view(np.uint8)])
     _, rows, repeats = np.unique(pairs, axis=0, return_index=True, return_counts=True)
     return rows.astype(np.int64), repeats.astype(np.int64)
@@ -131,13 +131,13 @@ def _distinct(codes: Codes, sets: Labels) -> tuple[Labels, Labels]:
 def _answers(
     at: Boundary, query_codes: Codes, database_codes: Codes, rows: Labels
 ) -> Iterator[tuple[Labels, Labels, Doubles]]:
-    """Yield some places in ``rows``, the items that may answer them, and each item's chance.
+    """Yield places in ``rows``, the items that may be among their answers, and the probabilities.
 
-    Where queries have different numbers of items, they are padded with a chance of 0.
+    Queries with fewer items than others are padded with a probability of 0.
     """
     reached, levels = (at.before + at.tied)[rows], at.level[rows]
     for level in np.unique(levels):
-        # By number of items, since those of one block are padded to the largest.
+        # Sorted by number of items, because a block is padded to its largest number.
         there = np.flatnonzero(levels == level)
         there = there[np.argsort(reached[there], kind="stable")]
         while len(there):

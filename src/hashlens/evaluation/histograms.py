@@ -1,8 +1,8 @@
-"""Distance histograms: the two arrays from which every tie-aware metric follows.
+"""Distance histograms: the two arrays from which all metrics are computed, exactly under ties.
 
 For each query, ``total[d]`` counts the database items at distance ``d`` and ``relevant[d]`` the
-relevant ones among them. Within one distance the order of items is unknown, so no metric can depend
-on the order in which a database happens to be stored.
+relevant ones among them. The order of items at the same distance is not recorded, so no metric can
+depend on the order in which a database is stored.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ _Side = tuple[Codes, AnyLabels]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DistanceHistograms:
-    """How many items, and how many relevant ones, each query has at each distance.
+    """The number of items, and of relevant ones, at each distance from each query.
 
     Attributes
     ----------
     total : int64 array of shape (queries, levels)
-        Database items at each distance level, nearest level first. For Hamming distance level d is
-        d bits and there are ``bits + 1`` levels.
+        Number of database items at each distance level, nearest level first. For Hamming distance,
+        level d is d bits and there are ``bits + 1`` levels.
     relevant : int64 array of shape (queries, levels)
-        Relevant items among them.
+        Number of relevant items among them.
 
     Raises
     ------
     DataError
-        If the shapes differ, there is no query or no level, or a count is impossible.
+        If the shapes differ or are empty, or a count is impossible.
 
     Examples
     --------
@@ -65,19 +65,19 @@ class DistanceHistograms:
 
     @property
     def database_sizes(self) -> Counts:
-        """Return the items that each query is compared with, shape (queries,)."""
+        """The number of items that each query is compared with, shape (queries,)."""
         return np.asarray(self.total.sum(axis=1))
 
     @property
     def relevant_sizes(self) -> Counts:
-        """Return the relevant items of each query, shape (queries,)."""
+        """The number of relevant items of each query, shape (queries,)."""
         return np.asarray(self.relevant.sum(axis=1))
 
     @classmethod
     def from_distances(
         cls, distances: npt.ArrayLike, relevant: npt.ArrayLike, levels: int | None = None
     ) -> DistanceHistograms:
-        """Count explicit distances: the general road, for any relevance and any distance.
+        """Count explicit distances, for any distance and any definition of relevance.
 
         Parameters
         ----------
@@ -85,10 +85,9 @@ class DistanceHistograms:
             Distance levels from 0. Real-valued distances are first replaced by their rank among
             the distinct values.
         relevant : bool array of shape (queries, items)
-            Which items are relevant to which query. Labels in common, several labels an image, or
-            any other rule: it is the caller's.
+            Whether an item is relevant to a query, by any rule.
         levels : int, optional
-            How many levels there are, by default one more than the largest distance.
+            Number of levels; by default, one more than the largest distance.
 
         Examples
         --------
@@ -126,17 +125,17 @@ def hamming_histograms(
 ) -> DistanceHistograms:
     """Count database items of each query by Hamming distance; equal labels are relevant.
 
-    Of images with several labels, those that share one are. Compiled: 10,000 queries against
-    50,000 codes take seconds.
+    Images with several labels are relevant if they share one. 10,000 queries against 50,000 codes
+    take seconds.
 
     Parameters
     ----------
     query_codes, database_codes : uint8 arrays of shape (queries, bytes) and (items, bytes)
         Packed codes of ``bits`` bits.
     query_labels, database_labels : int arrays of shape (queries,) and (items,)
-        Or tables of which labels each has, of 0 and 1: (queries, C) and (items, C).
+        Or tables of labels, 0 and 1, of shape (queries, C) and (items, C).
     bits : int
-        Code length. Lengths that are no multiple of 8 need zero tail bits.
+        Code length. If it is not a multiple of 8, the remaining bits must be 0.
     threads : int, optional
         By default ``HASHLENS_THREADS``, else all cores.
 
@@ -157,8 +156,8 @@ def hamming_histograms(
     database = _check_side(database_codes, database_labels, bits, "database")
     if queries[1].shape[1:] != database[1].shape[1:]:
         raise DataError(
-            "Queries and database expect labels of one form: integers, or tables with the same "
-            f"columns. Got the shapes {queries[1].shape} and {database[1].shape}."
+            "Queries and database must have the same form of labels: integers, or tables with the "
+            f"same columns. Got the shapes {queries[1].shape} and {database[1].shape}."
         )
     count = _count_sets if queries[1].ndim == 2 else _count
     total, relevant = count(queries, database, bits, threads)
@@ -168,7 +167,7 @@ def hamming_histograms(
 def _count(
     queries: _Side, database: _Side, bits: int, threads: int | None
 ) -> tuple[Counts, Counts]:
-    # The kernel counts whole bytes; the zero tail bits of a shorter length never differ.
+    # The kernel counts whole bytes; the zero bits after a shorter code never differ.
     total, relevant = label_histograms(
         queries[0], database[0], queries[1], database[1], 8 * bytes_per_code(bits), threads
     )
@@ -178,7 +177,7 @@ def _count(
 def _count_sets(
     queries: _Side, database: _Side, bits: int, threads: int | None
 ) -> tuple[Counts, Counts]:
-    """Count for the queries of every set of labels in turn, to which an item is relevant or not."""
+    """Count for the queries of each set of labels in turn."""
     codes, labels = queries
     total, relevant = np.empty((2, len(codes), bits + 1), np.int64)
     packed = np.packbits(labels, axis=1)
@@ -193,7 +192,7 @@ def _count_sets(
 
 
 def _check_side(codes: Codes, labels: npt.ArrayLike, bits: int, side: str) -> _Side:
-    """Return codes and labels of one side, or say how they fail to fit."""
+    """Return the codes and labels of one side, after checking that they fit."""
     packed = check_codes(codes, bits, f"The {side} side")
     array = np.asarray(labels)
     if array.ndim == 2 and len(packed):

@@ -1,4 +1,4 @@
-"""How many bits are enough: the top-k precision of several code lengths, asked the same queries."""
+"""How many bits are enough: the precision of several code lengths on the same queries."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from hashlens.errors import DataError
 from hashlens.evaluation.bootstrap import Resampling, bootstrap_weights
 
 TOLERANCE = 0.01
-"""A code is long enough if it loses at most so much precision, surely, to the best length."""
+"""A code is long enough if the upper end of its loss to the best length is at most this."""
 
 
 @dataclass(frozen=True, slots=True)
 class LengthFigures:
-    """What a code length reaches; shares in [0, 1], intervals over queries.
+    """The precision of a code length; shares in [0, 1], confidence intervals over queries.
 
     Attributes
     ----------
     bits : int
     precision, low, high : float
     loss, loss_low, loss_high : float
-        What is lost to the best length. Both are asked the same queries, so this is known better
-        than the two precisions suggest.
+        Precision lost to the best length. Both lengths have the same queries, so the loss is known
+        better than the two precisions suggest.
     enough : bool
-        Whether ``loss_high`` is within the tolerance.
+        Whether ``loss_high`` is at most the tolerance.
     """
 
     bits: int
@@ -45,26 +45,26 @@ def compare_lengths(
     tolerance: float = TOLERANCE,
     resampling: Resampling | None = None,
 ) -> list[LengthFigures]:
-    """Compare code lengths by the precision of each query; the first that is enough is the answer.
+    """Compare code lengths by their precision on each query; the first that is enough suffices.
 
     Parameters
     ----------
     scores : mapping of bits to float arrays of shape (queries,)
-        The same queries, in the same order, for each length.
+        Precision by query; all lengths have the same queries in the same order.
     tolerance : float
-        Precision that may be lost to the best length.
+        Acceptable loss of precision to the best length.
     resampling : Resampling, optional
-        Of the queries, for the intervals.
+        How queries are resampled for the intervals.
 
     Returns
     -------
     list of LengthFigures
-        By rising length.
+        Ordered by length.
 
     Raises
     ------
     DataError
-        If there is no length, or lengths have not the same number of queries.
+        If there is no length, or the numbers of queries differ.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def compare_lengths(
     columns = [np.asarray(scores[bits], dtype=np.float64) for bits in lengths]
     if not columns or columns[0].size == 0 or len({column.shape for column in columns}) != 1:
         raise DataError(
-            "Comparing code lengths expects one precision a query for each, shape (queries,). "
+            "Comparing code lengths expects one precision per query for each, shape (queries,). "
             f"Got {', '.join(str(column.shape) for column in columns) or 'no length'}."
         )
     each = np.stack(columns, axis=1)

@@ -1,8 +1,8 @@
-"""Baselines that a table of codes must carry: a linear classifier, and its answer as a code.
+"""Baselines for any table of codes: a linear classifier, and its answer as a code.
 
-With the training set as the database, top-5 precision is close to classification. A classifier's
-label, written in ⌈log2 classes⌉ bits, is then a hard rival for any code; whoever leaves it out
-hides that.
+If the training set is the database, precision at 5 is close to classification accuracy. The label
+that a classifier assigns, written in ⌈log2 classes⌉ bits, is then a strong rival of any code, and
+a table without it hides that.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from hashlens.errors import DataError, MissingExtraError, ParameterError
 class LinearClassifier:
     """Multinomial logistic regression on centered descriptors of unit mean square.
 
-    The common scale makes ``strength`` mean the same for every descriptor; no dimension is
-    rescaled on its own.
+    Because of the common scale, ``strength`` means the same for every descriptor. Dimensions are
+    not scaled separately.
 
     Parameters
     ----------
     strength : float
         scikit-learn's C, the inverse of the L2 penalty. Larger fits the training set closer.
     iterations : int
-        Cap on the iterations of L-BFGS.
+        Maximum number of iterations of L-BFGS.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class LinearClassifier:
         centered = vectors - self.mean_
         self.scale_ = float(np.sqrt(np.mean(np.square(centered), dtype=np.float64)))
         if self.scale_ == 0:
-            raise DataError("LinearClassifier got constant descriptors: nothing tells classes.")
+            raise DataError("LinearClassifier expects descriptors that vary. Got constant ones.")
         model: Any = LogisticRegression(C=self.strength, max_iter=self.iterations, tol=1e-3)
         self._model = model.fit(centered / self.scale_, np.asarray(y))
         self.classes_: Labels = np.asarray(self._model.classes_, dtype=np.int64)
@@ -85,12 +85,12 @@ class LinearClassifier:
         return np.asarray(self._model.predict(vectors), dtype=np.int64)
 
     def accuracy(self, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
-        """Return the share of descriptors whose label is predicted right."""
+        """Return the share of descriptors whose label is predicted correctly."""
         return float(np.mean(self.predict(X) == np.asarray(y)))
 
 
 def class_code_bits(classes: int) -> int:
-    """Return ⌈log2 classes⌉, at least 1: the bits that a class number takes.
+    """Return ⌈log2 classes⌉, but at least 1: the bits that the number of a class takes.
 
     Examples
     --------
@@ -108,9 +108,9 @@ def class_codes(labels: npt.ArrayLike, classes: npt.ArrayLike) -> Codes:
     Parameters
     ----------
     labels : int array of shape (n,)
-        What a classifier answered.
+        The labels that a classifier predicted.
     classes : int array of shape (classes,)
-        Every label it can answer, sorted; a label's place is its number.
+        All labels that it can predict, sorted; the index of a label is its number.
 
     Returns
     -------
@@ -125,7 +125,7 @@ def class_codes(labels: npt.ArrayLike, classes: npt.ArrayLike) -> Codes:
     known, answers = np.asarray(classes), np.asarray(labels)
     numbers = np.searchsorted(known, answers)
     if not np.array_equal(known[np.minimum(numbers, len(known) - 1)], answers):
-        raise DataError("A label is not among the classes that the class code numbers.")
+        raise DataError("A label is not among the classes of the class code.")
     bits = class_code_bits(len(known))
     shifts = np.arange(bits - 1, -1, -1)
     return pack((numbers[:, None] >> shifts) & 1)

@@ -1,9 +1,8 @@
 """Precision and recall under ties: at k, within a radius, and along all radii.
 
-Learned codes collapse, so hundreds of items can share the distance at which the k-th neighbor
-lies. A metric that takes k of them in storage order measures the storage. Here the k-th place is
-filled by lot, exactly: the expectation over all orders of the tied items, with the worst and the
-best order beside it.
+Learned codes collapse, so hundreds of items may be at the same distance as the k-th neighbor. A
+metric that takes them in storage order depends on the storage. These metrics are exact expectations
+over all orders of tied items, along with the worst and the best order.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ from hashlens.evaluation.histograms import DistanceHistograms
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TiedScores:
-    """A metric per query under ties, in [0, 1]; NaN where the metric is undefined for a query.
+    """A metric by query under ties, in [0, 1]; NaN if it is undefined for a query.
 
     Attributes
     ----------
     expected : float64 array of shape (queries,)
-        Mean over all orders of tied items.
+        Expectation over all orders of tied items.
     low, high : float64 arrays of shape (queries,)
-        The pessimistic and the optimistic order: relevant items last, or first, in each tie.
+        The worst and the best order: relevant items last, or first, in each tie.
     """
 
     expected: Doubles
@@ -36,16 +35,16 @@ class TiedScores:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Boundary:
-    """The distance level d* at which each query's k-th neighbor lies.
+    """The distance level d* of each query's k-th neighbor.
 
     Attributes
     ----------
     before, relevant_before : int64 arrays of shape (queries,)
-        N(d* − 1) and N⁺(d* − 1): items, and relevant ones, that are strictly nearer than d*.
+        N(d* − 1) and N⁺(d* − 1): number of items, and of relevant ones, nearer than d*.
     tied, relevant_tied : int64 arrays of shape (queries,)
-        n(d*) and n⁺(d*): items, and relevant ones, exactly at d*.
+        n(d*) and n⁺(d*): number of items, and of relevant ones, exactly at d*.
     open_places : int64 array of shape (queries,)
-        k − N(d* − 1): how many of the tied items are among the k nearest.
+        k − N(d* − 1): number of tied items among the k nearest.
     level : int64 array of shape (queries,)
         d* itself.
     """
@@ -59,7 +58,7 @@ class Boundary:
 
 
 def boundary_at_k(histograms: DistanceHistograms, k: int) -> Boundary:
-    """Return the counts around the k-th neighbor of each query.
+    """Return the counts at the k-th neighbor of each query.
 
     Raises
     ------
@@ -83,9 +82,9 @@ def boundary_at_k(histograms: DistanceHistograms, k: int) -> Boundary:
 
 
 def precision_at_k(histograms: DistanceHistograms, k: int) -> TiedScores:
-    """Return the share of relevant items among the ``k`` nearest, tied places filled by lot.
+    """Return the share of relevant items among the ``k`` nearest, ties in random order.
 
-    With d* the smallest distance with N(d*) ≥ k items at or under it,
+    If d* is the smallest distance with N(d*) ≥ k items at or below it,
 
         E[P@k] = [N⁺(d* − 1) + (k − N(d* − 1)) · n⁺(d*) / n(d*)] / k.
 
@@ -97,7 +96,7 @@ def precision_at_k(histograms: DistanceHistograms, k: int) -> TiedScores:
 
     Examples
     --------
-    One relevant item is nearest; three more tie for the second place, one of them relevant.
+    A relevant item is nearest; three more tie for the second place, one of them relevant.
 
     >>> scores = precision_at_k(DistanceHistograms([[1, 3]], [[1, 1]]), k=2)
     >>> scores.low, scores.expected, scores.high
@@ -112,7 +111,7 @@ def precision_at_k(histograms: DistanceHistograms, k: int) -> TiedScores:
 
 
 def recall_at_k(histograms: DistanceHistograms, k: int) -> TiedScores:
-    """Return the share of the relevant items that is among the ``k`` nearest; NaN if there is none.
+    """Return the share of relevant items that are among the ``k`` nearest; NaN if there are none.
 
     Examples
     --------
@@ -127,18 +126,18 @@ def recall_at_k(histograms: DistanceHistograms, k: int) -> TiedScores:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RadiusCurves:
-    """Look-ups within each Hamming radius, averaged over queries. Radii have no ties.
+    """Precision and recall within each Hamming radius, over all queries. Radii have no ties.
 
     Attributes
     ----------
     precision : float64 array of shape (levels,)
-        Mean precision of what lies within radius r. A look-up that finds nothing counts as
-        precision 0, as is usual in the field, so collapsing and empty codes can't hide.
+        Mean precision within radius r. A query that finds nothing has precision 0, as is usual in
+        the field.
     precision_of_found : float64 array of shape (levels,)
-        Relevant items among all that all queries found within radius r (pooled); NaN where no
-        query found any.
+        Share of relevant items among all items that all queries find within radius r (pooled); NaN
+        if no query finds any.
     recall : float64 array of shape (levels,)
-        Mean share of each query's relevant items within radius r, over queries that have any.
+        Mean share of a query's relevant items within radius r, over queries that have any.
     empty : float64 array of shape (levels,)
         Share of queries that find nothing within radius r.
     """
@@ -150,7 +149,7 @@ class RadiusCurves:
 
 
 def radius_curves(histograms: DistanceHistograms) -> RadiusCurves:
-    """Return precision and recall within every radius from 0 to the largest distance.
+    """Return precision and recall within each radius, from 0 to the largest distance.
 
     Examples
     --------
@@ -177,7 +176,7 @@ def radius_curves(histograms: DistanceHistograms) -> RadiusCurves:
 
 
 def precision_within_radius(histograms: DistanceHistograms, radius: int = 2) -> Doubles:
-    """Return each query's precision of what lies within ``radius``; 0 where nothing does.
+    """Return the precision of each query within ``radius``; 0 if it finds nothing.
 
     Raises
     ------

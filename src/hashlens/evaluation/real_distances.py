@@ -1,6 +1,6 @@
-"""Evaluation of rankings by a real-valued distance: float descriptors and the spherical distance.
+"""Evaluation of rankings by a real-valued distance: float descriptors, spherical distance.
 
-The same tie-aware metrics as for codes. Duplicate images are real ties of float descriptors too.
+The metrics are those of codes, exact under ties: duplicate images tie by float descriptors, too.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.arrays import Codes, Counts, Doubles
+from hashlens.arrays import Codes, Counts, Doubles, Vectors
 from hashlens.codes import check_codes, unpack
 from hashlens.errors import DataError
 from hashlens.evaluation.histograms import DistanceHistograms
 from hashlens.evaluation.retrieval import Evaluation, evaluate_histograms
 
 QUERIES_PER_BLOCK = 256
-"""Queries whose distances to the whole database are in memory at once (50 MB for 50,000 items)."""
+"""Number of queries whose distances are in memory at a time (50 MB for 50,000 items)."""
 
 Blocks = Iterator[tuple[int, npt.NDArray[Any]]]
 
@@ -33,8 +33,8 @@ def evaluate_vectors(
 ) -> Evaluation:
     """Score the exact ranking of float vectors by cosine similarity; equal labels are relevant.
 
-    The ceiling that codes of these vectors are compared with. For vectors of unit length the
-    ranking is that of Euclidean distance.
+    It is the upper bound for codes of these vectors. For vectors of unit length, the ranking is
+    that of Euclidean distance.
 
     Parameters
     ----------
@@ -83,9 +83,8 @@ def evaluate_spherical(
 ) -> Evaluation:
     """Score the ranking of codes by spherical Hamming distance; equal labels are relevant.
 
-    Bits that differ over bits that are on in both; infinite where none is on in both. After Heo,
-    Lee, He, Chang, Yoon, "Spherical hashing", CVPR 2012, section 3.2. It is only meant for codes
-    of which an on-bit says "inside of a sphere".
+    It is the number of bits that differ, divided by the number of bits that are 1 in both codes;
+    infinite if there are none. It is meant for codes whose bits are 1 inside of a sphere.
 
     Parameters
     ----------
@@ -93,9 +92,13 @@ def evaluate_spherical(
     query_labels, database_labels : int arrays of shape (queries,) and (items,)
     bits, k : int
 
+    References
+    ----------
+    Heo, Lee, He, Chang, Yoon, "Spherical hashing", CVPR 2012, section 3.2.
+
     Examples
     --------
-    Both items differ from the query in one bit; the second shares more on-bits with it.
+    Both items differ from the query in one bit; the second shares more ones with it.
 
     >>> from hashlens.codes import pack
     >>> query = pack([[1, 1, 1, 0, 0, 0, 0, 0]])
@@ -111,7 +114,7 @@ def evaluate_spherical(
     def blocks() -> Blocks:
         for start in range(0, len(queries), QUERIES_PER_BLOCK):
             block = queries[start : start + QUERIES_PER_BLOCK]
-            # Counts of bits are exact in float32, and a rounded quotient of equal ratios is equal.
+            # Counts of bits are exact in float32, and equal ratios have equal rounded quotients.
             common = block @ database.T
             different = block.sum(axis=1)[:, None] + on - 2 * common
             infinite = np.full(common.shape, np.inf, dtype=np.float32)
@@ -120,13 +123,13 @@ def evaluate_spherical(
     return _evaluate(blocks, query_labels, len(queries), database_labels, len(database), k)
 
 
-def _unit_rows(vectors: npt.ArrayLike, side: str) -> npt.NDArray[np.float32]:
+def _unit_rows(vectors: npt.ArrayLike, side: str) -> Vectors:
     array = np.asarray(vectors, dtype=np.float32)
     if array.ndim != 2 or 0 in array.shape:
         raise DataError(f"The {side} vectors must have the shape (n, D). Got {array.shape}.")
     norms = np.linalg.norm(array, axis=1, keepdims=True)
     if not np.isfinite(norms).all() or (norms == 0).any():
-        raise DataError(f"The {side} vectors must be finite and not zero: they have no direction.")
+        raise DataError(f"The {side} vectors must be finite and not zero.")
     return np.asarray(array / norms)
 
 
@@ -138,7 +141,7 @@ def _evaluate(
     items: int,
     k: int,
 ) -> Evaluation:
-    """Gather one histogram a query from blocks of distances and score them."""
+    """Compute one histogram per query from blocks of distances, and score them."""
     asked, held = np.asarray(query_labels), np.asarray(database_labels)
     if asked.shape != (queries,) or held.shape != (items,):
         raise DataError(
@@ -158,10 +161,10 @@ def _evaluate(
 
 
 def level_histogram(ordered: Doubles, relevant: Doubles) -> tuple[Counts, Counts]:
-    """Return the histogram of one query with neighboring levels of only irrelevant items joined.
+    """Return the histogram of one query, with adjacent levels of irrelevant items merged.
 
-    Joining them changes no metric, as their order among each other can't matter, and it makes the
-    histogram as short as the list of relevant items: gap, level, gap, level, ..., gap.
+    Merging them changes no metric, because their order does not matter, and makes the histogram
+    about as short as the list of relevant items: gap, level, gap, level, ..., gap.
     """
     values, hits = np.unique(relevant, return_counts=True)
     left = np.searchsorted(ordered, values, side="left")
@@ -181,7 +184,7 @@ def _count_equal(ordered: Doubles, values: Doubles) -> Counts:
 
 
 def stack_histograms(rows: list[tuple[Counts, Counts]]) -> DistanceHistograms:
-    """Return histograms of different lengths as one, padded with empty levels."""
+    """Return histograms of different lengths as one object, padded with empty levels."""
     levels = max(len(total) for total, _ in rows)
     total = np.zeros((len(rows), levels), dtype=np.int64)
     relevant = np.zeros_like(total)

@@ -1,4 +1,4 @@
-"""One call from codes and labels to every figure of a retrieval table."""
+"""All figures of a retrieval table from codes and labels, in one call."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.arrays import Codes
+from hashlens.arrays import Codes, Mask
 from hashlens.evaluation.average_precision import average_precision
 from hashlens.evaluation.histograms import DistanceHistograms, hamming_histograms
 from hashlens.evaluation.precision import (
@@ -20,12 +20,12 @@ from hashlens.evaluation.precision import (
 )
 
 LOOKUP_RADIUS = 2
-"""The radius in bits of the field's usual look-up figure, "precision within radius 2"."""
+"""The radius, in bits, of the field's usual "precision within radius 2"."""
 
 
 @dataclass(frozen=True, slots=True)
 class TiedMean:
-    """A metric's mean over queries: expected, pessimistic and optimistic; shares in [0, 1]."""
+    """A metric averaged over queries, in [0, 1]: expectation, worst and best order of ties."""
 
     expected: float
     low: float
@@ -34,20 +34,21 @@ class TiedMean:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """Retrieval figures, means over queries; shares are in [0, 1].
+    """Retrieval figures, averaged over queries; shares in [0, 1].
 
     Attributes
     ----------
     k, queries, database : int
     precision : TiedMean
         Precision at k, see `hashlens.evaluation.precision.precision_at_k`.
-    average_precision : TiedMean
-        Mean over the queries that have relevant items of the whole ranking's average precision.
+    average_precision : TiedMean or None
+        Average precision of the whole ranking, over the queries that have relevant items; None if
+        there are no such queries.
     queries_without_relevant : int
-        Queries that have none, and so no average precision.
+        Number of queries without relevant items.
     tied_at_k : float
-        Mean number of items at the distance of the k-th neighbor. Above 1, the answer's last
-        places are a draw; in the hundreds, codes have collapsed to class numbers.
+        Mean number of items at the distance of the k-th neighbor. Above 1, the last of the k
+        places depend on the order of ties; in the hundreds, codes have collapsed.
     curves : RadiusCurves or None
         Precision and recall within each radius; None for distances that are not in bits.
     """
@@ -56,28 +57,29 @@ class Evaluation:
     queries: int
     database: int
     precision: TiedMean
-    average_precision: TiedMean
+    average_precision: TiedMean | None
     queries_without_relevant: int
     tied_at_k: float
     curves: RadiusCurves | None
 
     def to_dict(self, curves: bool = False) -> dict[str, Any]:
-        """Return plain numbers by name, for JSON; ``precision_at_5`` is the precision at k = 5.
+        """Return the figures by name, for JSON: for k = 5, ``precision_at_5`` and so on.
 
-        What is undefined, such as the average precision without any relevant item, is None.
+        Undefined figures, such as the average precision without any relevant item, are None.
 
         Parameters
         ----------
         curves : bool
             Whether to add the curves over radii.
         """
+        ranked = self.average_precision
         figures: dict[str, Any] = {
             f"precision_at_{self.k}": self.precision.expected,
             f"precision_at_{self.k}_low": self.precision.low,
             f"precision_at_{self.k}_high": self.precision.high,
-            "map": self.average_precision.expected,
-            "map_low": self.average_precision.low,
-            "map_high": self.average_precision.high,
+            "map": ranked.expected if ranked else None,
+            "map_low": ranked.low if ranked else None,
+            "map_high": ranked.high if ranked else None,
             f"tied_at_{self.k}": self.tied_at_k,
             "queries": self.queries,
             "database": self.database,
@@ -102,7 +104,7 @@ def _lookup_figures(curves: RadiusCurves) -> dict[str, float]:
 
 
 def _without_nan(value: Any) -> Any:
-    """Return ``value`` with None in the place of NaN, which JSON does not have."""
+    """Return a value with None in place of NaN, which JSON does not have."""
     if isinstance(value, dict):
         return {name: _without_nan(inner) for name, inner in value.items()}
     if isinstance(value, list):
@@ -126,13 +128,13 @@ def evaluate_codes(
     query_codes, database_codes : uint8 arrays of shape (queries, bytes) and (items, bytes)
         Packed codes of ``bits`` bits.
     query_labels, database_labels : int arrays of shape (queries,) and (items,)
-        Or tables of which labels each has, of 0 and 1: (queries, C) and (items, C); images that
-        share a label are relevant.
+        Or tables of labels, 0 and 1, of shape (queries, C) and (items, C); images that share a
+        label are relevant.
     bits : int
     k : int
-        How many neighbors the precision is of, between 1 and the items of the database.
+        The cut-off of precision, between 1 and the size of the database.
     threads : int, optional
-        By default ``HASHLENS_THREADS``, else all cores. No figure depends on it.
+        By default ``HASHLENS_THREADS``, otherwise all cores. No figure depends on it.
 
     Returns
     -------
@@ -150,8 +152,8 @@ def evaluate_codes(
     >>> from hashlens.codes import pack
     >>> database = pack([[0] * 8, [0] * 8, [1] * 8])
     >>> result = evaluate_codes(database[:1], [3], database, [3, 4, 3], bits=8, k=1)
-    >>> result.to_dict()["top1"], result.to_dict()["top1_low"], result.to_dict()["top1_high"]
-    (0.5, 0.0, 1.0)
+    >>> result.precision
+    TiedMean(expected=0.5, low=0.0, high=1.0)
     """
     histograms = hamming_histograms(
         query_codes, query_labels, database_codes, database_labels, bits, threads
@@ -160,32 +162,31 @@ def evaluate_codes(
 
 
 def evaluate_histograms(histograms: DistanceHistograms, k: int = 5) -> Evaluation:
-    """Score rankings of any distance and any relevance from their histograms.
+    """Score rankings by any distance and any relevance from their histograms.
 
     Raises
     ------
     ParameterError
         If ``k`` is out of range.
     """
+    ranked = average_precision(histograms)
+    answerable = histograms.relevant_sizes > 0
     return Evaluation(
         k=k,
         queries=len(histograms.total),
         database=int(histograms.database_sizes.max()),
         precision=_mean(precision_at_k(histograms, k)),
-        average_precision=_mean(average_precision(histograms)),
-        queries_without_relevant=int((histograms.relevant_sizes == 0).sum()),
+        average_precision=_mean(ranked, answerable) if answerable.any() else None,
+        queries_without_relevant=int((~answerable).sum()),
         tied_at_k=float(boundary_at_k(histograms, k).tied.mean()),
         curves=radius_curves(histograms),
     )
 
 
-def _mean(scores: TiedScores) -> TiedMean:
-    """Return means over the queries for which the metric is defined; NaN where there is none."""
-    defined = ~np.isnan(scores.expected)
-    if not defined.any():
-        return TiedMean(float("nan"), float("nan"), float("nan"))
+def _mean(scores: TiedScores, rows: Mask | slice = slice(None)) -> TiedMean:
+    """Return the means over some queries."""
     return TiedMean(
-        float(scores.expected[defined].mean()),
-        float(scores.low[defined].mean()),
-        float(scores.high[defined].mean()),
+        float(scores.expected[rows].mean()),
+        float(scores.low[rows].mean()),
+        float(scores.high[rows].mean()),
     )

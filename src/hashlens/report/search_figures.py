@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,7 @@ def confusion_figures(search: Search, names: tuple[str, ...]) -> tuple[list[dict
 def code_figures(search: Search, bits: int, vectors: npt.NDArray[np.float32]) -> dict[str, Any]:
     """Return figures of the codes of the database, whose descriptors are ``vectors``."""
     codes = search.database_codes
-    figures: dict[str, Any] = code_statistics(codes, bits).to_dict()
+    figures: dict[str, Any] = asdict(code_statistics(codes, bits))
     figures["quantization_error"] = quantization_error(codes, vectors)
     spread = bool((vectors != vectors[0]).any())
     figures["linear_reconstruction_error"] = (

@@ -1,13 +1,12 @@
-"""Search by codes, then order the candidates by their descriptors: equation (1) of the paper."""
+"""Search by codes and re-rank the candidates by their descriptors: equation (1) of the paper."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from hashlens.arrays import Codes
+from hashlens.arrays import Codes, Labels, Vectors
 from hashlens.codes import check_codes, unpack
 from hashlens.errors import DataError, ParameterError
 from hashlens.evaluation.precision import precision_at_k
@@ -19,30 +18,30 @@ QUERIES_PER_BLOCK = 256
 
 @dataclass(frozen=True, slots=True)
 class SearchSide:
-    """One side of a search: what is known of each item.
+    """One side of a search: queries or database.
 
     Attributes
     ----------
     codes : uint8 array of shape (n, bytes)
-    descriptors : float array of shape (n, D)
-    labels : int array of shape (n,)
+    descriptors : float32 array of shape (n, D)
+    labels : int64 array of shape (n,)
     """
 
     codes: Codes
-    descriptors: npt.NDArray[np.float32]
-    labels: npt.NDArray[np.int64]
+    descriptors: Vectors
+    labels: Labels
 
 
 @dataclass(frozen=True, slots=True)
 class Reranked:
-    """What re-ranking gives.
+    """The precision after re-ranking.
 
     Attributes
     ----------
     precision : TiedMean
-        Precision at k of the re-ranked candidates, mean over queries.
+        Precision at k of the re-ranked candidates, averaged over queries.
     candidates : float
-        Mean number of candidates, ties included.
+        Average number of candidates, ties included.
     """
 
     precision: TiedMean
@@ -52,15 +51,15 @@ class Reranked:
 def evaluate_reranked(
     queries: SearchSide, database: SearchSide, bits: int, candidates: int, k: int = 5
 ) -> Reranked:
-    """Score the nearest codes in the order of the Euclidean distance of their descriptors.
+    """Score the nearest codes, ordered by the Euclidean distance of their descriptors.
 
     Candidates are the ``candidates`` nearest codes *and all that tie with the last of them*, so
-    that no storage order has a say in who may be re-ranked.
+    that the choice does not depend on storage order.
 
     Parameters
     ----------
     queries, database : SearchSide
-        Equal labels are relevant.
+        Items with the label of the query are relevant.
     bits : int
     candidates : int
         Between ``k`` and the size of the database.
@@ -75,7 +74,7 @@ def evaluate_reranked(
 
     Examples
     --------
-    Both items tie by code; the descriptor tells which is nearer.
+    Both items tie by code; the descriptor decides which one is nearer.
 
     >>> codes = np.zeros((2, 1), dtype=np.uint8)
     >>> query = SearchSide(codes[:1], np.array([[0.9]], np.float32), np.array([1]))
@@ -93,7 +92,7 @@ def evaluate_reranked(
     rows, counts = [], []
     for start in range(0, len(queries.codes), QUERIES_PER_BLOCK):
         block = slice(start, start + QUERIES_PER_BLOCK)
-        # Of two ±1 codes the inner product is bits − 2·distance, exactly.
+        # The inner product of two ±1 codes is bits − 2·distance, exactly.
         similar = (2 * unpack(queries.codes[block], bits).astype(np.float32) - 1) @ signs.T
         for row, descriptor, label in zip(
             similar, queries.descriptors[block], queries.labels[block], strict=True

@@ -38,7 +38,6 @@ from hashlens.descriptors import load_descriptor
 from hashlens.files.cache_folder import cache_folder
 from hashlens.files.versioned_json import write_json
 from hashlens.hashers import create_hasher
-from hashlens.model.evaluate import evaluate_model
 from hashlens.model.model import Model, load_model
 from hashlens.training import train_model
 from hashlens.training.finetune.options import TuningOptions, Workplace
@@ -112,7 +111,9 @@ def tuned(protocol: str, arguments: argparse.Namespace, cache: Path) -> Model:
                 move,
                 print_epoch,
             )
-        model.training["commit"] = begun
+        model.training = replace(
+            model.training, details={**model.training.details, "commit": begun}
+        )
         model.save(folder)
         shutil.rmtree(work)
     return load_model(folder)
@@ -128,8 +129,8 @@ def measure(row: dict[str, Any], arguments: argparse.Namespace, cache: Path) -> 
     else:
         hasher = create_hasher(METHOD, row["bits"], random_state=row["seed"])
         model = train_model(data, hasher, row["protocol"], on_epoch=print_epoch)
-        before = network.training["seconds"] if network else 0.0
-    figures = evaluate_model(model, data, row["protocol"])
+        before = network.training.seconds if network else 0.0
+    figures = model.evaluate(data, row["protocol"])
     return {
         **row,
         "method": METHOD,
@@ -137,15 +138,15 @@ def measure(row: dict[str, Any], arguments: argparse.Namespace, cache: Path) -> 
         "precision_at_5_low": figures["precision_at_5_low"],
         "precision_at_5_high": figures["precision_at_5_high"],
         "map": figures["map"],
-        "train_minutes": (before + model.training["seconds"]) / 60,
+        "train_minutes": (before + model.training.seconds) / 60,
         "curve": [
             {
                 "minutes": (before + epoch["seconds"]) / 60,
                 "validation_precision_at_5": epoch["precision_at_5"],
             }
-            for epoch in model.training["epochs"]
+            for epoch in model.training.epochs
         ],
-        "commit": network.training["commit"] if network else commit(),
+        "commit": network.training.details["commit"] if network else commit(),
         "machine": machine(),
     }
 

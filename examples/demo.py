@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image, ImageEnhance
 
 from hashlens.cli.console import note, progress_bar
-from hashlens.collection import Collection, Hit, SearchSpec
+from hashlens.collection import Collection, Hit
 from hashlens.errors import HashlensError
 from hashlens.images import walk_images
 from hashlens.model.model import load_model
@@ -84,7 +84,7 @@ def run(images: Path | None, out: Path) -> None:
             report = collection.index([folder], on_progress=move)
         indexing = time.perf_counter() - began
         began = time.perf_counter()
-        answers = collection.search_many([query for query, _ in made], SearchSpec(k=K))
+        answers = collection.search_many([query for query, _ in made], k=K)
         searching = time.perf_counter() - began
         info = collection.info()
     expected = [

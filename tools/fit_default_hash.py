@@ -33,6 +33,7 @@ from hashlens.descriptors.default import default_descriptor
 from hashlens.hashers.math.rotation import fit_rotation, random_rotation
 from hashlens.hashers.methods.itq import ITQ
 from hashlens.model.model import DEFAULT_MODEL, Model
+from hashlens.model.training_record import TrainingRecord
 
 BITS, NUISANCES, TILES, SIDE, SEED = 128, 16, 40, 224, 0
 PHOTOGRAPHS = (
@@ -125,13 +126,12 @@ def main() -> None:
     classifier = np.load(parser.parse_args().classifier)["weight"]
     descriptor = default_descriptor()
     tiles = np.stack([descriptor.describe(tile) for tile in degraded_tiles()])
-    training = {
-        "method": "itq",
-        "data": "rows of the ImageNet classifier; photographs of scikit-image for mean and "
-        "nuisance directions (tools/fit_default_hash.py)",
-        "tiles": len(tiles),
-        "nuisance_directions": NUISANCES,
-    }
+    training = TrainingRecord(
+        method="itq",
+        data="rows of the ImageNet classifier; photographs of scikit-image for mean and nuisance "
+        "directions (tools/fit_default_hash.py)",
+        details={"tiles": len(tiles), "nuisance_directions": NUISANCES},
+    )
     Model(fit(classifier, tiles.astype(np.float64)), descriptor.spec, training=training).save(
         DEFAULT_MODEL
     )

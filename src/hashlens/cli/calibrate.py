@@ -130,14 +130,12 @@ def _measure(
     resampling: Resampling,
 ) -> ModelCalibration:
     from hashlens.cli.datasets import described, opened
-    from hashlens.model.calibrate import calibrate_model
 
     dataset, found = opened(data, data_folder)
     notes(found.losses())
     measured = described(dataset, found, encoder.load_descriptor(), cache, None)
     note(f"measuring pairs of images, {resampling.resamples:,} resamples")
-    return calibrate_model(
-        encoder,
+    return encoder.calibrate(
         measured,
         lengths=lengths,
         resampling=resampling,

@@ -17,7 +17,6 @@ from hashlens.cli.options import (
     ProtocolOption,
     SplitSeedOption,
 )
-from hashlens.model.evaluate import evaluate_model
 from hashlens.model.model import load_model
 
 _Model = Annotated[str, typer.Argument(metavar="MODEL", help="A model directory, or 'default'.")]
@@ -49,7 +48,7 @@ def evaluate(
     notes(found.losses())
     check_protocol(dataset, protocol, split_seed)
     measured = described(dataset, found, network, cache, None)
-    figures = evaluate_model(encoder, measured, protocol, split_seed)
+    figures = encoder.evaluate(measured, protocol, split_seed=split_seed)
     if json:
         print_json(figures)
     else:

@@ -82,7 +82,7 @@ def index(
 
 def _open_or_create(folder: Path, model: str | None, keep_descriptors: bool) -> Collection:
     if not is_collection(folder):
-        return Collection.create(folder, load_model(model), keep_descriptors)
+        return Collection.create(folder, load_model(model), keep_descriptors=keep_descriptors)
     target = Collection.open(folder, write=True, model=None if model is None else load_model(model))
     if keep_descriptors and target.info().descriptor_dim is None:
         target.close()

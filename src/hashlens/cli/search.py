@@ -14,7 +14,7 @@ import typer
 from hashlens.cli.console import note, print_json
 from hashlens.cli.options import CollectionOption, JsonOption, PrecisionOption, collection_folder
 from hashlens.cli.precision import chosen_radius
-from hashlens.collection import Collection, Hit, SearchSpec
+from hashlens.collection import Collection, Hit
 from hashlens.errors import ParameterError
 
 _Images = Annotated[
@@ -72,9 +72,15 @@ def search(
     if json and paths:
         raise ParameterError("Choose one of --json and --paths.")
     with Collection.open(collection_folder(collection)) as target:
-        spec = SearchSpec(k, chosen_radius(target, radius, precision), rerank)
+        within = chosen_radius(target, radius, precision)
         began = time.perf_counter()
-        results = list(zip(map(str, images), target.search_many(images, spec), strict=True))
+        results = list(
+            zip(
+                map(str, images),
+                target.search_many(images, k, radius=within, rerank=rerank),
+                strict=True,
+            )
+        )
         milliseconds = 1000 * (time.perf_counter() - began)
         bits, count = target.model.bits, len(target)
     if json:

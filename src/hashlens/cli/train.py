@@ -40,7 +40,6 @@ from hashlens.errors import ParameterError
 from hashlens.files.cache_folder import cache_folder
 from hashlens.hashers import create_hasher, hasher_class
 from hashlens.hashers.base import check_labels
-from hashlens.model.evaluate import evaluate_search, protocol_search
 from hashlens.model.folder import check_model_folder
 from hashlens.model.model import Model
 from hashlens.training import train_model
@@ -233,16 +232,18 @@ def _save(encoder: Model, target: Path) -> None:
 def _finish(encoder: Model, data: DescribedDataset, target: Path, report: bool, json: bool) -> None:
     """Measure a saved model by the protocol that it was trained for, and add what was found."""
     training = encoder.training
-    search = protocol_search(encoder, data, training["protocol"], training["split_seed"])
-    encoder.metrics = evaluate_search(encoder, data.source, search)
+    assert training is not None
+    assert training.protocol is not None
+    search = encoder.search_protocol(data, training.protocol, training.split_seed)
+    encoder.metrics = encoder.metrics_of(search, data)
     encoder.save(target)
     if not json:
         print_figures(encoder.metrics)
-        typer.echo(f"model       {target}  ({encoder.training['seconds']:.0f} s of training)")
+        typer.echo(f"model       {target}  ({training.seconds:.0f} s of training)")
     page = reported(encoder, data, search, target) if report else None
     if json:
         where = {"model": str(target), "report": None if page is None else str(page)}
-        print_json({**where, "training": encoder.training, **encoder.metrics})
+        print_json({**where, "training": training.to_dict(), **encoder.metrics})
     elif page is not None:
         typer.echo(f"report      {page}")
 

@@ -17,7 +17,7 @@ from hashlens.model.model import Model
 
 if TYPE_CHECKING:
     from hashlens.datasets.described import DescribedDataset
-    from hashlens.model.evaluate import Search
+    from hashlens.model.protocol_search import Search
     from hashlens.training.finetune.options import TuningOptions
 
 

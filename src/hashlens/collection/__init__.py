@@ -10,7 +10,6 @@ from hashlens.collection.results import (
     IndexReport,
     RemoveReport,
 )
-from hashlens.collection.searching import Query, SearchSpec
 
 __all__ = [
     "MODEL_FOLDER",
@@ -20,8 +19,6 @@ __all__ = [
     "Hit",
     "IndexReport",
     "KnnGraph",
-    "Query",
     "RemoveReport",
-    "SearchSpec",
     "is_collection",
 ]

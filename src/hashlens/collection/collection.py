@@ -24,11 +24,12 @@ from hashlens.collection.results import (
     RemoveReport,
 )
 from hashlens.collection.scope import PathLike, absolute, remove_paths
-from hashlens.collection.searching import Query, SearchSpec, encode_queries, find
+from hashlens.collection.searching import Names, encode_queries, find, search_options
 from hashlens.collection.store import CatalogState, Storage, damage_of, is_catalog
-from hashlens.errors import CollectionError
+from hashlens.errors import CollectionError, ParameterError
+from hashlens.images import ImageSource
 from hashlens.indexes.arguments import check_k, check_radius
-from hashlens.model.model import Model
+from hashlens.model.model import Model, load_model
 from hashlens.progress import OnProgress
 
 
@@ -42,9 +43,8 @@ class Collection:
 
     Examples
     --------
-    >>> from hashlens.model.model import load_model               # doctest: +SKIP
-    >>> with Collection.create("photos.hashlens", load_model()) as photos:   # doctest: +SKIP
-    ...     report = photos.index(["~/photos"])
+    >>> with Collection.create("photos.hashlens") as photos:  # doctest: +SKIP
+    ...     report = photos.index(["~/Pictures"])
     ...     hits = photos.search("query.jpg", k=5)
     """
 
@@ -54,9 +54,16 @@ class Collection:
         self._index = CollectionIndex(storage)
         self.folder = storage.folder
 
+    def __repr__(self) -> str:
+        return f"Collection({str(self.folder)!r}, bits={self.bits})"
+
     @classmethod
     def create(
-        cls, folder: str | os.PathLike[str], model: Model, keep_descriptors: bool = False
+        cls,
+        folder: str | os.PathLike[str],
+        model: Model | None = None,
+        *,
+        keep_descriptors: bool = False,
     ) -> Self:
         """Make an empty collection, open for writing.
 
@@ -64,20 +71,21 @@ class Collection:
         ----------
         folder : path
             A new or empty directory.
-        model : Model
-            Makes the codes; a copy is kept in the collection.
+        model : Model, optional
+            Makes the codes; a copy is kept in the collection. By default the bundled model.
         keep_descriptors : bool
-            Keep each image's descriptor too, in half precision, so that searches can re-rank.
-            It can't be added later. Takes 2 × ``model.descriptor_dim`` bytes an image.
+            Keep each image's descriptor too, in half precision, so that searches can re-rank. They
+            can't be added later. Takes 2 × ``model.descriptor_dim`` bytes per image.
 
         Raises
         ------
         CollectionError
             If ``folder`` is a collection already or holds anything else, or can't be written.
         """
+        model = load_model() if model is None else model
         dimension = model.descriptor_dim if keep_descriptors else None
         state = CatalogState(model.bits, model.digest, dimension)
-        storage = Storage.create(Path(folder), state, partial(save_own_model, model))
+        storage = Storage.create(Path(folder).expanduser(), state, partial(save_own_model, model))
         return cls(storage, model)
 
     @classmethod
@@ -95,7 +103,7 @@ class Collection:
         write : bool
             Whether it will be changed. Only one process at a time can.
         model : Model, optional
-            Default: the collection's own, loaded when first needed.
+            By default the collection's own, loaded when first needed.
 
         Raises
         ------
@@ -104,11 +112,11 @@ class Collection:
         CollectionLockedError
             If ``write`` and another process is writing.
         ModelMismatchError
-            If ``model`` is not the model that made the collection.
+            If ``model`` is not the one that made the collection.
         FormatError
             If it is damaged or of a newer format version.
         """
-        storage = Storage(Path(folder), write)
+        storage = Storage(Path(folder).expanduser(), write)
         if model is not None:
             try:
                 check_model(storage, model)
@@ -133,7 +141,12 @@ class Collection:
         self.close()
 
     def __len__(self) -> int:
-        return self._storage.catalog.counts()["indexed"]
+        return self._storage.catalog.indexed_count()
+
+    @property
+    def bits(self) -> int:
+        """Length of the codes, in bits."""
+        return self._storage.catalog.state().bits
 
     @property
     def model(self) -> Model:
@@ -237,66 +250,132 @@ class Collection:
 
     def search(
         self,
-        query: Query,
+        query: ImageSource,
         k: int | None = None,
         *,
         radius: int | None = None,
+        precision: float | None = None,
         rerank: bool = False,
         candidates: int | None = None,
+        under: Names | None = None,
+        labels: Names | None = None,
     ) -> list[Hit]:
-        """Return the images nearest to one, exactly, ordered by (distance, time of indexing).
+        """Return the images most similar to one, exactly, ordered by (distance, time of indexing).
 
         Parameters
         ----------
-        query : path, bytes of an image file, or uint8 array of shape (height, width, 3)
+        query : path, bytes, uint8 array (height, width, 3), or PIL.Image.Image
+            Bytes are the content of an image file.
         k : int, optional
-            How many at most. Default: 10, or all where ``radius`` is given. A collection that
-            holds fewer images returns all of them.
+            How many at most. Default: 10, or all if ``radius`` or ``precision`` is given. A
+            collection that holds fewer images returns all of them.
         radius : int, optional
             Largest Hamming distance, in bits.
+        precision : float, optional
+            In (0, 1]: instead of a radius, the one at which this share of pairs had the same label
+            when the model was calibrated.
         rerank : bool
             Order the nearest by the Euclidean distance of their descriptors (equation 1 of the
             paper); needs a collection that keeps descriptors.
         candidates : int, optional
             How many of the nearest by Hamming distance are re-ranked. Default: 10 × k, at least
-            100; all where only ``radius`` is given.
+            100; all if only a radius is given.
+        under : path or sequence of paths, optional
+            Only images at or below one of these paths.
+        labels : str or sequence of str, optional
+            Only images with one of these labels.
 
         Raises
         ------
         ImageError
             If the query can't be read.
         ParameterError
-            If k < 1 or radius < 0, or ``rerank`` is asked of a collection without descriptors.
+            If k < 1 or radius < 0, both radius and precision are given, the model is not
+            calibrated, or ``rerank`` is asked of a collection without descriptors.
         """
-        spec = SearchSpec(k, radius, rerank, candidates)
-        return self.search_many([query], spec)[0]
+        return self.search_many(
+            [query],
+            k,
+            radius=radius,
+            precision=precision,
+            rerank=rerank,
+            candidates=candidates,
+            under=under,
+            labels=labels,
+        )[0]
 
     def search_many(
-        self, queries: Sequence[Query], spec: SearchSpec | None = None
+        self,
+        queries: Sequence[ImageSource],
+        k: int | None = None,
+        *,
+        radius: int | None = None,
+        precision: float | None = None,
+        rerank: bool = False,
+        candidates: int | None = None,
+        under: Names | None = None,
+        labels: Names | None = None,
     ) -> list[list[Hit]]:
-        """Search for several images at once, by the parameters of `search`."""
-        checked = (spec or SearchSpec()).checked(self._storage.catalog.state().bits)
+        """Search for several images at once; the keywords and errors are those of `search`."""
+        within = self._radius(radius, precision)
+        options = search_options(self.bits, k, within, rerank, candidates, under, labels)
         if not queries:
             return []
         codes, vectors = encode_queries(self.model, queries)
         with self._storage.snapshot() as snapshot:
             index = self._index.at(snapshot, len(codes))
-            return find(self._storage, snapshot, index, checked, codes, vectors)
+            return find(self._storage, snapshot, index, options, codes, vectors)
 
-    def duplicates(self, radius: int) -> list[DuplicateGroup]:
+    def radius_for(self, precision: float) -> int:
+        """Return the radius, in bits, that reached a precision when the model was calibrated.
+
+        Parameters
+        ----------
+        precision : float
+            Share of pairs with the same label, in (0, 1].
+
+        Raises
+        ------
+        ParameterError
+            If the model is not calibrated, or no radius of it reaches the precision.
+        """
+        calibration = self.model.calibration
+        if calibration is None:
+            raise ParameterError(
+                f"A precision needs a calibrated model, and that of the collection {self.folder} "
+                "is not. Calibrate it on labeled images with: "
+                f"hashlens calibrate {self.folder} DATA"
+            )
+        return calibration.radius_for(precision)
+
+    def duplicates(
+        self, radius: int | None = None, *, precision: float | None = None
+    ) -> list[DuplicateGroup]:
         """Return the groups of near-duplicates, sorted: exact, over all pairs of images.
 
         Two images are in one group if their codes differ in at most ``radius`` bits, or if a chain
         of such pairs leads from one to the other. Radius 0 finds copies and equal codes.
 
+        Parameters
+        ----------
+        radius : int, optional
+            In bits.
+        precision : float, optional
+            Instead of a radius, see `search`.
+
         Raises
         ------
         ParameterError
-            If the radius is negative.
+            If neither or both are given, the radius is negative, or the model is not calibrated.
         """
-        check_radius(radius, self._storage.catalog.state().bits, "duplicates")
+        within = self._radius(radius, precision)
+        if within is None:
+            raise ParameterError(
+                "Near-duplicates need a radius in bits, or a precision if the model is calibrated."
+            )
+        check_radius(within, self.bits, "duplicates")
         with self._storage.snapshot() as snapshot:
-            return duplicate_groups(self._storage, snapshot, radius)
+            return duplicate_groups(self._storage, snapshot, within)
 
     def knn_graph(self, k: int) -> KnnGraph:
         """Return the ``k`` nearest neighbors of each image among all others, exactly.
@@ -332,6 +411,13 @@ class Collection:
             Empty if the catalog, the codes, the descriptors and the saved index are whole.
         """
         return damage_of(self._storage) + self._index.damage()
+
+    def _radius(self, radius: int | None, precision: float | None) -> int | None:
+        if precision is None:
+            return radius
+        if radius is not None:
+            raise ParameterError("Choose one of radius and precision.")
+        return self.radius_for(precision)
 
     def _tidy(self) -> None:
         """Do what a change may have made worthwhile."""

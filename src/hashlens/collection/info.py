@@ -14,14 +14,15 @@ def collection_info(storage: Storage) -> CollectionInfo:
     """Return all that is told of a collection, as of one commit."""
     catalog = storage.catalog
     with catalog.snapshot():
-        state, counts = catalog.state(), catalog.counts()
+        state = catalog.state()
+        indexed, failed = catalog.indexed_count(), catalog.failed_count()
         roots, excluded = catalog.roots("root"), catalog.roots("excluded")
         saved_index = examine(storage.folder / FILE_NAME, catalog).state
     files = (entry for entry in os.scandir(storage.folder) if entry.is_file())
     return CollectionInfo(
         folder=storage.folder,
-        images=counts["indexed"],
-        failed=counts["failed"],
+        images=indexed,
+        failed=failed,
         bits=state.bits,
         model=state.digest,
         descriptor_dim=state.descriptor_dim,

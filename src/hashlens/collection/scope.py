@@ -19,8 +19,11 @@ Failures = list[tuple[str, str]]
 
 
 def absolute(path: PathLike) -> str:
-    """Return a path as the catalog keeps it: absolute and normalized, links not resolved."""
-    return os.path.abspath(os.fsdecode(path))
+    """Return a path as the catalog keeps it: absolute and normalized, links not resolved.
+
+    A leading ``~`` is the user's home.
+    """
+    return os.path.abspath(os.path.expanduser(os.fsdecode(path)))
 
 
 def add_roots(catalog: Catalog, paths: Sequence[str]) -> None:

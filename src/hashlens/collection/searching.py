@@ -5,59 +5,98 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.arrays import Codes, Pixels, Vectors
+from hashlens.arrays import Codes, Ids, Pixels, Vectors
 from hashlens.collection.results import Hit
+from hashlens.collection.scope import absolute
 from hashlens.collection.store import Snapshot, Storage
-from hashlens.errors import DataError, ImageError, ParameterError
+from hashlens.errors import ImageError, ParameterError
 from hashlens.files.records import Records
-from hashlens.images import decode_batches, decode_image, fit_pixels, read_image_file
+from hashlens.images import ImageSource, decode_batches, name_of, pixels_of
 from hashlens.indexes import Index, SearchResult
 from hashlens.indexes.arguments import check_k, check_radius
 from hashlens.model.model import Model
 
-Query = str | os.PathLike[str] | bytes | npt.NDArray[np.uint8]
-"""A path; the content of an image file; or pixels, uint8 (height, width, 3)."""
-
-
 DEFAULT_K = 10
+
+Names: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+"""One name, such as a label or a path, or several."""
 
 
 @dataclass(frozen=True, slots=True)
-class SearchSpec:
-    """What a search is to return; see `hashlens.collection.Collection.search`."""
+class SearchOptions:
+    """What a search returns; the fields are the keywords of `Collection.search`, resolved.
+
+    Attributes
+    ----------
+    k : int or None
+        None for all within ``radius``.
+    radius : int or None
+        In bits.
+    rerank : bool
+    candidates : int or None
+        How many are re-ranked; None for all within ``radius``.
+    under : tuple of str or None
+        Absolute paths.
+    labels : tuple of str or None
+    """
 
     k: int | None = None
     radius: int | None = None
     rerank: bool = False
     candidates: int | None = None
+    under: tuple[str, ...] | None = None
+    labels: tuple[str, ...] | None = None
 
-    def checked(self, bits: int) -> SearchSpec:
-        """Return it with defaults filled in.
-
-        Raises
-        ------
-        ParameterError
-            If k or candidates are below 1, or the radius is negative.
-        """
-        k = DEFAULT_K if self.k is None and self.radius is None else self.k
-        if k is not None:
-            k = check_k(k, "search")
-        radius = None if self.radius is None else check_radius(self.radius, bits, "search")
-        if self.candidates is None:
-            return SearchSpec(k, radius, self.rerank, None if k is None else max(100, 10 * k))
-        if not self.rerank or k is None or self.candidates < k:
-            raise ParameterError(
-                "The 'candidates' parameter of search needs rerank=True and must be at least k. "
-                f"Got candidates={self.candidates!r}, k={k!r}, rerank={self.rerank!r}."
-            )
-        return SearchSpec(k, radius, self.rerank, self.candidates)
+    @property
+    def is_filtered(self) -> bool:
+        """Whether only some images may be found."""
+        return self.under is not None or self.labels is not None
 
 
-def encode_queries(model: Model, queries: Sequence[Query]) -> tuple[Codes, Vectors]:
+def search_options(
+    bits: int,
+    k: int | None,
+    radius: int | None,
+    rerank: bool,
+    candidates: int | None,
+    under: Names | None,
+    labels: Names | None,
+) -> SearchOptions:
+    """Return checked options, defaults filled in; see `Collection.search`.
+
+    Raises
+    ------
+    ParameterError
+        If k or candidates are below 1, or the radius is negative.
+    """
+    if k is None and radius is None:
+        k = DEFAULT_K
+    if k is not None:
+        k = check_k(k, "search")
+    if radius is not None:
+        radius = check_radius(radius, bits, "search")
+    if candidates is None:
+        candidates = None if k is None else max(100, 10 * k)
+    elif not rerank or k is None or candidates < k:
+        raise ParameterError(
+            "The 'candidates' parameter of search needs rerank=True and must be at least k. "
+            f"Got candidates={candidates!r}, k={k!r}, rerank={rerank!r}."
+        )
+    folders = None if under is None else tuple(absolute(path) for path in _several(under))
+    names = None if labels is None else tuple(os.fspath(label) for label in _several(labels))
+    return SearchOptions(k, radius, rerank, candidates, folders, names)
+
+
+def _several(names: Names) -> Sequence[str | os.PathLike[str]]:
+    return [names] if isinstance(names, (str, os.PathLike)) else names
+
+
+def encode_queries(model: Model, queries: Sequence[ImageSource]) -> tuple[Codes, Vectors]:
     """Return codes, uint8 (n, bits / 8), and descriptors, float32 (n, D), of query images.
 
     Raises
@@ -66,11 +105,11 @@ def encode_queries(model: Model, queries: Sequence[Query]) -> tuple[Codes, Vecto
         If an image can't be read; names it.
     """
 
-    def load(query: Query) -> Pixels:
+    def load(query: ImageSource) -> Pixels:
         try:
-            return _pixels_of(query, model)
-        except (ImageError, DataError) as error:
-            raise ImageError(f"Can't use {_name_of(query)} as a query: {error}") from error
+            return pixels_of(query, model.fit)
+        except ImageError as error:
+            raise ImageError(f"Can't use {name_of(query)} as a query: {error}") from error
 
     codes, vectors = [], []
     for batch in decode_batches(load, queries):
@@ -86,7 +125,7 @@ def find(
     storage: Storage,
     snapshot: Snapshot,
     index: Index,
-    spec: SearchSpec,
+    options: SearchOptions,
     codes: Codes,
     vectors: Vectors,
 ) -> list[list[Hit]]:
@@ -99,39 +138,46 @@ def find(
         Of ``storage``, and still open.
     index : Index
         Over exactly the images of ``snapshot``, by slot.
-    spec : SearchSpec
-        Checked.
+    options : SearchOptions
     codes : uint8 array of shape (queries, bits / 8)
     vectors : float32 array of shape (queries, descriptor_dim)
         Descriptors of the queries; used for re-ranking only.
     """
-    descriptors = snapshot.descriptors if spec.rerank else None
-    if spec.rerank and descriptors is None:
+    descriptors = snapshot.descriptors if options.rerank else None
+    if options.rerank and descriptors is None:
         raise ParameterError(
             "Re-ranking needs the descriptors of the images, and this collection keeps none. "
             "Make one that does with: hashlens index --keep-descriptors PATH..."
         )
-    result = _nearest(index, spec, codes)
+    allow = None
+    if options.is_filtered:
+        allow = storage.catalog.slots_where(options.under, options.labels)
+        if not len(allow):
+            return [[] for _ in codes]
+    result = _nearest(index, options, codes, allow)
     hits = []
     for query, count in enumerate(result.counts):
         slots, distances = result.ids[query, :count], result.distances[query, :count]
-        if spec.radius is not None and spec.k is not None:
-            slots, distances = slots[distances <= spec.radius], distances[distances <= spec.radius]
+        if options.radius is not None and options.k is not None:
+            near = distances <= options.radius
+            slots, distances = slots[near], distances[near]
         euclidean = None
         if descriptors is not None:
             euclidean = _euclidean(descriptors[slots], vectors[query])
             order = np.lexsort((slots, distances, euclidean))
             slots, distances, euclidean = slots[order], distances[order], euclidean[order]
-        hits.append(_hits(storage, slots[: spec.k], distances, euclidean))
+        hits.append(_hits(storage, slots[: options.k], distances, euclidean))
     return hits
 
 
-def _nearest(index: Index, spec: SearchSpec, codes: Codes) -> SearchResult:
-    if spec.k is None:
-        return index.search_radius(codes, index.bits if spec.radius is None else spec.radius)
-    wanted = spec.candidates if spec.rerank and spec.candidates is not None else spec.k
-    # Results are padded to k, so k is kept to what there is.
-    return index.search(codes, max(1, min(wanted, len(index))))
+def _nearest(index: Index, options: SearchOptions, codes: Codes, allow: Ids | None) -> SearchResult:
+    if options.k is None:
+        radius = index.bits if options.radius is None else options.radius
+        return index.search_radius(codes, radius, allow=allow)
+    wanted = options.candidates if options.rerank and options.candidates else options.k
+    # Results are padded to k, so k is kept to what can be found.
+    most = len(index) if allow is None else len(allow)
+    return index.search(codes, max(1, min(wanted, most)), allow=allow)
 
 
 def _euclidean(candidates: Records, vector: Vectors) -> Vectors:
@@ -156,16 +202,3 @@ def _hits(
         )
         for rank, slot in enumerate(slots.tolist())
     ]
-
-
-def _pixels_of(query: Query, model: Model) -> Pixels:
-    if isinstance(query, np.ndarray):
-        return fit_pixels(query, model.fit)
-    data = query if isinstance(query, bytes) else read_image_file(os.fspath(query)).data
-    return decode_image(data, model.fit)
-
-
-def _name_of(query: Query) -> str:
-    if isinstance(query, np.ndarray):
-        return "an array"
-    return f"{len(query):,} bytes" if isinstance(query, bytes) else os.fspath(query)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from hashlens.datasets.dataset import Dataset, LabeledImages
-from hashlens.datasets.described import DescribedDataset
+from hashlens.datasets.described import DescribedDataset, describe_checked
 from hashlens.datasets.findings import Conflict, DataCheck
 from hashlens.datasets.label_table import PARTS
 from hashlens.datasets.protocols import Split, make_split
+from hashlens.descriptors import Descriptor
 from hashlens.errors import DataError, ImageError
 from hashlens.images.decode import Fit, decode_image
 from hashlens.images.pipeline import map_ordered
 from hashlens.labels import images_a_class, label_set, occurring
-from hashlens.progress import OnProgress
+from hashlens.progress import OnMessage, OnProgress, no_message
 
 _Place = tuple[int, int]
 """Number of the part, in the order of `PARTS`, and index of an image in it."""
@@ -99,6 +101,39 @@ def check_dataset(
     checked = replace(dataset, train=train, test=test)
     _check_enough(checked, check)
     return checked, check
+
+
+def check_and_describe(
+    dataset: Dataset,
+    descriptor: Descriptor,
+    *,
+    cache: str | os.PathLike[str] | None = None,
+    on_progress: OnProgress | None = None,
+    on_message: OnMessage = no_message,
+) -> DescribedDataset:
+    """Return the descriptors of what can be used of a data set, however little that is.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    descriptor : Descriptor
+    cache : path, optional
+        Folder of descriptor caches; by default the user's.
+    on_progress : callable, optional
+    on_message : callable, optional
+        Called with what is left out, one line of text each.
+    """
+    usable, found = check_dataset(dataset, on_progress=on_progress)
+    for line in found.losses():
+        on_message(line)
+    return describe_checked(
+        usable,
+        found,
+        descriptor,
+        cache=cache,
+        on_progress=on_progress,
+        on_message=on_message,
+    )
 
 
 def check_protocol(data: Dataset | DescribedDataset, protocol: str, seed: int = 0) -> Split:

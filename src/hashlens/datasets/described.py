@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -236,7 +237,7 @@ def describe_checked(
     check: DataCheck,
     descriptor: Descriptor,
     *,
-    cache: str | Path | None = None,
+    cache: str | os.PathLike[str] | None = None,
     max_unusable: float | None = None,
     on_progress: OnProgress | None = None,
     on_message: OnMessage = no_message,

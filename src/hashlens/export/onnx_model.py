@@ -6,12 +6,12 @@ uint8 pixels → standardize → descriptor network → normalize → project �
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import hashlens
 from hashlens.codes import bytes_per_code
 from hashlens.descriptors.onnx import OnnxDescriptor
 from hashlens.descriptors.spec import DescriptorSpec
@@ -106,7 +106,7 @@ def assemble(model: Model, network: Path, extra: dict[str, str] | None = None) -
     graph.input.append(value(INPUT, onnx.TensorProto.UINT8, ["n", size, size, 3]))
     graph.output.append(value(OUTPUT, onnx.TensorProto.UINT8, ["n", width]))
     graph.name = "hashlens"
-    proto.producer_name, proto.producer_version = "hashlens", hashlens.__version__
+    proto.producer_name, proto.producer_version = "hashlens", version("hashlens")
     onnx.helper.set_model_props(proto, metadata(model) | (extra or {}))
     return proto
 
@@ -115,7 +115,7 @@ def metadata(model: Model) -> dict[str, str]:
     """Return the properties that an exported model carries; docs/export.md explains them."""
     spec = model.spec
     return {
-        "hashlens_version": hashlens.__version__,
+        "hashlens_version": version("hashlens"),
         "bits": str(model.bits),
         "bit_order": BIT_ORDER,
         "model_digest": model.digest,
@@ -171,8 +171,8 @@ def _load_network(onnx: Any, path: Path) -> Any:
     """Return the network under names of its own, in a version that all operators here have."""
     try:
         proto = onnx.load(path)
-        version = next(o.version for o in proto.opset_import if o.domain in ("", "ai.onnx"))
-        if version < MIN_OPSET:
+        opset = next(o.version for o in proto.opset_import if o.domain in ("", "ai.onnx"))
+        if opset < MIN_OPSET:
             proto = onnx.version_converter.convert_version(proto, MIN_OPSET)
     except Exception as error:
         raise HashlensError(f"{path} can't be joined with the hash: {error}") from error

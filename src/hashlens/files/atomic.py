@@ -61,6 +61,12 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 file that is whole or, after an error, as it was before; see `replacing`."""
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
 def sync_file(descriptor: int) -> None:
     """Return once all that was written to an open file is on the disk."""
     if sys.platform == "darwin":  # There, fsync leaves the data in the drive's own cache.

@@ -9,7 +9,7 @@ CACHE_VARIABLE = "HASHLENS_CACHE"
 """Environment variable that names the folder."""
 
 
-def cache_folder(given: str | Path | None = None) -> Path:
+def cache_folder(given: str | os.PathLike[str] | None = None) -> Path:
     """Return the cache folder: the one given, else that of `CACHE_VARIABLE`, else the user's own.
 
     It need not exist yet.

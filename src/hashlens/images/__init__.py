@@ -1,10 +1,11 @@
-"""Image files and data sets: finding, reading and decoding them safely."""
+"""Image files: finding, reading and decoding them safely."""
 
 from hashlens.arrays import Pixels
 from hashlens.images.decode import decode_image
 from hashlens.images.fit import Fit, fit_pixels
 from hashlens.images.image_file import ImageFile, read_image_file
 from hashlens.images.pipeline import Batch, decode_batches, map_ordered
+from hashlens.images.sources import ImageSource, name_of, pixels_of
 from hashlens.images.walk import IMAGE_SUFFIXES, walk_images
 
 __all__ = [
@@ -12,11 +13,14 @@ __all__ = [
     "Batch",
     "Fit",
     "ImageFile",
+    "ImageSource",
     "Pixels",
     "decode_batches",
     "decode_image",
     "fit_pixels",
     "map_ordered",
+    "name_of",
+    "pixels_of",
     "read_image_file",
     "walk_images",
 ]

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hashlens.errors import FormatError
+from hashlens.errors import FormatError, ParameterError
 from hashlens.evaluation.calibration import Calibration
 from hashlens.evaluation.length_choice import LengthFigures
 from hashlens.files.atomic import replacing
@@ -43,6 +43,24 @@ class ModelCalibration:
     data_digest: str
     images: str
     lengths: tuple[LengthFigures, ...] = ()
+
+    def radius_for(self, precision: float) -> int:
+        """Return the largest radius, in bits, that reached a precision in (0, 1].
+
+        Raises
+        ------
+        ParameterError
+            If no radius reached it; the message says what can be had.
+        """
+        found = self.pairs.radius_for(precision)
+        if found is None:
+            best = max((share for share in self.pairs.precision if share is not None), default=0)
+            raise ParameterError(
+                f"No radius of this model reaches a precision of {precision:g}: the best that was "
+                f"measured on {self.data} is {best:.4f}. Ask for less, or train a model on your "
+                "labels."
+            )
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields for JSON."""

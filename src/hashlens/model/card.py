@@ -1,25 +1,24 @@
-"""The model card: what a model directory says about itself, in plain Markdown."""
+"""The model card: what a model directory says about itself, in Markdown that hubs read too."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
-from hashlens.files.atomic import replacing
+from hashlens.descriptors import DescriptorSpec
+from hashlens.hashers import Hasher
 from hashlens.model.calibration_file import ModelCalibration
-
-if TYPE_CHECKING:
-    from hashlens.model.model import Model
+from hashlens.model.training_record import TrainingRecord
 
 CARD_FILE = "MODEL_CARD.md"
 REPORT_PAGE = "report.html"
 REPORT_DATA = "report.json"
-"""The report of the training, in the model directory where there is one."""
+"""The report of the training, which some model directories hold."""
 
 _PRECISIONS = (0.9, 0.95, 0.99)
 
 _PROTOCOLS = {
-    "standard": "trained on the training images, which are then searched with test images: close "
+    "standard": "trained on the training images, which are then searched for test images: close "
     "to classification, and no evidence about classes that were not trained on",
     "heldout": "trained on a part of each class's training images; other images of these classes "
     "are searched",
@@ -27,106 +26,133 @@ _PROTOCOLS = {
 }
 
 
-def write_model_card(model: Model, folder: Path) -> None:
-    """Write ``MODEL_CARD.md`` into a model directory, whole or not at all.
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What the card of a model is made from; the text is a pure function of it.
 
-    Raises
-    ------
-    HashlensError
-        If it can't be written.
-    """
-    folder = Path(folder)
-    with replacing(folder / CARD_FILE) as partial:
-        partial.write_text(model_card(model, (folder / REPORT_PAGE).is_file()), encoding="utf-8")
-
-
-def model_card(model: Model, report: bool = False) -> str:
-    """Return the model card of an model: a pure function of what it knows about itself.
-
-    Parameters
+    Attributes
     ----------
-    model : Model
-    report : bool
-        Whether the report of its training lies beside the card, so that it is linked to.
+    hasher : Hasher
+        Fitted.
+    spec : DescriptorSpec
+    digest : str
+        SHA-256 of the model.
+    training : TrainingRecord, optional
+    metrics : dict
+        What the model measured, as `Model.evaluate` returns it; empty if it was not measured.
+    calibration : ModelCalibration, optional
+        Shown if it belongs to this model.
+    has_report : bool
+        Whether the report of the training lies beside the card, so that the card links to it.
     """
-    supervised = model.hasher.learns_from_labels
-    sections = [
-        f"# A hashlens model: {model.hasher.name}, {model.bits} bits\n\n"
-        f"It turns an image into a binary code of {model.bits} bits. Images whose codes differ "
-        "in few bits are alike.",
-        _table("What it is", _identity(model)),
-        _table("How it was made", _making(model)),
-        _figures(model.metrics) + (_REPORT if report else ""),
-        _calibration(model.calibration, model.digest),
-        _USE,
-        _license(model),
-        _limits(model, supervised),
+
+    hasher: Hasher
+    spec: DescriptorSpec
+    digest: str
+    training: TrainingRecord | None = None
+    metrics: dict[str, Any] = field(default_factory=dict)
+    calibration: ModelCalibration | None = None
+    has_report: bool = False
+
+    def markdown(self) -> str:
+        """Return the card: front matter that hubs read, then sections for people."""
+        bits = self.hasher.bits
+        sections = [
+            _front_matter(self),
+            f"# A hashlens model: {self.hasher.name}, {bits} bits\n\n"
+            f"It maps an image to a binary code of {bits} bits. Images whose codes differ in few "
+            "bits are similar.",
+            _table("What it is", _identity(self)),
+            _table("How it was trained", _training(self)),
+            _figures(self.metrics) + (_REPORT if self.has_report else ""),
+            _calibration(self.calibration, self.digest),
+            _USE,
+            _license(self.spec),
+            _limits(self),
+        ]
+        return "\n\n".join(sections) + "\n"
+
+
+def _front_matter(card: ModelCard) -> str:
+    license = card.spec.license.lower()
+    lines = [
+        "---",
+        "library_name: hashlens",
+        f"license: {license if license in _HUB_LICENSES else 'other'}",
+        "pipeline_tag: image-feature-extraction",
+        "tags:",
+        *(f"- {tag}" for tag in ("image-retrieval", "hashing", "hamming-distance")),
     ]
-    return "\n\n".join(sections) + "\n"
+    if "precision_at_5" in card.metrics:
+        lines += ["metrics:", "- precision_at_5"]
+    return "\n".join([*lines, "---"])
 
 
-def _identity(model: Model) -> dict[str, Any]:
-    spec = model.spec
+_HUB_LICENSES = ("apache-2.0", "mit", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "cc-by-nc-4.0")
+
+
+def _identity(card: ModelCard) -> dict[str, Any]:
+    spec = card.spec
     return {
-        "method": model.hasher.name,
-        "code length": f"{model.bits} bits",
+        "method": card.hasher.name,
+        "code length": f"{card.hasher.bits} bits",
         "descriptor": f"{spec.name}, {spec.dimension} dimensions",
         "input": f"{spec.input_size} × {spec.input_size} pixels, {spec.fit}, {spec.interpolation}",
-        "SHA-256 of the model": f"`{model.digest}`",
+        "SHA-256 of the model": f"`{card.digest}`",
         "SHA-256 of the descriptor's weights": f"`{spec.weights_sha256}`",
     }
 
 
-def _making(model: Model) -> dict[str, Any]:
-    training = model.training
-    parameters = model.hasher.get_params()
-    protocol = training.get("protocol")
+def _training(card: ModelCard) -> dict[str, Any]:
+    parameters = card.hasher.get_params()
+    shown = ", ".join(
+        f"`{name}={value!r}`"
+        for name, value in parameters.items()
+        if name not in ("bits", "random_state")
+    )
+    record = card.training
+    if record is None:
+        return {"data": "not recorded", "parameters": shown}
+    protocol = record.protocol
     rows: dict[str, Any] = {
-        "data": training.get("data", "not recorded"),
-        "digest of the data": f"`{training['data_digest']}`" if "data_digest" in training else None,
-        "classes": _count(training.get("classes")),
-        "images trained on": _count(training.get("images")),
+        "data": record.data,
+        "digest of the data": f"`{record.data_digest}`" if record.data_digest else None,
+        "classes": _count(record.classes),
+        "images trained on": _count(record.images),
         "protocol": f"{protocol}: {_PROTOCOLS.get(protocol, 'see docs')}" if protocol else None,
-        "seed of the split": training.get("split_seed"),
+        "seed of the split": record.split_seed if protocol else None,
         "seed of the method": parameters.get("random_state"),
-        "parameters": ", ".join(
-            f"`{name}={value!r}`"
-            for name, value in parameters.items()
-            if name not in ("bits", "random_state")
-        ),
-        "epochs": len(training["epochs"]) if training.get("epochs") else None,
-        "training time": f"{training['seconds']} s" if "seconds" in training else None,
+        "parameters": shown,
+        "epochs": len(record.epochs) or None,
+        "training time": None if record.seconds is None else f"{record.seconds} s",
     }
-    told = {"method", "data", "data_digest", "classes", "images", "protocol", "split_seed",
-            "epochs", "seconds"}  # fmt: skip
-    rows |= {
+    return rows | {
         name.replace("_", " "): value
-        for name, value in training.items()
-        if name not in told and isinstance(value, (str, int, float))
+        for name, value in record.details.items()
+        if isinstance(value, (str, int, float))
     }
-    return rows
 
 
 def _figures(metrics: dict[str, Any]) -> str:
     if "precision_at_5" not in metrics:
         return (
-            "## What it measured\n\nNothing is recorded. Measure it on labeled images of your own "
-            "with `hashlens evaluate MODEL DATA`."
+            "## What was measured\n\nNothing is recorded. Measure it on your own labeled "
+            "images with `hashlens evaluate MODEL DATA`."
         )
     codes = metrics.get("codes", {})
     unique = codes.get("unique_codes_per_thousand")
     rows = {
         "data": metrics.get("data"),
         "split": metrics.get("split"),
-        "top-5 precision": f"{_percent(metrics['precision_at_5'])} (worst order of ties "
+        "precision at 5": f"{_percent(metrics['precision_at_5'])} (worst order of ties "
         f"{_percent(metrics.get('precision_at_5_low'))}, "
         f"best {_percent(metrics.get('precision_at_5_high'))})",
         "mean average precision": _percent(metrics.get("map")),
-        "different codes a thousand images": None if unique is None else f"{unique:.0f}",
+        "distinct codes per 1,000 images": None if unique is None else f"{unique:.0f}",
     }
     return (
-        f"{_table('What it measured', rows)}\n\n"
-        "Precision is the expectation over all orders of images whose codes tie."
+        f"{_table('What was measured', rows)}\n\n"
+        "Precision is the expectation over all orders of images that tie."
     )
 
 
@@ -179,8 +205,7 @@ model = hashlens.load_model("THIS_DIRECTORY")
 Codes of different models can't be compared: two models are the same if their SHA-256 is."""
 
 
-def _license(model: Model) -> str:
-    spec = model.spec
+def _license(spec: DescriptorSpec) -> str:
     license = spec.license or "not recorded: find out before you pass the model on"
     return (
         "## License\n\n"
@@ -190,26 +215,28 @@ def _license(model: Model) -> str:
     )
 
 
-def _limits(model: Model, supervised: bool) -> str:
+def _limits(card: ModelCard) -> str:
+    supervised = card.hasher.learns_from_labels
+    size = card.spec.input_size
     lines = [
         "A code keeps what the descriptor sees. It was not made to recognize people, to read text, "
         "or to tell apart objects that differ in a detail.",
-        f"All that is seen of an image is {model.spec.input_size} × {model.spec.input_size} "
-        "pixels: small objects in large pictures are lost.",
+        f"The network sees an image at {size} × {size} pixels: small objects in large pictures are "
+        "lost.",
     ]
     if supervised:
         lines.append(
-            "It was trained on labels. Images that are no example of any of its classes are likely "
-            "to be given the code of one of them."
+            "It was trained on labels. Images that belong to none of its classes are likely to be "
+            "given the code of one of them."
         )
-    if model.training.get("protocol") == "standard" and supervised:
+    if supervised and card.training is not None and card.training.protocol == "standard":
         lines.append(
-            "Its figures are of classes that it was trained on; expect less of others. `--protocol "
-            "unseen` measures how much."
+            "Its figures are for classes that it was trained on; expect less for others. "
+            "`--protocol unseen` measures how much."
         )
     lines.append(
-        "Figures are of the data named above. Other photographs, other classes, or another mix of "
-        "them give others: measure on your own."
+        "The figures hold for the data named above. Other photographs or classes give other "
+        "figures: measure on your own."
     )
     return "## Limits\n\n" + "\n".join(f"- {line}" for line in lines)
 

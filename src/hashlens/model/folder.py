@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,12 +18,13 @@ from filelock import FileLock, Timeout
 
 from hashlens.descriptors.spec import file_sha256
 from hashlens.errors import FormatError, HashlensError, ParameterError
-from hashlens.files.atomic import replacing, sync_folder
+from hashlens.files.atomic import replacing, sync_folder, write_text
 from hashlens.files.versioned_json import read_versioned
 from hashlens.model.calibration_file import CALIBRATION_FILE
 from hashlens.model.card import CARD_FILE, REPORT_DATA, REPORT_PAGE
+from hashlens.model.former import upgraded
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 PATIENCE = 60.0
 """Seconds to wait for another process that writes the same model directory."""
@@ -82,11 +84,14 @@ def _is_ours(name: str) -> bool:
     return name == _LOCK or any(kind.fullmatch(name) for kind in (_PART, _UNFINISHED))
 
 
-def _remove_what_went(folder: Path, manifest: dict[str, Any]) -> None:
-    """Remove parts that a manifest does not name, and what was said of the model before."""
+def _remove_what_went(folder: Path, manifest: dict[str, Any], same_model: bool) -> None:
+    """Remove parts that a manifest does not name and, of another model, report and calibration."""
     kept = {_LOCK, manifest["arrays"], manifest.get("network")}
+    if same_model:
+        kept |= {CARD_FILE, CALIBRATION_FILE}
     gone = [path for path in folder.iterdir() if _is_ours(path.name) and path.name not in kept]
-    gone += [folder / name for name in (REPORT_PAGE, REPORT_DATA, CALIBRATION_FILE)]
+    if not same_model:
+        gone += [folder / name for name in (REPORT_PAGE, REPORT_DATA, CALIBRATION_FILE)]
     for path in gone:
         # The model is saved; where a system keeps files that are open, the next save removes them.
         with contextlib.suppress(OSError):
@@ -106,15 +111,63 @@ def part_of(folder: Path, name: str) -> Path:
     return folder / name
 
 
+def write_parts(
+    folder: Path, digest: str, state: dict[str, npt.NDArray[Any]], network: Path | None
+) -> dict[str, Any]:
+    """Write the arrays and the network unless they are there; return their names and checksums.
+
+    Parameters
+    ----------
+    folder : Path
+    digest : str
+        SHA-256 of the model that the arrays belong to.
+    state : dict of str to array
+    network : Path or None
+        An ONNX file to copy.
+    """
+    parts = _present_arrays(folder, digest) or _write_arrays(folder, digest, state)
+    if network is None:
+        return parts
+    checksum = file_sha256(network)
+    target = folder / f"descriptor-{checksum[:16]}.onnx"
+    if not target.is_file() or file_sha256(target) != checksum:
+        with replacing(target) as partial:
+            shutil.copyfile(network, partial)
+    return {**parts, "network": target.name, "network_sha256": checksum}
+
+
+def _present_arrays(folder: Path, digest: str) -> dict[str, Any] | None:
+    """Return what the manifest says of the arrays if the folder holds this model, undamaged."""
+    try:
+        manifest = read_manifest(folder)
+        name, checksum = manifest["arrays"], manifest["arrays_sha256"]
+        if manifest["digest"] == digest and file_sha256(part_of(folder, name)) == checksum:
+            return {"arrays": name, "arrays_sha256": checksum}
+    except (FormatError, KeyError, TypeError, OSError):
+        pass
+    return None
+
+
+def _write_arrays(folder: Path, digest: str, state: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
+    path = folder / f"hasher-{digest[:16]}.npz"
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.savez(file, allow_pickle=False, **state)
+    return {"arrays": path.name, "arrays_sha256": file_sha256(path)}
+
+
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    """Put a model into its place, whose parts are there, and remove those of the model before."""
-    with replacing(folder / MANIFEST) as partial:
-        partial.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    _remove_what_went(folder, manifest)
+    """Make the model whose parts are there the one of the folder, and remove what went."""
+    try:
+        same_model = read_manifest(folder).get("digest") == manifest["digest"]
+    except FormatError:
+        same_model = False
+    text = json.dumps(manifest, indent=2, allow_nan=False) + "\n"
+    write_text(folder / MANIFEST, text)
+    _remove_what_went(folder, manifest, same_model)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Return what ``model.json`` says.
+    """Return what ``model.json`` says, under the names of the present format version.
 
     Raises
     ------
@@ -122,7 +175,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         If it is missing, unreadable, or of a newer format version.
     """
     try:
-        return read_versioned(folder / MANIFEST, FORMAT_VERSION)
+        return upgraded(read_versioned(folder / MANIFEST, FORMAT_VERSION))
     except FileNotFoundError:
         raise FormatError(f"{folder} is not a model directory: it has no {MANIFEST}.") from None
 

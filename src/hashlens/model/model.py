@@ -1,4 +1,4 @@
-"""Descriptor + hasher: from decoded images to packed codes, kept in one model directory.
+"""A model: a descriptor and a hasher, from images to packed codes, kept in one directory.
 
 A model directory holds ``model.json`` (format version, descriptor spec, hasher and parameters,
 digests, how it was trained, what it measured), the file of learned arrays that it names,
@@ -9,11 +9,13 @@ the model was calibrated, ``calibration.json``. See docs/formats.md.
 from __future__ import annotations
 
 import hashlib
-import shutil
+import logging
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,13 +23,14 @@ from hashlens.arrays import Codes, Pixels, Vectors
 from hashlens.descriptors import Descriptor, DescriptorSpec
 from hashlens.descriptors.default import FOLDER, default_descriptor, default_spec
 from hashlens.descriptors.onnx import OnnxDescriptor
-from hashlens.descriptors.spec import file_sha256
 from hashlens.errors import FormatError, HashlensError
-from hashlens.files.atomic import replacing
+from hashlens.files.atomic import write_text
 from hashlens.hashers import Hasher, hasher_class
 from hashlens.images import Fit
+from hashlens.images.sources import ImageSource
 from hashlens.model.calibration_file import ModelCalibration, read_calibration, write_calibration
-from hashlens.model.card import write_model_card
+from hashlens.model.card import CARD_FILE, REPORT_PAGE, ModelCard
+from hashlens.model.encoding import OnError, pixel_batches
 from hashlens.model.folder import (
     FORMAT_VERSION,
     MANIFEST,
@@ -36,35 +39,53 @@ from hashlens.model.folder import (
     read_arrays,
     read_manifest,
     write_manifest,
+    write_parts,
     writing,
 )
+from hashlens.model.training_record import TrainingRecord
+from hashlens.progress import OnMessage, OnProgress
+
+if TYPE_CHECKING:
+    from hashlens.datasets import Dataset, DescribedDataset
+    from hashlens.evaluation.bootstrap import Resampling
+    from hashlens.model.calibrating import OnLength
+    from hashlens.model.protocol_search import Search
 
 DEFAULT_MODEL = FOLDER / "model"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
 class Model:
-    """A fitted hasher with the descriptor that it was fitted on.
+    """A fitted hasher with the descriptor that it was fitted on; `load_model` returns one.
 
     Parameters
     ----------
     hasher : Hasher
         Fitted on vectors of the descriptor.
     spec : DescriptorSpec
-        Of the descriptor.
+        What the descriptor is.
     descriptor : Descriptor, optional
-        The network itself; loaded when first needed where it is left out.
+        The network itself; by default loaded when first needed.
     network : Path, optional
         The descriptor's ONNX file, where it is not the bundled one.
     network_sha256 : str, optional
-        Its checksum, where that is not what the spec says of the weights: where the file was made
-        from weights of another form.
-    training : dict, optional
-        How the hasher was trained, for people: data, seed, parameters, commands.
+        Its checksum, if it differs from the spec's: where the file was made from weights of another
+        form.
+    training : TrainingRecord, optional
+        How the hasher was trained.
     metrics : dict, optional
-        What it measured.
+        What it measured, as `evaluate` returns it.
     calibration : ModelCalibration, optional
-        What distances mean; kept only with the model that it was measured of.
+        What distances mean; saved only with the model that it was measured on.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> model = load_model()
+    >>> model.encode([np.zeros((48, 64, 3), np.uint8)]).shape
+    (1, 16)
     """
 
     hasher: Hasher
@@ -72,9 +93,12 @@ class Model:
     descriptor: Descriptor | None = None
     network: Path | None = None
     network_sha256: str | None = None
-    training: dict[str, Any] = field(default_factory=dict)
+    training: TrainingRecord | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
     calibration: ModelCalibration | None = None
+
+    def __repr__(self) -> str:
+        return f"Model({self.hasher!r}, descriptor={self.spec.name!r})"
 
     @property
     def bits(self) -> int:
@@ -88,12 +112,12 @@ class Model:
 
     @property
     def fit(self) -> Fit:
-        """How images are to be decoded."""
+        """How images are decoded for the descriptor."""
         return self.spec.image_fit
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of descriptor spec and hasher: codes with other digests can't be compared."""
+        """SHA-256 of descriptor spec and hasher: codes of other digests can't be compared."""
         digest = hashlib.sha256(self.spec.digest.encode())
         digest.update(f"{self.hasher.name}/{self.bits}".encode())
         for name, array in sorted(self.hasher.state().items()):
@@ -101,8 +125,65 @@ class Model:
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
-    def describe(self, pixels: Pixels) -> Vectors:
-        """Return descriptors, float32 (n, descriptor_dim), of decoded images (n, s, s, 3)."""
+    def encode(
+        self,
+        images: Iterable[ImageSource],
+        *,
+        on_error: OnError = "raise",
+        batch_size: int = 64,
+        on_progress: OnProgress | None = None,
+    ) -> Codes:
+        """Return the packed codes of images.
+
+        Images are decoded in parallel, ahead of the network, and only a few batches are in memory
+        at a time, so ``images`` may be an iterator over any number of them.
+
+        Parameters
+        ----------
+        images : iterable of path, bytes, uint8 array (height, width, 3), or PIL.Image.Image
+            Bytes are the content of an image file.
+        on_error : {"raise", "skip"} or callable
+            What to do with an image that can't be read: raise `ImageError`; leave it out and warn;
+            or leave it out and call ``on_error(index, error)``.
+        batch_size : int
+            Images per batch of the network.
+        on_progress : callable, optional
+            Called with ("encode", images done, images in all); where ``images`` has no length, both
+            numbers are those done.
+
+        Returns
+        -------
+        uint8 array of shape (n, bits / 8)
+            In the order of ``images``, without those that were left out.
+
+        Raises
+        ------
+        ImageError
+            If an image can't be read and ``on_error`` is "raise".
+
+        Examples
+        --------
+        >>> codes = model.encode(["a.jpg", "b.jpg"])  # doctest: +SKIP
+        """
+        batches = pixel_batches(images, self.fit, on_error, batch_size, on_progress, "encode")
+        codes = [self.encode_pixels(pixels)[0] for pixels in batches]
+        return np.concatenate([np.empty((0, self.bits // 8), np.uint8), *codes])
+
+    def describe(
+        self,
+        images: Iterable[ImageSource],
+        *,
+        on_error: OnError = "raise",
+        batch_size: int = 64,
+        on_progress: OnProgress | None = None,
+    ) -> Vectors:
+        """Return the descriptors of images, float32 (n, descriptor_dim); see `encode`."""
+        batches = pixel_batches(images, self.fit, on_error, batch_size, on_progress, "describe")
+        vectors = [self.describe_pixels(pixels) for pixels in batches]
+        return np.concatenate([np.empty((0, self.descriptor_dim), np.float32), *vectors])
+
+    def describe_pixels(self, pixels: Pixels) -> Vectors:
+        """Return the descriptors, float32 (n, descriptor_dim), of decoded images (n, s, s, 3)."""
         return self.load_descriptor().describe(pixels)
 
     def encode_pixels(self, pixels: Pixels) -> tuple[Codes, Vectors]:
@@ -113,7 +194,7 @@ class Model:
         pixels : uint8 array of shape (n, size, size, 3)
             As `hashlens.images.decode_image` returns them for ``self.fit``.
         """
-        vectors = self.describe(pixels)
+        vectors = self.describe_pixels(pixels)
         return self.hasher.transform(vectors), vectors
 
     def load_descriptor(self) -> Descriptor:
@@ -133,17 +214,135 @@ class Model:
                 self.descriptor = default_descriptor()
             else:
                 raise FormatError(
-                    f"The model's descriptor is {self.spec.name!r}, and its network is not at hand:"
-                    f" the bundled one is {default_spec().name!r}. Save the model once more from "
+                    f"The model's descriptor is {self.spec.name!r}, and its network is missing: "
+                    f"the bundled one is {default_spec().name!r}. Save the model once more from "
                     "where it was trained."
                 )
         return self.descriptor
 
-    def save(self, folder: Path) -> None:
-        """Write a model directory, or put this model into the place of another.
+    def evaluate(
+        self,
+        data: Dataset | DescribedDataset,
+        protocol: str = "standard",
+        *,
+        split_seed: int = 0,
+        k: int = 5,
+        cache: str | os.PathLike[str] | None = None,
+        on_progress: OnProgress | None = None,
+        on_message: OnMessage = _log.info,
+    ) -> dict[str, Any]:
+        """Measure the model on labeled images, with exact expectations over the order of ties.
 
-        One rename makes the change, so that there is one of the two at any time. What was said of
-        the other goes, its report and calibration; files of yours stay.
+        Parameters
+        ----------
+        data : Dataset or DescribedDataset
+            As `hashlens.load_dataset` returns it, or described by this model's descriptor.
+        protocol : {"standard", "heldout", "unseen"}
+            Which images are searched for the test images, see `hashlens.datasets.make_split`.
+        split_seed : int
+            Seed of the protocol's split.
+        k : int
+            Cut-off of the precision.
+        cache : path, optional
+            Folder of cached descriptors; by default the user's cache directory.
+        on_progress : callable, optional
+        on_message : callable, optional
+            Called with what was found in the data, one line of text each; by default it is logged.
+
+        Returns
+        -------
+        dict
+            ``precision_at_5`` (for k = 5) with ``_low`` and ``_high``, the bounds over the order of
+            ties; ``map``; and more, see `hashlens.model.protocol_search.search_metrics`. Shares are
+            in [0, 1].
+
+        Raises
+        ------
+        DataError
+            If the model was trained on images that the protocol calls unseen, or the labels can't
+            be split so.
+        """
+        described = self._described(data, cache, on_progress, on_message)
+        return self.metrics_of(self.search_protocol(described, protocol, split_seed), described, k)
+
+    def search_protocol(
+        self, data: DescribedDataset, protocol: str = "standard", split_seed: int = 0
+    ) -> Search:
+        """Carry out the search that `evaluate` measures; see there."""
+        from hashlens.datasets.checking import check_protocol
+        from hashlens.model.protocol_search import search_split
+
+        if self.training is not None:
+            self.training.check_unseen(data.train.digest, protocol, split_seed)
+        return search_split(self.hasher, data, check_protocol(data, protocol, split_seed))
+
+    def metrics_of(self, search: Search, data: DescribedDataset, k: int = 5) -> dict[str, Any]:
+        """Return the figures of a search of ``data``, and what was measured; see `evaluate`."""
+        from hashlens.model.protocol_search import search_metrics
+
+        about = {"method": self.hasher.name, "descriptor": self.spec.name, "data": data.source}
+        return about | search_metrics(search, k)
+
+    def calibrate(
+        self,
+        data: Dataset | DescribedDataset,
+        *,
+        lengths: Sequence[int] = (),
+        resampling: Resampling | None = None,
+        cache: str | os.PathLike[str] | None = None,
+        on_progress: OnProgress | None = None,
+        on_message: OnMessage = _log.info,
+        on_length: OnLength | None = None,
+    ) -> ModelCalibration:
+        """Measure what distances mean on labeled images, and keep it as ``self.calibration``.
+
+        Where the model was trained on ``data``, only images that its protocol kept apart count.
+
+        Parameters
+        ----------
+        data : Dataset or DescribedDataset
+            As for `evaluate`.
+        lengths : sequence of int
+            Code lengths, in bits, to fit the model's method at and compare; each takes a training.
+        resampling : Resampling, optional
+            The bootstrap over images that the intervals come from.
+        cache, on_progress, on_message
+            As for `evaluate`.
+        on_length : callable, optional
+            Called with each of ``lengths`` before it is fitted.
+
+        Raises
+        ------
+        DataError
+            If no images are left that the model was not trained on, or no two share a label.
+        """
+        from hashlens.evaluation.bootstrap import Resampling
+        from hashlens.model.calibrating import lengths_compared, unseen_pairs
+
+        drawn = resampling or Resampling()
+        described = self._described(data, cache, on_progress, on_message)
+        pairs, images = unseen_pairs(self.hasher, self.training, described, drawn)
+        figures = (
+            lengths_compared(self.hasher, self.training, described, lengths, drawn, on_length)
+            if lengths
+            else ()
+        )
+        self.calibration = ModelCalibration(
+            self.digest, pairs, described.source, described.train.digest, images, tuple(figures)
+        )
+        return self.calibration
+
+    def save(self, folder: str | os.PathLike[str], *, card: bool = True) -> None:
+        """Write a model directory, or replace the model in one.
+
+        One atomic rename makes the change, so that the directory holds one of the two at any time.
+        Report and calibration of another model go; files of yours stay.
+
+        Parameters
+        ----------
+        folder : path
+        card : bool
+            Whether to write the model card too; `save_card` does it later.
 
         Raises
         ------
@@ -152,72 +351,61 @@ class Model:
         HashlensError
             If it can't be written; a model that was there before stays.
         """
-        folder = Path(folder).resolve()
-        check_model_folder(folder)
-        with writing(folder):
-            write_manifest(folder, self._manifest(self._write_parts(folder)))
-            self._write_calibration(folder)
+        target = Path(folder).resolve()
+        check_model_folder(target)
+        with writing(target):
+            parts = write_parts(target, self.digest, self.hasher.state(), self.network)
+            write_manifest(target, self._manifest(parts))
+            self._write_calibration(target)
+            if card:
+                self._write_card(target)
 
-    def save_calibration(self, folder: Path) -> None:
-        """Write the calibration, and the model card that shows it, into the model's directory.
+    def save_calibration(self, folder: str | os.PathLike[str]) -> None:
+        """Write the calibration, and the card that shows it, into this model's directory.
 
         Raises
         ------
         HashlensError
             If they can't be written.
         """
-        with writing(folder):
-            self._write_calibration(folder)
+        with writing(Path(folder)):
+            self._write_calibration(Path(folder))
+            self._write_card(Path(folder))
 
-    def _write_calibration(self, folder: Path) -> None:
-        if self.calibration is not None and self.calibration.model == self.digest:
-            write_calibration(folder, self.calibration)
-        write_model_card(self, folder)
+    def card(self, has_report: bool = False) -> ModelCard:
+        """Return the model card; ``has_report`` links to the report of the training beside it."""
+        return ModelCard(
+            self.hasher,
+            self.spec,
+            self.digest,
+            self.training,
+            self.metrics,
+            self.calibration,
+            has_report,
+        )
 
-    def _write_parts(self, folder: Path) -> dict[str, Any]:
-        """Write the arrays, and the network if it is not there yet; return names and checksums."""
-        arrays = folder / f"hasher-{self.digest[:16]}.npz"
-        with replacing(arrays) as partial, partial.open("wb") as file:
-            np.savez(file, allow_pickle=False, **self.hasher.state())
-        parts = {"arrays": arrays.name, "arrays_sha256": file_sha256(arrays)}
-        if self.network is None:
-            return parts
-        checksum = file_sha256(self.network)
-        network = folder / f"descriptor-{checksum[:16]}.onnx"
-        if not network.is_file() or file_sha256(network) != checksum:
-            with replacing(network) as partial:
-                shutil.copyfile(self.network, partial)
-        return {**parts, "network": network.name, "network_sha256": checksum}
-
-    def _manifest(self, parts: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "format_version": FORMAT_VERSION,
-            "bits": self.bits,
-            "digest": self.digest,
-            "descriptor": self.spec.to_dict(),
-            "hasher": {"name": self.hasher.name, "parameters": self.hasher.get_params()},
-            **parts,
-            "training": self.training,
-            "metrics": self.metrics,
-        }
+    def save_card(self, folder: str | os.PathLike[str]) -> None:
+        """Write the model card into this model's directory."""
+        with writing(Path(folder)):
+            self._write_card(Path(folder))
 
     @classmethod
-    def load(cls, folder: Path) -> Model:
-        """Read a model directory.
+    def load(cls, folder: str | os.PathLike[str]) -> Model:
+        """Read a model directory of any format version up to this one.
 
         Raises
         ------
         FormatError
             If it is missing, damaged, or of a newer format version.
         """
-        folder = Path(folder)
-        manifest = read_manifest(folder)
+        source = Path(folder)
+        manifest = read_manifest(source)
         while True:
             try:
-                return cls._read(folder, manifest)
+                return cls._read(source, manifest)
             except FormatError:
-                # Another model may have taken the place, and removed what this manifest names.
-                found, manifest = manifest, read_manifest(folder)
+                # Another model may have taken its place, and removed what this manifest names.
+                found, manifest = manifest, read_manifest(source)
                 if found == manifest:
                     raise
 
@@ -229,6 +417,7 @@ class Model:
             kind = hasher_class(manifest["hasher"]["name"])
             state = read_arrays(part_of(folder, manifest["arrays"]), manifest["arrays_sha256"])
             hasher = kind.from_state(state, manifest["hasher"]["parameters"])
+            training = TrainingRecord.from_dict(manifest.get("training", {}))
             digest = manifest["digest"]
         except (KeyError, TypeError) as error:
             raise FormatError(
@@ -240,7 +429,7 @@ class Model:
             spec,
             network=network if network is not None and network.is_file() else None,
             network_sha256=manifest.get("network_sha256"),
-            training=manifest.get("training", {}),
+            training=training,
             metrics=manifest.get("metrics", {}),
             calibration=read_calibration(folder, digest),
         )
@@ -251,9 +440,49 @@ class Model:
             )
         return model
 
+    def _described(
+        self,
+        data: Dataset | DescribedDataset,
+        cache: str | os.PathLike[str] | None,
+        on_progress: OnProgress | None,
+        on_message: OnMessage,
+    ) -> DescribedDataset:
+        from hashlens.datasets import DescribedDataset
+        from hashlens.datasets.checking import check_and_describe
 
-def load_model(model: str | Path | None = None) -> Model:
-    """Load a model by name or directory; by default the bundled one.
+        if isinstance(data, DescribedDataset):
+            return data
+        return check_and_describe(
+            data,
+            self.load_descriptor(),
+            cache=cache,
+            on_progress=on_progress,
+            on_message=on_message,
+        )
+
+    def _manifest(self, parts: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "format_version": FORMAT_VERSION,
+            "bits": self.bits,
+            "digest": self.digest,
+            "descriptor": self.spec.to_dict(),
+            "hasher": {"name": self.hasher.name, "parameters": self.hasher.get_params()},
+            **parts,
+            "training": {} if self.training is None else self.training.to_dict(),
+            "metrics": self.metrics,
+        }
+
+    def _write_calibration(self, folder: Path) -> None:
+        if self.calibration is not None and self.calibration.model == self.digest:
+            write_calibration(folder, self.calibration)
+
+    def _write_card(self, folder: Path) -> None:
+        has_report = (folder / REPORT_PAGE).is_file()
+        write_text(folder / CARD_FILE, self.card(has_report).markdown())
+
+
+def load_model(model: str | os.PathLike[str] | None = None) -> Model:
+    """Load a model: a model directory, or by default the bundled one.
 
     Raises
     ------

@@ -11,8 +11,9 @@ import numpy as np
 from hashlens.datasets.described import DescribedDataset, DescribedImages
 from hashlens.errors import DataError
 from hashlens.labels import has_sets, images_a_class, occurring
-from hashlens.model.evaluate import Search
 from hashlens.model.model import Model
+from hashlens.model.protocol_search import Search
+from hashlens.model.training_record import TrainingRecord
 from hashlens.report.examples import example_figures
 from hashlens.report.machine import machine
 from hashlens.report.search_figures import (
@@ -70,7 +71,7 @@ def report_document(
         "model": _model(model),
         "data": _data(data, search),
         "settings": _settings(model, search, command),
-        "learning": learning(model.training),
+        "learning": None if model.training is None else learning(model.training),
         "searches": search_figures(search, model.bits),
         "classes": classes,
         "classes_without_queries": len(data.classes) - len(classes),
@@ -95,7 +96,7 @@ def _check_names(images: DescribedImages, names: tuple[str, ...]) -> None:
         )
 
 
-def learning(training: dict[str, Any]) -> dict[str, Any] | None:
+def learning(training: TrainingRecord) -> dict[str, Any] | None:
     """Return the epochs of the training and which one was kept; None if the method has none.
 
     Examples
@@ -104,17 +105,17 @@ def learning(training: dict[str, Any]) -> dict[str, Any] | None:
     ...     {"number": 1, "epochs": 9, "precision_at_5": 0.5},
     ...     {"number": 2, "epochs": 9, "precision_at_5": 0.4},
     ... ]
-    >>> course = learning({"epochs": epochs})
+    >>> course = learning(TrainingRecord("codebook", "photos", epochs=tuple(epochs)))
     >>> course["kept_epoch"], course["planned_epochs"]
     (1, 9)
     """
-    epochs = training.get("epochs")
+    epochs = [dict(epoch) for epoch in training.epochs]
     if not epochs:
         return None
     # Training on fixed descriptors keeps the first of the best epochs; fine-tuning records which.
     best = max(epochs, key=lambda epoch: (epoch["precision_at_5"], -epoch["number"]))
     return {
-        "kept_epoch": training.get("kept_epoch", best["number"]),
+        "kept_epoch": training.details.get("kept_epoch", best["number"]),
         "planned_epochs": epochs[-1]["epochs"],
         "epochs": epochs,
     }
@@ -166,7 +167,8 @@ _ELSEWHERE = (
 
 
 def _settings(model: Model, search: Search, command: str | None) -> dict[str, Any]:
-    training = {name: value for name, value in model.training.items() if name not in _ELSEWHERE}
+    record = {} if model.training is None else model.training.to_dict()
+    training = {name: value for name, value in record.items() if name not in _ELSEWHERE}
     return {
         **training,
         "split": search.split.describe(),

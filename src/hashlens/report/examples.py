@@ -12,7 +12,7 @@ from hashlens.arrays import Labels
 from hashlens.datasets.dataset import Dataset, LabeledImages
 from hashlens.datasets.described import DescribedDataset
 from hashlens.labels import label_set, rarest_label
-from hashlens.model.evaluate import Search
+from hashlens.model.protocol_search import Search
 from hashlens.native import scan
 from hashlens.report.search_figures import K
 

@@ -22,7 +22,7 @@ from hashlens.evaluation.by_class import class_results
 from hashlens.evaluation.calibration import without_self
 from hashlens.evaluation.code_statistics import bit_shares
 from hashlens.evaluation.confusions import confusions
-from hashlens.model.evaluate import Search
+from hashlens.model.protocol_search import Search
 
 K = 5
 """Number of answers that precision is measured over."""

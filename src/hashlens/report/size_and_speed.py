@@ -54,7 +54,7 @@ def speed_figures(model: Model, data: DescribedDataset, folder: Path) -> dict[st
         "encoded_at_a_time": len(vectors),
         "describe_seconds_per_image": describe,
         "described_images": images,
-        "training_seconds": model.training.get("seconds"),
+        "training_seconds": None if model.training is None else model.training.seconds,
     }
 
 

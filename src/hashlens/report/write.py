@@ -7,9 +7,9 @@ from pathlib import Path
 
 from hashlens.datasets.described import DescribedDataset
 from hashlens.files.atomic import replacing
-from hashlens.model.card import REPORT_DATA, REPORT_PAGE, write_model_card
-from hashlens.model.evaluate import Search
+from hashlens.model.card import REPORT_DATA, REPORT_PAGE
 from hashlens.model.model import Model
+from hashlens.model.protocol_search import Search
 from hashlens.report.document import report_document
 from hashlens.report.page import render
 from hashlens.report.thumbnails import thumbnails
@@ -54,5 +54,4 @@ def write_report(
     with replacing(folder / REPORT_PAGE) as partial:
         # File names may hold bytes that are not UTF-8; a page can't.
         partial.write_text(page, encoding="utf-8", errors="replace")
-    write_model_card(model, folder)
     return folder / REPORT_PAGE

@@ -1,6 +1,5 @@
 """From a labeled data set to a trained model."""
 
 from hashlens.training.fit import fit_split, train_model
-from hashlens.training.train import train
 
-__all__ = ["fit_split", "train", "train_model"]
+__all__ = ["fit_split", "train_model"]

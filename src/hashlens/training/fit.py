@@ -11,6 +11,7 @@ from hashlens.datasets.described import DescribedDataset
 from hashlens.datasets.protocols import Split, make_split
 from hashlens.hashers import Hasher
 from hashlens.model.model import Model
+from hashlens.model.training_record import TrainingRecord
 
 
 def train_model(
@@ -54,17 +55,15 @@ def fit_split(
     """
     began = time.monotonic()
     hasher.fit(data.train.vectors[split.fit], data.train.labels[split.fit], **fit_arguments)
-    training: dict[str, Any] = {
-        "method": hasher.name,
-        "data": data.source,
-        "data_digest": data.train.digest,
-        "classes": len(data.classes),
-        "images": len(split.fit),
-        "protocol": split.protocol,
-        "split_seed": split.seed,
-        "seconds": round(time.monotonic() - began, 1),
-    }
-    history = getattr(hasher, "history_", None)
-    if history:
-        training["epochs"] = [asdict(epoch) for epoch in history]
+    training = TrainingRecord(
+        method=hasher.name,
+        data=data.source,
+        data_digest=data.train.digest,
+        classes=len(data.classes),
+        images=len(split.fit),
+        protocol=split.protocol,
+        split_seed=split.seed,
+        seconds=round(time.monotonic() - began, 1),
+        epochs=tuple(asdict(epoch) for epoch in getattr(hasher, "history_", ())),
+    )
     return Model(hasher, data.descriptor.spec, data.descriptor, network=network, training=training)

@@ -20,8 +20,8 @@ from hashlens.errors import DataError
 from hashlens.files.cache_folder import cache_folder
 from hashlens.hashers import Hasher
 from hashlens.hashers.base import check_labels
-from hashlens.model.evaluate import evaluate_search, search_split
 from hashlens.model.model import Model
+from hashlens.model.protocol_search import search_split
 from hashlens.progress import OnMessage, OnProgress, no_message, no_progress
 from hashlens.training.finetune.options import TuningOptions, Workplace
 from hashlens.training.fit import fit_split
@@ -204,7 +204,11 @@ class Job:
             self.listener.on_message(f"saved {self.output.folder}; measuring it")
 
     def _measure(self, model: Model, data: DescribedDataset, split: Split) -> None:
-        search = search_split(model, data, split)
-        model.metrics = evaluate_search(model, data.source, search)
-        if self.output is not None:
-            self.output.save_figures(model, data, search, self.listener.on_message)
+        try:
+            search = search_split(model.hasher, data, split)
+            model.metrics = model.metrics_of(search, data)
+            if self.output is not None:
+                self.output.save_figures(model, data, search, self.listener.on_message)
+        finally:
+            if self.output is not None:
+                self.output.save_card(model)

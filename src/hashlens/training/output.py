@@ -8,9 +8,9 @@ from pathlib import Path
 
 from hashlens.datasets.described import DescribedDataset
 from hashlens.errors import HashlensError, ParameterError
-from hashlens.model.evaluate import Search
 from hashlens.model.folder import check_model_folder, part_of, read_manifest
 from hashlens.model.model import Model
+from hashlens.model.protocol_search import Search
 from hashlens.progress import OnMessage
 
 
@@ -49,12 +49,14 @@ class Output:
     def save(self, model: Model) -> None:
         """Save a trained model before anything else can fail, and let it use the saved network.
 
+        Its card is written last: see `save_card`.
+
         Raises
         ------
         HashlensError
             If it can't be written.
         """
-        model.save(self.folder)
+        model.save(self.folder, card=False)
         network = read_manifest(self.folder).get("network")
         if network is not None:
             model.network = part_of(self.folder, network)
@@ -69,7 +71,7 @@ class Output:
         HashlensError
             If the figures can't be written.
         """
-        model.save(self.folder)
+        model.save(self.folder, card=False)
         if not self.report:
             return
         from hashlens.report import write_report
@@ -79,6 +81,10 @@ class Output:
             write_report(model, data, search, self.folder, self.command)
         except (HashlensError, OSError) as error:
             on_message(f"the model is saved, but its report could not be written: {error}")
+
+    def save_card(self, model: Model) -> None:
+        """Write the card of a saved model, which tells its figures and links to its report."""
+        model.save_card(self.folder)
 
     def discard_work(self) -> None:
         """Remove the checkpoint of a model that is saved and measured."""

@@ -71,7 +71,7 @@ def test_foreign_files_beside_an_interrupted_creation_are_safe(tmp_path, model):
 @pytest.mark.parametrize("step", ["save", "records", "catalog"])
 def test_an_interrupted_creation_can_be_done_again(tmp_path, model, photos, monkeypatch, step):
     target = {
-        "save": "hashlens.model.model.write_model_card",
+        "save": "hashlens.model.model.Model._write_card",
         "records": "hashlens.files.records.write_all",
         "catalog": "hashlens.collection.store.catalog.migrate",
     }[step]
@@ -110,7 +110,7 @@ def test_a_model_folder_of_another_model_is_refused(folder, photos):
 
 
 def test_codes_of_another_model_are_refused(folder, tmp_path, photos):
-    with Collection.create(tmp_path / "other", pixel_model(seed=1), True) as other:
+    with Collection.create(tmp_path / "other", pixel_model(seed=1), keep_descriptors=True) as other:
         other.index([photos])
     shutil.copy(tmp_path / "other/codes-000001.bin", folder / "codes-000001.bin")
     with pytest.raises(ModelMismatchError, match=r"codes-000001\.bin"):

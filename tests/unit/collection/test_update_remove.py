@@ -144,6 +144,6 @@ def test_readers_see_the_collection_as_it_was_and_then_as_it_is(
             collection.update()
             collection.remove([photos / "a"])
             assert snapshot.state.slots == 12
-            assert reader._storage.catalog.counts()["indexed"] == 12
+            assert reader._storage.catalog.indexed_count() == 12
             assert (snapshot.codes == codes).all()
         assert len(reader.search(photos / "a/00.png", k=100)) == 7

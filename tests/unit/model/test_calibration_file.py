@@ -12,15 +12,16 @@ from hashlens.evaluation import DistanceHistograms
 from hashlens.evaluation.calibration import calibrate
 from hashlens.hashers import create_hasher
 from hashlens.model.calibration_file import CALIBRATION_FILE, ModelCalibration
-from hashlens.model.card import CARD_FILE, model_card
+from hashlens.model.card import CARD_FILE
 from hashlens.model.model import DEFAULT_MODEL, Model
+from hashlens.model.training_record import TrainingRecord
 
 X = np.random.default_rng(0).standard_normal((20, 1280)).astype(np.float32)
 
 
 @pytest.fixture
 def model() -> Model:
-    training = {"data": "shoes|boots", "protocol": "heldout", "split_seed": 7, "images": 1234}
+    training = TrainingRecord("lsh", "shoes|boots", protocol="heldout", split_seed=7, images=1234)
     made = Model(create_hasher("lsh", 8).fit(X), default_spec(), training=training)
     pairs = calibrate(DistanceHistograms([[0, 9, 1], [0, 9, 1]], [[0, 9, 0], [0, 9, 1]]))
     made.calibration = ModelCalibration(made.digest, pairs, "shoes", "abc", "2 test images")
@@ -72,7 +73,7 @@ def test_the_card_says_what_the_model_knows(model, tmp_path):
     }
     model.save(tmp_path / "model")
     card = (tmp_path / "model" / CARD_FILE).read_text(encoding="utf-8")
-    assert card == model_card(Model.load(tmp_path / "model"))
+    assert card == Model.load(tmp_path / "model").card().markdown()
     for expected in (
         "| data | shoes\\|boots |",
         "| seed of the split | 7 |",
@@ -90,4 +91,4 @@ def test_the_card_says_what_the_model_knows(model, tmp_path):
 
 def test_the_bundled_model_has_its_card():
     card = (DEFAULT_MODEL / CARD_FILE).read_text(encoding="utf-8")
-    assert card == model_card(Model.load(DEFAULT_MODEL))
+    assert card == Model.load(DEFAULT_MODEL).card().markdown()

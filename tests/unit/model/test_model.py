@@ -20,6 +20,7 @@ from hashlens.model import folder as model_folder
 from hashlens.model import model as models
 from hashlens.model.folder import check_model_folder
 from hashlens.model.model import Model, load_model
+from hashlens.model.training_record import TrainingRecord
 
 X = np.random.default_rng(0).standard_normal((60, 1280)).astype(np.float32)
 
@@ -31,7 +32,7 @@ def hasher() -> Hasher:
 
 @pytest.fixture
 def model(hasher) -> Model:
-    return Model(hasher, default_spec(), training={"method": "itq"})
+    return Model(hasher, default_spec(), training=TrainingRecord("itq", "photographs"))
 
 
 def arrays_of(folder):
@@ -222,8 +223,8 @@ def test_a_full_disk_leaves_the_old_model(model, tmp_path, monkeypatch):
 
 def test_a_newer_format_version_is_refused(model, tmp_path):
     model.save(tmp_path / "model")
-    edit_manifest(tmp_path / "model", format_version=2)
-    with pytest.raises(FormatError, match="format version 2; this hashlens reads up to 1"):
+    edit_manifest(tmp_path / "model", format_version=3)
+    with pytest.raises(FormatError, match="format version 3; this hashlens reads up to 2"):
         Model.load(tmp_path / "model")
 
 
@@ -264,7 +265,7 @@ def test_an_incomplete_manifest_is_refused(model, tmp_path, change):
 def test_a_model_whose_network_is_not_at_hand_says_so(model, tmp_path):
     foreign = replace(model, spec=replace(model.spec, weights_sha256="0" * 64, name="other"))
     foreign.save(tmp_path / "model")
-    with pytest.raises(FormatError, match="'other', and its network is not at hand"):
+    with pytest.raises(FormatError, match="'other', and its network is missing"):
         Model.load(tmp_path / "model").load_descriptor()
 
 

@@ -16,7 +16,7 @@ from hashlens.descriptors import Descriptor
 from hashlens.descriptors.default import default_spec
 from hashlens.errors import DataError
 from hashlens.hashers import create_hasher
-from hashlens.model.evaluate import Search, protocol_search
+from hashlens.model.protocol_search import Search
 from hashlens.report import report_document
 from hashlens.training import train_model
 
@@ -84,7 +84,7 @@ def fit(data: DescribedDataset, protocol: str = "standard", method: str = "itq",
 
 def search_of(model, data: DescribedDataset) -> Search:
     training = model.training
-    return protocol_search(model, data, training["protocol"], training["split_seed"])
+    return model.search_protocol(data, training.protocol, training.split_seed)
 
 
 def document_of(model, data: DescribedDataset, folder: Path, *command: str) -> dict:

@@ -9,7 +9,7 @@ import pytest
 from hashlens.datasets.protocols import make_split
 from hashlens.errors import DataError
 from hashlens.evaluation import quantization_error
-from hashlens.model.evaluate import evaluate_model
+from hashlens.model.training_record import TrainingRecord
 from hashlens.report import size_and_speed
 from hashlens.report.document import learning
 
@@ -19,10 +19,10 @@ from .conftest import NoNetwork, document_of, fit, make_data
 def naive_search(model, data):
     """Yield of each query its label, and every item's distance and label."""
     split = make_split(
-        model.training["protocol"],
+        model.training.protocol,
         data.train.labels,
         data.test.labels,
-        model.training["split_seed"],
+        model.training.split_seed,
     )
     held = model.hasher.transform(data.train.vectors[split.database])
     for row in split.query:
@@ -76,7 +76,7 @@ def test_confusions_are_those_of_plain_loops(document, data, model):
 
 
 def test_the_protocols_search_has_the_figures_of_an_evaluation(document, data, model):
-    figures = evaluate_model(model, data, "standard", 3)
+    figures = model.evaluate(data, "standard", split_seed=3)
     about = {"protocol", "split", "bits", "method", "descriptor", "data", "codes"}
     search = document["searches"][0]
     assert search | {name: figures[name] for name in figures.keys() - about} == search
@@ -165,9 +165,10 @@ def test_a_method_without_epochs_has_no_course(document):
 def test_the_epoch_kept_is_the_first_of_the_best():
     tops = [0.2, 0.7, 0.7, 0.6]
     epochs = [{"number": n, "epochs": 30, "precision_at_5": top} for n, top in enumerate(tops, 1)]
-    course = learning({"epochs": epochs})
+    record = TrainingRecord("codebook", "photos", epochs=tuple(epochs))
+    course = learning(record)
     assert (course["kept_epoch"], course["planned_epochs"], course["epochs"]) == (2, 30, epochs)
-    assert learning({"epochs": epochs, "kept_epoch": 4})["kept_epoch"] == 4
+    assert learning(replace(record, details={"kept_epoch": 4}))["kept_epoch"] == 4
 
 
 def test_examples_are_true(document, data, model):

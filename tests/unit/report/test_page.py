@@ -56,10 +56,11 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def reported(model, data, tmp_path_factory) -> Path:
-    """The directory of a model_folder with its report."""
+    """The directory of a model with its report."""
     model_folder = tmp_path_factory.mktemp("models") / "model"
     model.save(model_folder)
     write_report(model, data, search_of(model, data), model_folder, "hashlens train it")
+    model.save_card(model_folder)
     return model_folder
 
 

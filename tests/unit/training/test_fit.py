@@ -1,5 +1,7 @@
 """Training on a described data set: what a protocol lets it see, and what it refuses."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,6 @@ from hashlens.descriptors.default import default_spec
 from hashlens.errors import DataError
 from hashlens.evaluation import evaluate_codes
 from hashlens.hashers import create_hasher
-from hashlens.model.evaluate import evaluate_model
 from hashlens.training import train_model
 
 CLASSES = 8
@@ -35,7 +36,7 @@ def data() -> DescribedDataset:
 
 def test_figures_are_those_of_the_codes(data):
     model = train_model(data, create_hasher("itq", 32))
-    figures = evaluate_model(model, data)
+    figures = model.evaluate(data)
     expected = evaluate_codes(
         model.hasher.transform(data.test.vectors),
         data.test.labels,
@@ -65,17 +66,17 @@ def test_the_hasher_sees_only_what_the_protocol_allows(data, protocol, monkeypat
 def test_a_model_that_saw_the_classes_is_not_evaluated_as_if_it_had_not(data):
     model = train_model(data, create_hasher("lsh", 16), "standard")
     with pytest.raises(DataError, match="would call images unseen that it has seen"):
-        evaluate_model(model, data, "unseen")
+        model.evaluate(data, "unseen")
 
 
 def test_another_split_seed_is_refused_too(data):
     model = train_model(data, create_hasher("lsh", 16), "unseen", seed=1)
-    assert evaluate_model(model, data, "unseen", seed=1)["protocol"] == "unseen"
+    assert model.evaluate(data, "unseen", split_seed=1)["protocol"] == "unseen"
     with pytest.raises(DataError, match="split seed 1"):
-        evaluate_model(model, data, "unseen", seed=2)
+        model.evaluate(data, "unseen", split_seed=2)
 
 
 def test_a_model_of_other_data_may_be_evaluated_by_any_protocol(data):
     model = train_model(data, create_hasher("lsh", 16))
-    model.training["data_digest"] = "other data"
-    assert evaluate_model(model, data, "heldout")["protocol"] == "heldout"
+    model.training = replace(model.training, data_digest="other data")
+    assert model.evaluate(data, "heldout")["protocol"] == "heldout"

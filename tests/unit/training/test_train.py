@@ -12,8 +12,8 @@ from hashlens.descriptors import Descriptor
 from hashlens.descriptors.default import default_spec
 from hashlens.errors import DataError, ParameterError
 from hashlens.model.model import load_model
-from hashlens.training import train
 from hashlens.training.method import method_parameters
+from hashlens.training.train import train
 
 
 def draw(path, label, number):

@@ -126,11 +126,42 @@ class Catalog:
         )
         return slot
 
-    def counts(self) -> dict[str, int]:
-        """Return how many images are in each state."""
-        return {"indexed": 0, "failed": 0} | dict(
-            self._database.all("SELECT state, COUNT(*) FROM images GROUP BY state")
-        )
+    def indexed_count(self) -> int:
+        """Return how many images can be found, without a look at each: slots that are not dead."""
+        dead: int = self._database.value("SELECT COUNT(*) FROM dead")
+        return self.state().slots - dead
+
+    def failed_count(self) -> int:
+        """Return how many files are remembered as unreadable."""
+        count: int = self._database.value("SELECT COUNT(*) FROM images WHERE slot IS NULL")
+        return count
+
+    def slots_where(
+        self, under: Sequence[str] | None, labels: Sequence[str] | None
+    ) -> npt.NDArray[np.int64]:
+        """Return the slots of images at or below one of some paths, with one of some labels.
+
+        Parameters
+        ----------
+        under : sequence of str, optional
+            Absolute paths; None for anywhere.
+        labels : sequence of str, optional
+            None for any label or none.
+
+        Returns
+        -------
+        int64 array, ascending
+        """
+        clauses, values = ["slot IS NOT NULL"], list[bytes]()
+        if under is not None:
+            place = "path = ? OR (path >= ? AND path < ?)"
+            clauses.append(f"({' OR '.join([place] * len(under)) or '0'})")
+            values += [value for path in under for value in _at(path)]
+        if labels is not None:
+            clauses.append(f"label IN ({','.join('?' * len(labels))})")
+            values += [os.fsencode(label) for label in labels]
+        rows = self._database.all(f"SELECT slot FROM images WHERE {' AND '.join(clauses)}", values)
+        return np.sort(np.array([slot for (slot,) in rows], dtype=np.int64))
 
     def dead_slots(self) -> npt.NDArray[np.int64]:
         """Return the slots that no image has, ascending."""

@@ -6,7 +6,6 @@ import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +24,7 @@ from hashlens.hashers.networks.loop import OnEpoch
 from hashlens.images import Fit, decode_image
 from hashlens.labels import training_targets
 from hashlens.model.model import Model
+from hashlens.model.training_record import TrainingRecord
 from hashlens.progress import OnProgress
 from hashlens.training.finetune.activations import (
     DecodedImages,
@@ -120,16 +120,25 @@ def finetune(
     whole = nn.Sequential(*prefix.cpu(), *suffix).eval()
     tuned = export_tuned(whole, backbone.spec, place.folder / "descriptor.onnx", dataset.source)
     cosine = verify_network(whole, tuned, hasher, _pixels(dataset, held, tuned.spec.image_fit))
-    training = {
-        **_described(hasher, options, dataset, held),
-        "tuned_blocks": blocks,
-        "classes": classes,
-        "images": len(fit),
-        "seconds": round(history[-1].seconds, 1),
-        "export_cosine": cosine,
-        "epochs": [asdict(epoch) for epoch in history],
-        "kept_epoch": tuning.kept,
-    }
+    training = TrainingRecord(
+        method=hasher.name,
+        data=dataset.source,
+        data_digest=held.digest,
+        classes=classes,
+        images=len(fit),
+        protocol=options.protocol,
+        split_seed=options.split_seed,
+        seconds=round(history[-1].seconds, 1),
+        epochs=tuple(asdict(epoch) for epoch in history),
+        details={
+            "tune": options.tune,
+            "crops": options.crops,
+            "regularization": asdict(options.regularization),
+            "tuned_blocks": blocks,
+            "export_cosine": cosine,
+            "kept_epoch": tuning.kept,
+        },
+    )
     return Model(hasher, tuned.spec, tuned, network=tuned.path, training=training)
 
 
@@ -245,18 +254,3 @@ def _pixels(dataset: Dataset, held: CachedImages, fit: Fit) -> Pixels:
     count = min(_VERIFIED, len(held.indices))
     some = held.indices[np.linspace(0, len(held.indices) - 1, count).astype(np.int64)]
     return np.stack([decode_image(dataset.train.read(int(index)), fit) for index in some])
-
-
-def _described(
-    hasher: Hasher, options: TuningOptions, dataset: Dataset, held: CachedImages
-) -> dict[str, Any]:
-    return {
-        "method": hasher.name,
-        "data": dataset.source,
-        "data_digest": held.digest,
-        "protocol": options.protocol,
-        "split_seed": options.split_seed,
-        "tune": options.tune,
-        "crops": options.crops,
-        "regularization": asdict(options.regularization),
-    }

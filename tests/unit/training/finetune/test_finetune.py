@@ -94,11 +94,11 @@ def test_the_loss_falls_and_the_saved_model_codes_without_the_network(
     tiles, tmp_path, method, kind
 ):
     model = tune(tiles, tmp_path / "work", hasher_of(method, 4), tune=kind)
-    epochs = model.training["epochs"]
+    epochs = model.training.epochs
     first, last = (sum(epoch["losses"].values()) for epoch in (epochs[0], epochs[-1]))
     assert last < first
     assert max(epoch["precision_at_5"] for epoch in epochs) > 0.8
-    assert model.training["export_cosine"] > 0.9999
+    assert model.training.details["export_cosine"] > 0.9999
     model.save(tmp_path / "model")
     shutil.rmtree(tmp_path / "work")
     loaded = Model.load(tmp_path / "model")
@@ -162,8 +162,8 @@ def test_only_images_that_the_protocol_allows_are_trained_on(protocol, tmp_path,
     model = tune(data, tmp_path / "work", hasher_of(epochs=1), protocol=protocol, split_seed=3)
     split = make_split(protocol, labels, data.test.labels, 3)
     assert set(np.concatenate(shown).tolist()) == set(split.fit.tolist())
-    assert model.training["images"] == len(split.fit) < len(labels)
-    assert model.training["classes"] == len(np.unique(labels[split.fit]))
+    assert model.training.images == len(split.fit) < len(labels)
+    assert model.training.classes == len(np.unique(labels[split.fit]))
 
 
 @pytest.mark.parametrize("crops", [0, 2])
@@ -177,7 +177,7 @@ def test_crops_are_trained_on_and_images_validated_on(tiles, tmp_path, monkeypat
 
     monkeypatch.setattr(CachedActivations, "gather", recorded)
     model = tune(tiles, tmp_path / "work", hasher_of(epochs=2), crops=crops)
-    assert model.training["crops"] == crops
+    assert model.training.details["crops"] == crops
     trained = [views for judging, views in shown if not judging]
     assert set.union(*trained) == set(range(1 + crops))
     assert {0} == set.union(*(views for judging, views in shown if judging))
@@ -321,7 +321,7 @@ def test_the_filters_of_the_bundled_network_are_trained_from_norm_1():
 
 def test_half_of_the_blocks_are_tuned_where_nothing_else_is_said(tiles, tmp_path):
     model = tune(tiles, tmp_path / "work", hasher_of(epochs=1), blocks=None)
-    assert model.training["tuned_blocks"] == 2
+    assert model.training.details["tuned_blocks"] == 2
 
 
 def test_an_onnx_file_of_another_architecture_is_refused(monkeypatch):
@@ -399,7 +399,7 @@ def test_the_convolutions_of_a_vgg_are_blocks(tiles, tmp_path):
     with torch.inference_mode():
         torch.testing.assert_close(suffix(prefix(pixels)), vgg.network(pixels))
     model = tune(tiles, tmp_path / "work", hasher_of(epochs=1), descriptor=vgg, blocks=2)
-    assert model.training["export_cosine"] > 0.9999
+    assert model.training.details["export_cosine"] > 0.9999
 
 
 def test_a_network_that_is_no_chain_is_refused():

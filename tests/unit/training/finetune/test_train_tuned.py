@@ -15,8 +15,8 @@ from small_network import SIZE, SmallNetwork
 from hashlens.datasets.described import DescribedDataset, DescribedImages
 from hashlens.errors import DataError, ParameterError
 from hashlens.model.model import load_model
-from hashlens.training import train
 from hashlens.training.finetune.tunable import create_tunable
+from hashlens.training.train import train
 
 PARAMETERS = {"schedule": {"batch_size": 16, "patience": 2}}
 

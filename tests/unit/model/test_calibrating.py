@@ -1,5 +1,7 @@
 """Calibration pairs only images that the model did not train on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,6 @@ from hashlens.datasets.protocols import make_split
 from hashlens.descriptors.default import default_spec
 from hashlens.errors import DataError
 from hashlens.hashers import create_hasher
-from hashlens.model.calibrate import calibrate_model
 from hashlens.training import train_model
 
 
@@ -31,7 +32,7 @@ def data() -> DescribedDataset:
 @pytest.mark.parametrize("protocol", ["standard", "heldout", "unseen"])
 def test_only_images_kept_from_training_are_paired(data, protocol):
     model = train_model(data, create_hasher("lsh", 16), protocol, seed=3)
-    pairs = calibrate_model(model, data).pairs
+    pairs = model.calibrate(data).pairs
     split = make_split(protocol, data.train.labels, data.test.labels, 3)
     if protocol == "standard":
         assert (pairs.queries, pairs.database, pairs.same_images) == (40, 40, True)
@@ -41,15 +42,15 @@ def test_only_images_kept_from_training_are_paired(data, protocol):
 
 def test_changed_data_of_the_training_are_refused(data):
     model = train_model(data, create_hasher("lsh", 16))
-    model.training["data_digest"] = "before"
+    model.training = replace(model.training, data_digest="before")
     with pytest.raises(DataError, match="changed since"):
-        calibrate_model(model, data)
+        model.calibrate(data)
 
 
 def test_lengths_are_fitted_and_compared_where_asked(data):
     model = train_model(data, create_hasher("lsh", 16), "heldout")
     told = []
-    found = calibrate_model(model, data, lengths=[64, 8], on_length=told.append)
+    found = model.calibrate(data, lengths=[64, 8], on_length=told.append)
     assert told == [length.bits for length in found.lengths] == [8, 64]
     assert found.lengths[1].enough
     assert not found.lengths[0].enough

@@ -10,13 +10,13 @@ from hashlens.indexes.arguments import check_ids
 from hashlens.indexes.row_ids import RowIds
 
 _FEW = 16
-"""Fewer rows than one in so many are set bit by bit, without a byte for each of all rows."""
+"""If fewer than one row in this many is marked, bits are set one by one, without a byte per row."""
 
 
 def allowed_rows(
     ids: RowIds, allow: npt.ArrayLike, deny: npt.ArrayLike | None, caller: str
 ) -> Rows:
-    """Return the rows that a filter leaves, ascending."""
+    """Return the rows that a filter allows, in ascending order."""
     rows = np.unique(ids.find(check_ids(allow, caller)))
     if deny is not None:
         rows = np.setdiff1d(rows, ids.find(check_ids(deny, caller)))
@@ -31,7 +31,7 @@ def blocked_rows(
     Parameters
     ----------
     ids : RowIds
-        The ids of the index; its removed rows are always skipped.
+        The ids of the index. Removed rows are always skipped.
     allow : integers of shape (a,), or None
         Only these ids may be found. Ids that the index does not hold are ignored.
     deny : integers of shape (d,), or None
@@ -40,7 +40,7 @@ def blocked_rows(
     Returns
     -------
     uint8 array of ceil(rows / 8) bytes, or None
-        A bit a row, least significant first: 1 = skip.
+        One bit per row, least significant bit first: 1 = skip.
     """
     if allow is None and deny is None:
         return ids.blocked
@@ -48,7 +48,7 @@ def blocked_rows(
         blocked = ids.blocked.copy()
     else:
         blocked = np.zeros((ids.rows + 7) // 8, dtype=np.uint8)
-    if allow is not None:  # which finds no row that was removed
+    if allow is not None:  # `find` returns no removed rows
         _mark(blocked, ids.find(check_ids(allow, caller)), ids.rows)
         np.invert(blocked, out=blocked)
     if deny is not None:
@@ -57,7 +57,7 @@ def blocked_rows(
 
 
 def _mark(bits: Bytes, rows: Rows, count: int) -> None:
-    """Set the bits of ``rows`` among ``count``, passing over those of −1."""
+    """Set the bits of ``rows`` among ``count``; rows of −1 are ignored."""
     rows = rows[rows >= 0]
     if _FEW * len(rows) < count:
         np.bitwise_or.at(bits, rows >> 3, (1 << (rows & 7)).astype(np.uint8))

@@ -108,7 +108,7 @@ class LinearIndex(Index):
         return self._ids.check_new(ids, count, caller)
 
     def add(self, codes: Codes, ids: npt.ArrayLike | None = None) -> None:
-        """Add codes (n, bits / 8), by default under the ids that follow the largest so far."""
+        """Add codes; see `Index.add`."""
         new = check_codes(codes, self.bits, "LinearIndex.add")
         new_ids = self._ids.check_new(ids, len(new), "LinearIndex.add")
         if not len(new):  # making room would copy a memory map

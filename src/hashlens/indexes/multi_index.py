@@ -153,7 +153,7 @@ class MultiIndex(Index):
         return self._ids.check_new(ids, count, caller)
 
     def add(self, codes: Codes, ids: npt.ArrayLike | None = None) -> None:
-        """Add codes (n, bits / 8), by default under the ids that follow the largest so far."""
+        """Add codes; see `Index.add`."""
         new = check_codes(codes, self.bits, "MultiIndex.add")
         new_ids = self._ids.check_new(ids, len(new), "MultiIndex.add")
         # The step that may run out of memory comes first: ids without codes would give wrong
@@ -234,7 +234,7 @@ class MultiIndex(Index):
         deny: npt.ArrayLike | None = None,
         budget: float | None = None,
     ) -> tuple[SearchResult, int]:
-        """Answer queries that were checked; return also how many ended within their shells.
+        """Answer queries that were checked; return also how many finished in shells.
 
         A ``budget`` of 0 compares them with all distinct codes.
         """

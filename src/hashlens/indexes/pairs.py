@@ -1,4 +1,4 @@
-"""All pairs of codes within a radius: near-duplicates, and graphs over a whole collection."""
+"""All pairs of codes within a radius, for near-duplicates and for graphs over a collection."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from hashlens.arrays import Codes, Rows
+from hashlens.arrays import Codes, Distances, Rows
 from hashlens.codes import check_codes
 from hashlens.indexes.arguments import bits_of, check_radius
 from hashlens.indexes.auto.forecast import probes_within
@@ -18,7 +17,7 @@ from hashlens.indexes.linear import LinearIndex
 from hashlens.indexes.multi_index import MultiIndex, table_layout
 from hashlens.native import COSTS
 
-Columns: TypeAlias = tuple[Rows, Rows, npt.NDArray[np.int32]]
+Columns: TypeAlias = tuple[Rows, Rows, Distances]
 
 _QUERIES_AT_ONCE = 4096
 _WORTH_AN_INDEX = 4096
@@ -27,7 +26,7 @@ _MAX_TABLES = 8
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Pairs of rows whose codes are near each other, ordered by (first, second).
+    """Pairs of rows with codes near each other, ordered by (first, second).
 
     Attributes
     ----------
@@ -36,9 +35,9 @@ class Pairs:
     distances : int32 array of shape (pairs,), in bits
     """
 
-    first: npt.NDArray[np.int64]
-    second: npt.NDArray[np.int64]
-    distances: npt.NDArray[np.int32]
+    first: Rows
+    second: Rows
+    distances: Distances
 
     def __len__(self) -> int:
         return len(self.first)
@@ -51,24 +50,24 @@ def pairs_within(codes: Codes, radius: int) -> Pairs:
     ----------
     codes : uint8 array of shape (n, bits / 8)
     radius : int
-        Largest distance of a pair, in bits; 0 gives the pairs of equal codes.
+        Largest distance within a pair, in bits; 0 gives the pairs of equal codes.
 
     Returns
     -------
     Pairs
-        A group of g equal codes alone makes g (g − 1) / 2 pairs.
+        A group of g equal codes alone gives g (g − 1) / 2 pairs.
 
     Notes
     -----
-    Each distinct code is looked up in a `MultiIndex` of all. For n codes that do not clump, time
-    grows almost with n where the code has radius + 1 substrings of log2(n) bits, with a power of n
-    between 1 and 2 at larger radii, and with n² once half of the bits may differ. The number of
-    pairs sets a limit of its own, and in codes that clump it grows with n².
+    Each distinct code is looked up in a `MultiIndex` of all. For n codes that are not clustered,
+    time is almost linear in n if a code has radius + 1 substrings of log2(n) bits, grows with a
+    power of n between 1 and 2 at larger radii, and with n² once half of the bits may differ. The
+    pairs have to be listed as well; in clustered codes their number grows with n².
 
     Raises
     ------
     DataError
-        If ``codes`` is no array of packed codes.
+        If ``codes`` is not an array of packed codes.
     ParameterError
         If ``radius`` is not a non-negative integer.
 
@@ -91,7 +90,7 @@ def pairs_within(codes: Codes, radius: int) -> Pairs:
 
 
 class _Distinct:
-    """The distinct codes of an array, and the rows that have each of them."""
+    """The distinct codes of an array, and the rows of each."""
 
     def __init__(self, codes: Codes) -> None:
         rows = np.ascontiguousarray(codes).view(np.dtype((np.void, codes.shape[1])))[:, 0]
@@ -111,7 +110,7 @@ class _Distinct:
         distances = np.zeros(len(second), dtype=np.int32)
         return self._rows[first], self._rows[second], distances
 
-    def pairs_of(self, a: Rows, b: Rows, distances: npt.NDArray[np.int32]) -> Columns:
+    def pairs_of(self, a: Rows, b: Rows, distances: Distances) -> Columns:
         """Return the pairs of rows, smaller first, of pairs (a, b) of distinct codes."""
         sizes = self._counts[a] * self._counts[b]
         pair = np.repeat(np.arange(len(a)), sizes)
@@ -139,11 +138,11 @@ def _near_codes(codes: Codes, bits: int, radius: int) -> Iterator[Columns]:
 
 
 def tables_for(bits: int, rows: int, radius: int) -> int:
-    """Return the number of tables with which all codes within a radius are found the soonest.
+    """Return the number of tables that finds all codes within a radius fastest.
 
-    With radius + 1 substrings near codes agree in one of them: a single look-up a table. But the
-    more substrings, the shorter they are, and the fuller their buckets; the costs of both decide,
-    for codes that do not clump.
+    With radius + 1 substrings, near codes agree in one of them, so one lookup per table is enough.
+    But the more substrings, the shorter they are, and the fuller their buckets. The number returned
+    has the lowest total cost for codes that are not clustered.
     """
 
     def cost(tables: int) -> float:

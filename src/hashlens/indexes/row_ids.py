@@ -1,4 +1,4 @@
-"""Which id each row of an index has, and which rows were removed."""
+"""The ids of the rows of an index, and which rows were removed."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from hashlens.native import MAX_ID
 
 
 class RowIds:
-    """The ids of rows 0..n−1, numbered in order of arrival; removed rows keep their number.
+    """The ids of rows 0..n−1, in the order of their addition; removed rows keep their number.
 
-    As long as every id equals its row number, no array is kept: a hundred million codes served
-    from a file need none.
+    As long as every id equals its row number, no array is kept, so a hundred million codes searched
+    in a file need none.
     """
 
     def __init__(self, count: int = 0) -> None:
         self.rows = count
-        """How many rows there are, removed ones among them."""
+        """Number of rows, including removed ones."""
         self.next_id = count
         """The id that the next row gets by default."""
         self.ascending = True
@@ -32,12 +32,12 @@ class RowIds:
         self._ids: Ids | None = None  # with room for more rows
         self._removed: Mask | None = None
         self._removed_count = 0
-        self._sorted: tuple[Ids, Rows] | None = None  # ids of rows that live, and their rows
+        self._sorted: tuple[Ids, Rows] | None = None  # ids of live rows, and their rows
         self._blocked: Bytes | None = None
 
     @classmethod
     def restore(cls, rows: int, next_id: int, ids: Ids | None, blocked: Bytes | None) -> Self:
-        """Return the ids of an index that was saved.
+        """Return the ids of a saved index.
 
         Raises
         ------
@@ -62,17 +62,17 @@ class RowIds:
         return restored
 
     def __len__(self) -> int:
-        """Return how many rows are not removed."""
+        """Return the number of rows that were not removed."""
         return self.rows - self._removed_count
 
     @property
     def array(self) -> Ids | None:
-        """Ids of all rows, or None where they are the row numbers."""
+        """Ids of all rows, or None if they are the row numbers."""
         return None if self._ids is None else self._ids[: self.rows]
 
     @property
     def blocked(self) -> Bytes | None:
-        """A bit a row, least significant first, 1 = removed; None where no row is."""
+        """One bit per row, least significant bit first, 1 = removed; None if no row was removed."""
         if not self._removed_count:
             return None
         if self._blocked is None:
@@ -107,34 +107,34 @@ class RowIds:
 
     @property
     def worth_compacting(self) -> bool:
-        """Whether more rows were removed than there are left."""
+        """Whether more rows were removed than are left."""
         return 2 * self._removed_count > self.rows
 
     def compacted(self) -> RowIds:
-        """Return the ids of the rows of `live_rows`, which are numbered anew."""
+        """Return the ids of the rows in `live_rows`, renumbered from 0."""
         kept = RowIds()
         kept.extend(self.live_ids())
         kept.next_id = self.next_id
         return kept
 
     def live_ids(self) -> Ids:
-        """Return the ids of all rows that are not removed, in the order of the rows."""
+        """Return the ids of all rows that were not removed, in the order of the rows."""
         ids = np.arange(self.rows, dtype=np.int64) if self.array is None else self.array
         return ids if self._removed is None else ids[~self.removed]
 
     def live_rows(self) -> Rows:
-        """Return the numbers of all rows that are not removed."""
+        """Return the numbers of all rows that were not removed."""
         if self._removed is None:
             return np.arange(self.rows, dtype=np.int64)
         return np.flatnonzero(~self.removed)
 
     def check_new(self, ids: npt.ArrayLike | None, count: int, caller: str) -> Ids:
-        """Return the ids that ``count`` new rows are to have.
+        """Return the ids for ``count`` new rows.
 
         Raises
         ------
         DataError
-            If ids are no integers of shape (count,), lie outside of 0..`MAX_ID`, repeat, or are
+            If ids are not integers of shape (count,), are outside 0..`MAX_ID`, repeat, or are
             already in the index; or if none are given and too few follow the largest so far.
         """
         if ids is None:
@@ -161,7 +161,7 @@ class RowIds:
         present = array[self.find(array) >= 0]
         if len(present):
             raise DataError(
-                f"{caller} got {len(present)} ids that the index already holds, the first is "
+                f"{caller} got {len(present)} ids that the index already holds; the first is "
                 f"{present[0]}. Remove them first to replace their codes."
             )
         return array
@@ -216,13 +216,13 @@ class RowIds:
         if (rows < 0).any():
             missing = array[rows < 0]
             raise DataError(
-                f"{caller} got {len(missing)} ids that the index does not hold, the first is "
+                f"{caller} got {len(missing)} ids that the index does not hold; the first is "
                 f"{missing[0]}."
             )
         return rows
 
     def find(self, ids: Ids) -> Rows:
-        """Return the row of each id, −1 where the index does not hold it."""
+        """Return the row of each id, −1 if the index does not hold it."""
         if self._ids is None:
             rows = np.where((ids >= 0) & (ids < self.rows), ids, -1)
         else:
@@ -234,7 +234,7 @@ class RowIds:
     def _look_up(self, ids: Ids) -> Rows:
         assert self._ids is not None
         if self._sorted is None:
-            # A removed id may have come back on a later row: only rows that live are looked up.
+            # A removed id may have come back on a later row, so only live rows are looked up.
             live = self.live_rows()
             order = live if self.ascending else live[np.argsort(self._ids[live])]
             self._sorted = (self._ids[order], order)
@@ -247,10 +247,10 @@ class RowIds:
 
 
 def with_room(buffer: npt.NDArray[Any], rows: int, count: int) -> npt.NDArray[Any]:
-    """Return an array of the first ``rows`` rows of ``buffer`` and room for ``count`` more.
+    """Return an array of the first ``rows`` rows of ``buffer`` with room for ``count`` more.
 
-    That is ``buffer`` itself where it suffices and may be written to. Else room grows by half, so
-    that adding one by one copies each row only a few times.
+    That is ``buffer`` itself if it is large enough and writable. Otherwise room grows by half, so
+    that adding rows one by one copies each of them only a few times.
     """
     if rows + count <= len(buffer) and buffer.flags.writeable:
         return buffer

@@ -1,7 +1,7 @@
 """Typed entry points to the compiled kernels.
 
-The kernels check only what memory safety needs; callers in `hashlens.indexes` check what users
-pass. Every kernel releases the interpreter's lock while it works.
+The kernels check only what memory safety requires; callers in `hashlens.indexes` check what users
+pass. Every kernel releases the interpreter lock while it runs.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ import numpy as np
 import numpy.typing as npt
 
 import hashlens.native._native as _native
-from hashlens.arrays import Codes, Distances, Ids
+from hashlens.arrays import Bytes, Codes, Counts, Distances, Ids, Labels
 from hashlens.codes import MAX_BITS, check_bits, check_codes
 from hashlens.errors import DataError
 from hashlens.native.threads import thread_count
 
-Found: TypeAlias = tuple[Ids, Distances, Ids]
-"""Ids and distances, both (queries, width) and padded with −1, and how many each row holds."""
+Found: TypeAlias = tuple[Ids, Distances, Counts]
+"""Ids and distances, both (queries, width) and padded with −1, and the number of each row."""
 
 MAX_ID: int = _native.MAX_ID
 """The largest id: 2**54 − 1, so that (distance, id) fits into one 64-bit key."""
 
 MAX_K: int = _native.MAX_K
-"""The most neighbors that a query can ask for: 2**31 − 1."""
+"""The largest number of neighbors per query: 2**31 − 1."""
 
 
 def levels() -> list[str]:
-    """Return the kernel levels that this CPU runs, slowest first.
+    """Return the kernel levels that this CPU supports, slowest first.
 
-    Levels are ``portable`` (any CPU), ``popcnt`` and ``avx2``. Searches use the last one; naming
+    Levels are ``portable`` (any CPU), ``popcnt`` and ``avx2``. Searches use the last one; choosing
     another is for tests and measurements.
     """
     return cast("list[str]", _native.levels())
@@ -44,11 +44,11 @@ def scan(
     radius: int = MAX_BITS,
     ids: Ids | None = None,
     ascending: bool = True,
-    blocked: npt.NDArray[np.uint8] | None = None,
+    blocked: Bytes | None = None,
     threads: int | None = None,
     level: str = "",
 ) -> Found:
-    """Compare every code with every query; return the nearest in the order (distance, id).
+    """Compare every code with every query; return the nearest, ordered by (distance, id).
 
     Parameters
     ----------
@@ -56,17 +56,17 @@ def scan(
         May be a read-only memory map; it is not copied.
     queries : uint8 array of shape (queries, bytes), C-contiguous
     k : int or None
-        How many neighbors a query gets at most, up to `MAX_K`; None for all within ``radius``.
+        Maximum number of neighbors per query, up to `MAX_K`; None for all within ``radius``.
     radius : int
-        Largest distance wanted, in bits.
+        Largest distance to return, in bits.
     ids : int64 array of shape (n,), or None
-        Ids of the rows, each between 0 and `MAX_ID`; None where they are the row numbers.
+        Ids of the rows, each between 0 and `MAX_ID`; None if they are the row numbers.
     ascending : bool
-        Whether ``ids`` ascend, which saves the comparison of ids at equal distances.
+        Whether ``ids`` ascend, which makes comparing ids at equal distances unnecessary.
     blocked : uint8 array of at least n / 8 bytes, or None
-        A bit a row in ``numpy.packbits(..., bitorder="little")`` order: 1 = skip this row.
+        One bit per row in ``numpy.packbits(..., bitorder="little")`` order: 1 = skip this row.
     threads : int or None
-        None for `thread_count`.
+        Number of threads; by default `thread_count`.
     level : str
         One of `levels`; empty for the fastest.
     """
@@ -78,7 +78,7 @@ def scan(
 
 
 def threads_of_scan(codes: int, queries: int, threads: int) -> int:
-    """Return how many of ``threads`` threads compare so many codes with so many queries."""
+    """Return how many of ``threads`` threads a scan of so many codes and queries uses."""
     return int(_native.threads_of_scan(codes, queries, threads))
 
 
@@ -94,7 +94,7 @@ def label_histograms(
 ) -> tuple[Distances, Distances]:
     """Count, for every query, the database codes at each distance.
 
-    All that a tie-aware metric has to know about a ranking by Hamming distance.
+    This is all that a tie-aware metric needs to know about a ranking by Hamming distance.
 
     Parameters
     ----------
@@ -105,21 +105,21 @@ def label_histograms(
     bits : int
         Code length.
     threads : int or None
-        None for `thread_count`.
+        Number of threads; by default `thread_count`.
     level : str
         One of `levels`; empty for the fastest.
 
     Returns
     -------
     total : int32 array of shape (queries, bits + 1)
-        ``total[q, d]`` database codes lie at distance d from query q.
+        ``total[q, d]`` is the number of database codes at distance d from query q.
     relevant : int32 array of shape (queries, bits + 1)
-        How many of them have the query's label.
+        The number of these that have the query's label.
 
     Raises
     ------
     ParameterError
-        If ``bits`` is no code length.
+        If ``bits`` is not a valid code length.
     DataError
         If an array has another dtype or shape.
 
@@ -143,7 +143,7 @@ def label_histograms(
     return cast("tuple[Distances, Distances]", found)
 
 
-def _check_labels(labels: npt.ArrayLike, count: int, name: str) -> Ids:
+def _check_labels(labels: npt.ArrayLike, count: int, name: str) -> Labels:
     array = np.asarray(labels)
     if array.shape != (count,) or (array.dtype.kind not in "iub" and count):
         raise DataError(

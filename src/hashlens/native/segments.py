@@ -6,27 +6,26 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
 
 import hashlens.native._native as _native
-from hashlens.arrays import Codes, Ids, Words
+from hashlens.arrays import Bytes, Codes, Ids, Mask, Words
 from hashlens.codes import MAX_BITS
 from hashlens.native.kernels import Found
 from hashlens.native.threads import thread_count
 
 MAX_KEY_BITS = 24
-"""Most bits that the key of a table may have: its offsets take 2**key_bits words."""
+"""Maximum number of bits per key: the offsets of a table take 2**key_bits words."""
 
 
 class Costs(NamedTuple):
-    """What steps of a search take, in nanoseconds; only their ratios matter.
+    """The costs of the steps of a search, in nanoseconds; only their ratios matter.
 
     Attributes
     ----------
     probe, bucket : float
-        To look up where a bucket lies, and to go there if it is not empty.
+        Looking up where a bucket is, and reading its start if it is not empty.
     row, scanned : float
-        For each byte of a code in a bucket, and of a code in a scan.
+        Comparing one byte of a code in a bucket, and in a scan.
     """
 
     probe: float
@@ -39,7 +38,7 @@ COSTS = Costs(*_native.COSTS)
 
 
 class TableArrays(NamedTuple):
-    """One table: the distinct codes of a segment, sorted by the bits of one substring.
+    """One table: the distinct codes of a segment, sorted by one substring.
 
     Attributes
     ----------
@@ -47,7 +46,7 @@ class TableArrays(NamedTuple):
         Where the codes of each key begin.
     codes : uint8 array of shape (unique, bytes)
     refs : uint32 array of shape (unique,)
-        The row of each code, or, with the highest bit set, the group of its rows.
+        The row of each code or, if the highest bit is set, the group of its rows.
     """
 
     offsets: Words
@@ -61,19 +60,19 @@ class Segment:
     Parameters
     ----------
     key_bits : int
-        Bits of the key of each table.
+        Number of bits per key in every table.
     first_row, rows : int
-        Which rows of the index the segment covers; some of them may be missing.
+        The rows of the index that the segment covers; some of them may be missing.
     group_starts, group_rows : uint32 arrays
-        Rows of codes that occur more than once: those of group g are
+        Rows of codes that occur more than once: the rows of group g are
         ``group_rows[group_starts[g]:group_starts[g + 1]]``.
     tables : sequence of TableArrays
-        May lie in a read-only memory map; nothing is copied.
+        May be in a read-only memory map; nothing is copied.
 
     Raises
     ------
     ValueError
-        If following an offset or reference could leave the arrays: a search relies on them.
+        If an offset or reference points outside the arrays: searches rely on them.
     """
 
     def __init__(
@@ -104,9 +103,9 @@ class Segment:
         key_bits: int,
         *,
         first_row: int = 0,
-        present: npt.NDArray[np.bool_] | None = None,
+        present: Mask | None = None,
     ) -> Self:
-        """Return the segment of ``codes`` (n, bytes), less the rows that are not ``present``.
+        """Return the segment of ``codes`` (n, bytes), without the rows that are not ``present``.
 
         Raises
         ------
@@ -129,30 +128,30 @@ class Segment:
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self  # nothing in it ever changes
 
-    def unpack(self) -> tuple[Codes, npt.NDArray[np.bool_]]:
+    def unpack(self) -> tuple[Codes, Mask]:
         """Return the codes (rows, bytes) in the order of rows, and which rows are present."""
         codes, present = _native.unpack(self.handle)
         return codes, present.view(np.bool_)
 
     @property
     def unique(self) -> int:
-        """How many distinct codes the segment holds."""
+        """Number of distinct codes."""
         return len(self.tables[0].refs)
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory, or of mapped file, that the arrays take."""
+        """Size of the arrays in memory or in a mapped file, in bytes."""
         groups = self.group_starts.nbytes + self.group_rows.nbytes
         return groups + sum(array.nbytes for table in self.tables for array in table)
 
 
 def threads_of_shells(queries: int, threads: int) -> int:
-    """Return how many of ``threads`` threads look through the shells of so many queries."""
+    """Return how many of ``threads`` threads search the shells of so many queries."""
     return int(_native.threads_of_shells(queries, threads))
 
 
 def stop_builds() -> None:
-    """Let every build of a segment raise soon, now and from now on: the process is to end."""
+    """Make every running and later build of a segment raise soon: the process is ending."""
     _native.stop_builds()
 
 
@@ -166,28 +165,29 @@ def search_multi(
     radius: int = MAX_BITS,
     ids: Ids | None = None,
     ascending: bool = True,
-    blocked: npt.NDArray[np.uint8] | None = None,
+    blocked: Bytes | None = None,
     budget: float,
     level: str = "",
 ) -> tuple[Found, int]:
-    """Search segments and the codes behind them; see `hashlens.native.scan`.
+    """Search segments and the codes that follow them; see `hashlens.native.scan`.
 
     Parameters
     ----------
     segments : sequence of Segment
     recent : uint8 array of shape (r, bytes)
-        Codes of the last r of all rows, which are in no segment.
+        Codes of the last r rows, which are not in a segment yet.
     rows : int
-        How many rows the index has.
+        Number of rows of the index.
     budget : float
-        A query leaves its shells in a segment, which is then scanned for it, where they are bound
-        to cost more than this share of that scan. At 0 everything is scanned.
+        A query leaves its shells in a segment, and scans it, once the shells are bound to cost more
+        than this share of that scan. At 0 everything is scanned.
 
     Returns
     -------
     found : Found
     finished : int
-        How many queries ended within their shells in segments of at least half of all codes.
+        Number of queries that finished within their shells in segments that hold at least half of
+        all codes.
     """
     handles = [segment.handle for segment in segments]
     reach = min(radius, 8 * recent.shape[1])

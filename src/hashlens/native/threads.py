@@ -1,4 +1,4 @@
-"""How many threads to use: the native kernels, decoding and descriptors alike."""
+"""The number of threads that kernels, decoding and descriptors use."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ THREADS_VARIABLE = "HASHLENS_THREADS"
 
 
 def thread_count() -> int:
-    """Return the value of ``HASHLENS_THREADS``, else the number of cores this process may use.
+    """Return the value of ``HASHLENS_THREADS``, or else the number of cores this process may use.
 
     Raises
     ------
     ParameterError
-        If the variable holds something else than a positive integer.
+        If the variable is not a positive integer.
     """
     count = int(_native.positive_setting(THREADS_VARIABLE))
     if count < 0:

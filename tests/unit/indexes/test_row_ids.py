@@ -44,5 +44,5 @@ def test_an_id_that_came_back_is_known_and_one_that_lives_is_refused():
     ids.remove([4], "remove")
     added(ids, [4])
     assert ids.find(np.array([4])).tolist() == [2]
-    with pytest.raises(DataError, match="already holds, the first is 8"):
+    with pytest.raises(DataError, match="already holds; the first is 8"):
         added(ids, [9, 8])

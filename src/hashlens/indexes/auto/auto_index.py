@@ -165,7 +165,7 @@ class AutoIndex(Index):
         return self._planned.last_method
 
     def add(self, codes: Codes, ids: npt.ArrayLike | None = None) -> None:
-        """Add codes (n, bits / 8), by default under the ids that follow the largest so far."""
+        """Add codes; see `Index.add`."""
         with self._lock:
             new = check_codes(codes, self.bits, "AutoIndex.add")
             new_ids = self._engine.check_new_ids(ids, len(new), "AutoIndex.add")

@@ -1,4 +1,4 @@
-"""Scan or shells? What is measured decides; results are the same either way."""
+"""Scan or shells? Measurements decide; results are the same either way."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Literal
 Method = Literal["scan", "shells"]
 
 BATCH = 12
-"""From so many queries on, a scan shares its look-up tables among them and gets much faster."""
+"""With at least this many queries, a scan shares its lookup tables and gets much faster."""
 TRIAL = 8
-"""So many queries of a batch are tried on shells where nothing is known of them yet."""
+"""The number of queries of a batch that are tried on shells if nothing is known of them yet."""
 _LATEST = 0.3
 """Weight of the latest measurement in a running mean."""
 _LATEST_CALL = 0.05
-"""Weight of the latest call in the share that ends within its shells: even where half of all
-queries do, some ten in a row may not."""
+"""Weight of the latest call in the share of queries that finish within their shells: even if half
+of them do, ten in a row may not."""
 _FIRST_RETRY, _RETRY = 4, 64
-"""The method that lost is tried again after 4, 8, 16, 32 calls, for its first measurement may have
-been disturbed, and then every 64 calls, for queries may have changed."""
+"""The slower method is tried again after 4, 8, 16 and 32 calls, as its first measurement may have
+been disturbed, and then every 64 calls, as queries may have changed."""
 _PROMISING = 2.5
-"""A whole batch goes on shells once a few of its queries took less than so many times a scan."""
+"""A whole batch uses shells if a few of its queries took less than this many times a scan."""
 _HOPELESS = 0.1
-"""A small call is scanned at once where a smaller share than this ends within its shells."""
+"""Small calls are scanned at once if a smaller share than this finishes within shells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +35,15 @@ class Plan:
     method : "scan" or "shells"
         Compare with all distinct codes, or multi-index hashing.
     trial : bool
-        Whether only some queries go this way, to measure it before the rest is planned.
+        Whether only a few queries use this method, to measure it before the rest is planned.
     batch : bool
-        Whether the call is a batch of at least `BATCH` queries.
+        Whether the call has at least `BATCH` queries.
     scan_us, shells_us : float
-        What a query of such a call has taken either way, in µs; NaN where it was not measured yet.
+        Time per query of such a call with each method, in µs; NaN if not measured yet.
     finished : float
-        Share of the queries so far that ended within their shells; the others were scanned.
+        Share of the queries so far that finished within their shells; the others were scanned.
     without : str
-        Why there is no multi-index to choose; empty where there is one.
+        Why there is no multi-index to use; empty if there is one.
     """
 
     method: Method
@@ -56,16 +56,16 @@ class Plan:
 
     @property
     def reason(self) -> str:
-        """One sentence or two with the measurements that decided."""
+        """One or two sentences with the measurements that decided."""
         if self.without:
             return f"There is no multi-index. {self.without}"
         if not self.batch:
             return (
-                f"{self.finished:.0%} of such queries so far ended within their shells; one that "
-                "does not is scanned."
+                f"{self.finished:.0%} of such queries so far finished within their shells; the "
+                "others were scanned."
             )
         if self.trial:
-            return f"{TRIAL} queries of the batch measure what shells take."
+            return f"{TRIAL} queries of the batch will measure how long shells take."
         if math.isnan(self.scan_us):
             return (
                 f"{TRIAL} queries of such a batch took {self.shells_us:.1f} µs each by shells; now "
@@ -80,9 +80,9 @@ class Plan:
 class SmallCalls:
     """Whether calls of fewer than `BATCH` queries are worth their shells.
 
-    A query that leaves its shells is scanned, so all that such a call can lose is what the shells
-    cost until then. That is learned from counting alone: reading the clock would take as long as
-    some of these searches.
+    A query that leaves its shells is scanned, so such a call can only lose the time spent in shells
+    until then. Counting is enough to learn that: reading the clock would take as long as some of
+    these searches.
     """
 
     __slots__ = ("_calls", "_finished")
@@ -98,21 +98,21 @@ class SmallCalls:
         return "scan"
 
     def learn(self, method: Method, queries: int, finished: int) -> None:
-        """Note how many queries of a call ended within their shells."""
+        """Note how many queries of a call finished within their shells."""
         self._calls += 1
         if method == "shells" and queries:
             self._finished += _LATEST_CALL * (finished / queries - self._finished)
 
     def plan(self) -> Plan:
-        """Return what `choose` says together with what it says so for."""
+        """Return what `choose` returns, with the measurements behind it."""
         return Plan(self.choose(), finished=self._finished)
 
 
 class Batches:
-    """What batches of one kind took lately, and the choice that follows from them.
+    """The recent times of batches of one kind, and the choice that follows from them.
 
-    Only whole calls are compared with each other. A few queries on shells first tell whether a
-    whole call is worth the risk, since hopeless shells cost more than a scan of the batch.
+    Only whole calls are compared with each other. A few queries on shells first show whether a
+    whole call is worth the risk, since hopeless shells cost more than scanning the batch.
     """
 
     __slots__ = ("_calls", "_seconds", "_tried")
@@ -123,7 +123,7 @@ class Batches:
         self._calls = 0
 
     def choose(self) -> tuple[Method, bool]:
-        """Return how to answer a call, and whether to try only some of its queries first."""
+        """Return how to answer a call, and whether to try only a few of its queries first."""
         retry = _is_retry(self._calls)
         scan, shells = self._seconds["scan"], self._seconds["shells"]
         if math.isnan(self._tried):
@@ -136,18 +136,18 @@ class Batches:
         return ("scan" if (scan <= shells) != retry else "shells"), False
 
     def learn(self, method: Method, trial: bool, seconds: float) -> None:
-        """Note how many seconds a query of a batch, or of its trial, took."""
+        """Note the seconds per query of a batch, or of its trial."""
         self._calls += 1
         if trial:
             self._tried = seconds
             return
         before = self._seconds[method]
-        # What disturbs a measurement only makes it longer, so a shorter one counts at once.
+        # Disturbances only make a measurement longer, so a shorter one counts in full.
         longer = seconds > before
         self._seconds[method] = before + _LATEST * (seconds - before) if longer else seconds
 
     def plan(self) -> Plan:
-        """Return what `choose` says together with what it says so for."""
+        """Return what `choose` returns, with the measurements behind it."""
         method, trial = self.choose()
         shells = self._seconds["shells"]
         return Plan(
@@ -160,17 +160,17 @@ class Batches:
 
 
 def _is_retry(calls: int) -> bool:
-    """Return whether the call that follows so many others is to try the method that lost."""
+    """Return whether the call after ``calls`` others should try the slower method again."""
     if calls >= _RETRY:
         return calls % _RETRY == 0
     return calls >= _FIRST_RETRY and calls & (calls - 1) == 0
 
 
 class Planner:
-    """Keeps what was learned of each kind of call.
+    """Keeps what was learned about each kind of call.
 
-    Calls are of one kind where they agree in k (to a power of two) or radius, in whether they are
-    filtered, and in the number of queries: fewer than `BATCH`, or to a power of two.
+    Calls are of the same kind if they agree in k (to a power of two) or radius, in whether they are
+    filtered, and in the number of queries (fewer than `BATCH`, or to a power of two).
     """
 
     def __init__(self) -> None:
@@ -178,7 +178,7 @@ class Planner:
         self._batches: dict[tuple[int, int, bool, int], Batches] = {}
 
     def small_calls(self, k: int | None, radius: int, filtered: bool) -> SmallCalls:
-        """Return what is known of calls of fewer than `BATCH` queries like this one."""
+        """Return what is known about calls like this one with fewer than `BATCH` queries."""
         key = (radius, k.bit_length() if k else 0, filtered)
         known = self._small_calls.get(key)
         if known is None:
@@ -186,7 +186,7 @@ class Planner:
         return known
 
     def batches(self, k: int | None, radius: int, filtered: bool, queries: int) -> Batches:
-        """Return what is known of calls of so many queries, at least `BATCH`, like this one."""
+        """Return what is known about calls like this one with ``queries`` ≥ `BATCH` queries."""
         key = (radius, k.bit_length() if k else 0, filtered, queries.bit_length())
         known = self._batches.get(key)
         if known is None:

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from hashlens.arrays import Codes
 from hashlens.codes import MAX_BITS
 from hashlens.errors import FormatError
 from hashlens.indexes.disk.index_file import Arrays, damaged, read_about, read_index_file
@@ -37,7 +38,7 @@ class Contents(NamedTuple):
             raise ValueError(f"the array {name} has another dtype or shape")
         return found
 
-    def codes(self, name: str) -> npt.NDArray[np.uint8]:
+    def codes(self, name: str) -> Codes:
         """Return an array of codes of the file, whose width must fit its code length."""
         codes = self.array(name, np.uint8, 2)
         if codes.shape[1] != self.bits // 8:

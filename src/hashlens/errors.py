@@ -1,16 +1,16 @@
-"""Every error that hashlens raises on purpose.
+"""The exceptions that hashlens raises.
 
-A message says what went wrong, where, what was expected, what was found, and how to mend it.
-The command line prints it and exits with 1; nothing below the command line prints or exits.
+A message says what went wrong and where, what was expected, what was found, and how to fix it.
+Only the command line prints messages and exits the process.
 """
 
 
 class HashlensError(Exception):
-    """Base of all hashlens errors."""
+    """Base class of all hashlens errors."""
 
 
 class ParameterError(HashlensError, ValueError):
-    """A parameter is outside of what it may be; nothing was done."""
+    """A parameter is invalid; nothing was done."""
 
 
 class DataError(HashlensError, ValueError):
@@ -18,7 +18,7 @@ class DataError(HashlensError, ValueError):
 
 
 class NotFittedError(HashlensError, ValueError):
-    """A hasher was asked for codes before ``fit``."""
+    """A hasher was used before ``fit``."""
 
 
 class ImageError(HashlensError):
@@ -30,7 +30,7 @@ class FormatError(HashlensError):
 
 
 class ModelMismatchError(HashlensError):
-    """Codes of one model met a collection or an index of another."""
+    """Codes of one model were used with a collection or an index of another."""
 
 
 class CollectionError(HashlensError):

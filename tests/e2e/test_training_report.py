@@ -96,7 +96,7 @@ def test_training_ends_with_a_report(kind, folders, request, tmp_path):
         assert [one["image"] for one in document["data"]["check"]["unreadable"]] == [
             str(folders / NAMES[0] / "torn <i>.png")
         ]
-        assert "torn &lt;i&gt;.png: no image" in page
+        assert "torn &lt;i&gt;.png: not an image" in page
     names = {one["name"] for one in document["classes"]}
     assert names == ({"0", "1", "2"} if kind == "parquet" else set(NAMES))
     assert "(report.html)" in (model / "MODEL_CARD.md").read_text()

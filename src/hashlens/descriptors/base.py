@@ -1,4 +1,4 @@
-"""The contract of every descriptor: decoded pixels in, float32 vectors out."""
+"""The base class of descriptors: decoded pixels in, float32 vectors out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from hashlens.descriptors.spec import DescriptorSpec, Normalization
 
 
 class Descriptor(ABC):
-    """A network that describes an image by a vector of ``spec.dimension`` floats."""
+    """A network that describes an image by a vector of ``spec.dimension`` floats.
+
+    A subclass sets ``spec`` and implements `run`; see docs/adding-a-descriptor.md.
+    """
 
     spec: DescriptorSpec
 
@@ -49,11 +52,11 @@ def standardize(pixels: Pixels, spec: DescriptorSpec) -> Vectors:
 
 
 def normalize(vectors: Vectors, how: Normalization) -> Vectors:
-    """Return vectors (n, D) as they are, at unit length, or through the logistic function."""
+    """Return vectors (n, D) unchanged, at unit length, or mapped by the logistic function."""
     if how == "l2":
         length = np.linalg.norm(vectors, axis=1, keepdims=True)
         return cast(Vectors, vectors / np.maximum(length, np.finfo(np.float32).tiny))
     if how == "sigmoid":
-        # tanh, since exp overflows
+        # by tanh, because exp overflows
         return cast(Vectors, (np.tanh(vectors / 2) + 1) / 2)
     return vectors

@@ -1,4 +1,4 @@
-"""From the name of a descriptor, as the command line takes it, to the descriptor."""
+"""Load a descriptor by the name that the command line accepts."""
 
 from __future__ import annotations
 
@@ -18,20 +18,22 @@ def load_descriptor(
     name : str
         ``default`` is the bundled EfficientNet-lite0. ``onnx:FILE`` needs a spec beside the file
         (``FILE`` with the suffix .json). ``timm:NAME`` is any image model of timm (extra
-        ``train``), for instance ``timm:vgg19.tv_in1k``.
+        ``train``), for example ``timm:vgg19.tv_in1k``.
     weights : Path, optional
         A local weight file for ``timm:``; by default the hub's pretrained weights.
     threads : int, optional
-        CPU threads; by default ``HASHLENS_THREADS``, else all cores.
+        CPU threads. Default: the environment's ``HASHLENS_THREADS``, or all cores.
 
     Raises
     ------
     ParameterError
-        If the name has another form, or ``weights`` is given for a descriptor that has its own.
+        If the name has another form, or ``weights`` is given for a descriptor other than ``timm:``.
     """
     kind, _, rest = name.partition(":")
     if weights is not None and kind != "timm":
-        raise ParameterError(f"'weights' go with a timm: descriptor. Got {name!r} instead.")
+        raise ParameterError(
+            f"'weights' can only be given for a timm: descriptor. Got {name!r} instead."
+        )
     if name == "default":
         from hashlens.descriptors.default import default_descriptor
 

@@ -16,7 +16,7 @@ from hashlens.errors import DataError, FormatError
 from hashlens.native import thread_count
 
 _BATCH = 4
-"""Images a run: few, so that no core waits long for another at the end of a batch."""
+"""Images per run: few, so that no core waits long for another at the end of a batch."""
 
 
 class OnnxDescriptor(Descriptor):
@@ -27,18 +27,18 @@ class OnnxDescriptor(Descriptor):
     path : Path
         The ONNX file.
     spec : DescriptorSpec
-        What the file holds.
+        The specification of the network.
     threads : int, optional
-        CPU threads; by default the environment's ``HASHLENS_THREADS``, else all cores.
+        CPU threads. Default: the environment's ``HASHLENS_THREADS``, or all cores.
     sha256 : str, optional
-        The file's checksum, in hexadecimal. Default: ``spec.weights_sha256``; another where the
-        weights were not made from this file but the file from the weights.
+        The file's checksum, in hexadecimal, if it was exported from weights in another form.
+        Default: ``spec.weights_sha256``.
 
     Raises
     ------
     FormatError
-        If the file is missing, damaged, not the one of the spec, or of other shapes. A file may
-        leave the length of its output open: then the first run finds it out.
+        If the file is missing or damaged, or its checksum or shapes differ from the spec. A file
+        may leave the length of its output open; it is then checked when the network runs.
     """
 
     def __init__(
@@ -59,8 +59,8 @@ class OnnxDescriptor(Descriptor):
                 f"{path} is not the network of descriptor {spec.name!r}: expected SHA-256 "
                 f"{expected}, got {found}. The file is damaged or was replaced."
             )
-        # One thread a run, and runs side by side: threads within a run would spin while they wait
-        # for each other, and take the cores from those that decode the next images.
+        # One thread per run, and several runs in parallel: threads within a run would spin while
+        # waiting for each other, and take the cores from those that decode the next images.
         self._threads = threads or thread_count()
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="hashlens-describe")
         options = onnxruntime.SessionOptions()
@@ -90,7 +90,7 @@ class OnnxDescriptor(Descriptor):
         Raises
         ------
         FormatError
-            If the output is of another shape.
+            If the output has an unexpected shape.
         """
         name = self._session.get_inputs()[0].name
         vectors = cast(Vectors, self._session.run(None, {name: inputs})[0])
@@ -120,7 +120,7 @@ class OnnxDescriptor(Descriptor):
 
 
 def _matches(shape: list[int | str | None], expected: tuple[int | None, ...]) -> bool:
-    """Compare shapes; a symbolic size in the file matches anything, the batch must be symbolic."""
+    """Compare shapes; a symbolic size matches anything, and the batch size must be symbolic."""
     return len(shape) == len(expected) and all(
         not isinstance(size, int) or size == wanted
         for size, wanted in zip(shape, expected, strict=True)
@@ -133,7 +133,7 @@ def load_onnx_descriptor(path: Path, threads: int | None = None) -> OnnxDescript
     Raises
     ------
     FormatError, DataError
-        If the spec is missing or does not describe the file.
+        If the spec is missing, or does not match the file.
     """
     return OnnxDescriptor(path, read_spec(path.with_suffix(".json")), threads)
 

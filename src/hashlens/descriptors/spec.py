@@ -1,4 +1,4 @@
-"""What a descriptor is, exactly: enough to tell whether two vectors may be compared."""
+"""The specification of a descriptor, which decides whether two vectors may be compared."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ class DescriptorSpec:
     Attributes
     ----------
     name : str
-        For people, as ``efficientnet-lite0.in1k``.
+        A name for people, such as ``efficientnet-lite0.in1k``.
     weights_sha256 : str
-        Of the weights' file, in hexadecimal.
+        SHA-256 of the weights' file, in hexadecimal.
     input_size : int
         Side of the square input, in pixels.
     fit : {"squash", "crop"}
-        How an image becomes square: both sides scaled on their own, so that nothing is lost; or the
-        shorter side scaled to ``input_size / crop_fraction``, then the center cropped.
+        How an image becomes square: both sides are scaled independently, so that nothing is lost;
+        or the shorter side is scaled to ``input_size / crop_fraction`` and the center is cropped.
     crop_fraction : float
-        In (0, 1]; 1 where ``fit`` is "squash".
+        In (0, 1]; 1 if ``fit`` is "squash".
     interpolation : {"bilinear", "bicubic", "lanczos"}
     mean, std : three floats
-        Pixels enter as (value − mean) / std, per RGB channel, on the scale 0–255.
+        Pixels are standardized to (value − mean) / std per RGB channel, on the scale 0–255.
     dimension : int
         Length of the vector.
     normalization : {"none", "l2", "sigmoid"}
-        What is done to the network's output: nothing, unit length, or the logistic function
-        (the paper's descriptors in [0, 1]).
+        How the network's output is normalized: not at all, to unit length, or by the logistic
+        function (the paper's descriptors in [0, 1]).
     license, source : str
-        Of the weights.
+        License and origin of the weights.
     """
 
     name: str
@@ -70,15 +70,15 @@ class DescriptorSpec:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all that decides the vectors: equal digests, comparable vectors."""
+        """SHA-256 of everything that decides the vectors: those of equal digests are comparable."""
         decisive = {key: value for key, value in asdict(self).items() if key not in _ABOUT}
-        # Under its first name, so that models and collections of any version keep their digests.
+        # Under its former name, so that models and collections of any version keep their digests.
         decisive["normalisation"] = decisive.pop("normalization")
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
     @property
     def image_fit(self) -> Fit:
-        """How images are decoded for this descriptor."""
+        """How images are resized for this descriptor."""
         return Fit(self.input_size, self.fit, self.interpolation, self.crop_fraction)
 
     def to_dict(self) -> dict[str, Any]:
@@ -87,12 +87,12 @@ class DescriptorSpec:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], where: Path | str = "a model") -> DescriptorSpec:
-        """Return a spec from the fields that ``to_dict`` gave.
+        """Return a spec from the fields that `to_dict` returned.
 
         Raises
         ------
         FormatError
-            If a field is missing, unknown or no such value; ``where`` is named in the message.
+            If a field is missing, unknown or invalid; the message contains ``where``.
         """
         values = {_FORMER_NAMES.get(name, name): value for name, value in values.items()}
         names = {field.name for field in fields(cls)}

@@ -15,41 +15,41 @@ from hashlens.descriptors.spec import DescriptorSpec
 from hashlens.errors import DataError, MissingExtraError, ParameterError
 
 OUTPUTS = ("pooled", "sigmoid", "trunk")
-"""What of a network can be the descriptor; see `TimmDescriptor`."""
+"""Outputs of a network that can be the descriptor; see `TimmDescriptor`."""
 
 
 class TimmDescriptor(Descriptor):
-    """The features of a timm model: its classifier is left out.
+    """The features of a timm model, without its classifier.
 
-    Input size, interpolation, crop, mean and std are those that the weights were trained with
-    (timm's ``pretrained_cfg``).
+    Input size, interpolation, crop, mean and std are those of the weights (timm's
+    ``pretrained_cfg``).
 
     Parameters
     ----------
     name : str
-        A model of timm, with its weights' tag, and after a slash what of it is the descriptor:
+        A timm model with the tag of its weights and, after a slash, the output to use:
         ``vgg19.tv_in1k/trunk``.
 
-        - ``pooled``, which may be left out: the input of the classifier at unit length. Of VGG,
+        - ``pooled``, the default: the input of the classifier, at unit length. For VGG, these are
           the 4096 units of the last hidden layer (fc7).
-        - ``sigmoid``: the same through the logistic function, in [0, 1] as the paper has it.
-        - ``trunk``: the map of the last convolutional layer, flattened, at unit length. Of VGG at
-          224 pixels, 7 × 7 × 512 = 25,088 values: what the paper's layer of 4096 learned units is
-          put on.
+        - ``sigmoid``: the same, mapped to [0, 1] by the logistic function, as in the paper.
+        - ``trunk``: the feature map of the last convolutional layer, flattened, at unit length.
+          For VGG at 224 pixels, these are 7 × 7 × 512 = 25,088 values, the input of the paper's
+          layer of 4096 learned units.
     weights : Path, optional
-        A local state dict (.pth, .safetensors) instead of the hub's weights, of any number of
-        classes.
+        A local state dict (.pth, .safetensors) to use instead of the hub's weights; its number of
+        classes does not matter.
     threads : int, optional
         CPU threads for PyTorch.
 
     Raises
     ------
     MissingExtraError
-        If timm or torch are not installed.
+        If timm or torch is not installed.
     ParameterError
-        If timm has no such model, or it has no such output.
+        If timm does not have the model, or the output does not exist.
     DataError
-        If the weights can't be had, or belong to another architecture.
+        If the weights can't be loaded, or belong to another architecture.
     """
 
     def __init__(self, name: str, weights: Path | None = None, threads: int | None = None) -> None:
@@ -67,7 +67,7 @@ class TimmDescriptor(Descriptor):
             )
         if not timm.is_model(model):
             close = difflib.get_close_matches(model.partition(".")[0], timm.list_models())
-            hint = f" Some that it has: {', '.join(close)}." if close else ""
+            hint = f" Similar names: {', '.join(close)}." if close else ""
             raise ParameterError(f"timm has no model {model!r}.{hint}")
         if weights is not None and not weights.is_file():
             raise DataError(f"The weight file {weights} does not exist.")
@@ -91,7 +91,7 @@ class TimmDescriptor(Descriptor):
         return cast(Vectors, features.float().cpu().numpy())
 
     def export(self, path: Path) -> None:
-        """Write the network as an ONNX file, with which a model directory needs no PyTorch.
+        """Write the network as an ONNX file, so that a model directory does not need PyTorch.
 
         Raises
         ------
@@ -114,7 +114,7 @@ class TimmDescriptor(Descriptor):
         fit: Literal["squash", "crop"] = "squash" if squash else "crop"
         return DescriptorSpec(
             name=f"timm:{model}" + ("" if self.output == "pooled" else f"/{self.output}"),
-            # Outputs of one network are not comparable, though dimension and weights may agree.
+            # Different outputs of a network are not comparable, even if their dimensions agree.
             weights_sha256=_state_digest(self.network, self.output),
             input_size=size,
             fit=fit,
@@ -130,10 +130,10 @@ class TimmDescriptor(Descriptor):
 
 
 def _load(model: str, weights: Path | None) -> Any:
-    """Return the timm network with every weight of its features loaded, without classifier.
+    """Return the timm network with all weights of its features, without its classifier.
 
-    The classifier is dropped after loading: timm loads a network that is made without one
-    leniently, so that a file of another architecture would leave it with random weights.
+    The classifier is dropped after loading, because timm loads a network without one leniently: a
+    file of another architecture would leave it with random weights.
     """
     import timm
 
@@ -144,7 +144,7 @@ def _load(model: str, weights: Path | None) -> Any:
         network = timm.create_model(model, pretrained=True, **options)
     except Exception as error:
         where = weights or "the hub"
-        what = "" if weights else " Where there is no hub, give a local file with --weights."
+        what = "" if weights else " Without access to the hub, give a local file with --weights."
         raise DataError(
             f"The weights of timm model {model!r} can't be loaded from {where}: {error}{what}"
         ) from error
@@ -153,7 +153,7 @@ def _load(model: str, weights: Path | None) -> Any:
 
 
 def _options_of_file(model: str, weights: Path) -> dict[str, Any]:
-    """Return what `timm.create_model` needs to load a file of any number of classes."""
+    """Return the options of `timm.create_model` for a file with any number of classes."""
     import timm
 
     overlay: dict[str, Any] = {"file": str(weights)}
@@ -175,7 +175,7 @@ def _device() -> str:
 
 
 def _state_digest(network: Any, output: str) -> str:
-    """SHA-256 over names and values: weights have no one file when they come from a hub."""
+    """Return the SHA-256 of names and values, as weights from a hub are not a single file."""
     digest = hashlib.sha256(b"" if output == "pooled" else output.encode())
     for key, tensor in sorted(network.state_dict().items()):
         digest.update(key.encode())

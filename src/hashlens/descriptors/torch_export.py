@@ -1,4 +1,4 @@
-"""From a PyTorch network to an ONNX file that gives the same descriptors (extra ``train``)."""
+"""Export a PyTorch network to an ONNX file with the same descriptors (extra ``train``)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from hashlens.errors import DataError, MissingExtraError
 from hashlens.files.atomic import replacing
 
 LEAST_COSINE = 0.9999
-"""How well a file's descriptors must agree with the network's."""
+"""Minimum cosine between a file's descriptors and the network's."""
 
 _OPSET = 18
 
 
 class FeatureMap(nn.Module):
-    """The map of a timm network's last convolutional layer, flattened: (n, D)."""
+    """The feature map of a timm network's last convolutional layer, flattened to (n, D)."""
 
     def __init__(self, network: Any) -> None:
         super().__init__()
@@ -34,23 +34,23 @@ class FeatureMap(nn.Module):
 
 
 def export_network(network: nn.Module, input_size: int, path: Path) -> None:
-    """Write a network as an ONNX file, once ONNX Runtime has been seen to agree with it.
+    """Write a network as an ONNX file, and verify it with ONNX Runtime.
 
     Parameters
     ----------
     network : nn.Module
-        In evaluation mode, on the CPU: pixels (n, 3, s, s) in, descriptors (n, D) out.
+        In evaluation mode, on the CPU; maps pixels (n, 3, s, s) to descriptors (n, D).
     input_size : int
         s, in pixels.
     path : Path
-        Written whole or not at all.
+        Written completely or not at all.
 
     Raises
     ------
     MissingExtraError
-        If onnx or onnxscript are not installed.
+        If onnx or onnxscript is not installed.
     DataError
-        If the network can't be expressed in ONNX, or the file's descriptors differ.
+        If the network can't be exported to ONNX, or the file's descriptors differ.
     HashlensError
         If the file can't be written.
     """
@@ -75,20 +75,20 @@ def export_network(network: nn.Module, input_size: int, path: Path) -> None:
                 )
         except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
             raise DataError(f"The network can't be exported to ONNX: {error}") from error
-        assert program is not None  # so it is with dynamo
+        assert program is not None  # always, with dynamo
         partial.write_bytes(program.model_proto.SerializeToString(deterministic=True))
         with torch.inference_mode():
             expected = network(example).numpy()
         cosine = least_cosine(_run(partial, example.numpy()), expected)
         if not cosine >= LEAST_COSINE:
             raise DataError(
-                f"The network's ONNX file gives other descriptors than PyTorch: cosine {cosine:.6f}"
-                f", expected at least {LEAST_COSINE}. It was not kept."
+                f"The network's descriptors in ONNX differ from PyTorch's: cosine {cosine:.6f}"
+                f", expected at least {LEAST_COSINE}. The file was not kept."
             )
 
 
 def least_cosine(found: Vectors, expected: Vectors) -> float:
-    """Return the least cosine of corresponding rows of two arrays (n, D)."""
+    """Return the minimum cosine between corresponding rows of two arrays (n, D)."""
     lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
     tiny = np.finfo(np.float32).tiny
     return float(((found * expected).sum(axis=1) / np.maximum(lengths, tiny)).min())

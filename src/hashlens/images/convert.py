@@ -1,4 +1,4 @@
-"""Any mode that Pillow decodes to → 8-bit RGB, by one rule a mode."""
+"""Convert any mode that Pillow decodes to into 8-bit RGB."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from PIL import Image
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Return a decoded image as RGB; transparency is composited on white.
+    """Return a decoded image as RGB; transparency is composited onto white.
 
     Samples of 16 bits are scaled from [0, 65535]. Integers of 32 bits and floats are scaled from
     the smallest usual range that holds them all: [0, 1] (floats only), [0, 255] or [0, 65535]. Any
     other range (elevation, radiance) is stretched from its own minimum and maximum, since nothing
-    in such a file says what white is. Values that are no number are black.
+    in such a file says what white is. NaN becomes black.
     """
     if image.mode == "RGB" and "transparency" not in image.info:
         return image

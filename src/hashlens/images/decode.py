@@ -1,8 +1,8 @@
-"""Image bytes → RGB pixels of the size that a descriptor wants, whatever the file holds.
+"""Decode image files to RGB pixels of the size that a descriptor expects.
 
-Files come from anywhere, so nothing here trusts them: every failure is an `ImageError` whose text
-names no path (the caller knows it), sizes are checked before pixels are allocated, and Pillow's
-warnings stay off stderr.
+Files may come from anyone, so they are not trusted: every failure is an `ImageError` whose text
+does not contain the path (the caller knows it), sizes are checked before pixels are allocated, and
+Pillow's warnings are kept off stderr.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ FORMATS: dict[str, tuple[str, ...]] = {
     "DDS": (".dds",),
     "PCX": (".pcx",),
 }
-"""Pillow's names of the formats that are read, with their suffixes. Left out on purpose: formats
-without a signature (anything passes for one) and those that start another program (EPS)."""
+"""Pillow's names of the formats that are read, with their suffixes. Formats without a signature
+(anything would pass for one) and those that start another program (EPS) are left out on purpose."""
 
 MAX_DECODED_PIXELS = 80_000_000
-"""Most pixels that may be decoded for one image: 320 MB at Pillow's four bytes a pixel."""
+"""Maximum number of pixels to decode for one image: 320 MB at Pillow's four bytes per pixel."""
 
 _DRAFT_MARGINS = {8: 1.5, 4: 2.0, 2: 2.0}
-"""By how much a JPEG that is decoded at 1/8, 1/4 or 1/2 of its size must still exceed the target,
-so that the resampling filter sees nearly what it would see of the whole image. The largest images
-get less, since there the time counts most."""
+"""Factor by which a JPEG decoded at 1/8, 1/4 or 1/2 of its size must still exceed the target, so
+that the resampling filter sees nearly what it would see at full size. The factor is smallest for
+the largest images, where decoding takes the most time."""
 
 _ORIENTATION_TAG = 0x0112
 _TRANSPOSE = {
@@ -63,9 +63,9 @@ _COMMON = ("PNG", "GIF", "BMP", "PPM")
 def decode_image(data: bytes, fit: Fit) -> Pixels:
     """Decode an image file's bytes to the square of pixels that ``fit`` describes.
 
-    Of an animation the first frame counts. The EXIF orientation is applied. Transparent parts are
-    composited on white. CMYK, palette, gray and 16-bit images become 8-bit RGB; color profiles are
-    not applied (nor are they by those who trained the descriptors).
+    The first frame of an animation is used. The EXIF orientation is applied. Transparent parts are
+    composited onto white. CMYK, palette, gray and 16-bit images become 8-bit RGB. Color profiles
+    are not applied, as the descriptors were trained without them.
 
     Parameters
     ----------
@@ -82,8 +82,8 @@ def decode_image(data: bytes, fit: Fit) -> Pixels:
     Raises
     ------
     ImageError
-        If the data is empty, of no known format, damaged, truncated, or of more pixels than
-        `MAX_DECODED_PIXELS`. A large JPEG counts as many pixels as it is decoded to.
+        If the data is empty, of an unknown format, damaged or truncated, or has more pixels than
+        `MAX_DECODED_PIXELS`. A large JPEG counts with the size that it is decoded to.
 
     Examples
     --------
@@ -100,27 +100,29 @@ def decode_image(data: bytes, fit: Fit) -> Pixels:
             if isinstance(image, JpegImagePlugin.JpegImageFile):
                 _draft(image, data, fit)
             _check_pixels(image.size)
-            # After load: formats such as PNG may carry EXIF behind the pixels.
+            # After loading, because formats such as PNG may store EXIF after the pixels.
             image.load()
             orientation = image.getexif().get(_ORIENTATION_TAG)
             return fit_image(_upright(to_rgb(image), orientation), fit)
     except ImageError:
         raise
     except UnidentifiedImageError:
-        raise ImageError("no image: the content is of no format that can be read") from None
+        raise ImageError("not an image, or of an unknown format") from None
     except Image.DecompressionBombError:
-        raise ImageError("too large: it declares more pixels than can be decoded safely") from None
+        raise ImageError("too large: it has more pixels than can be decoded safely") from None
     except MemoryError:
-        raise ImageError("too large: decoding it needs more memory than there is") from None
+        raise ImageError("too large: there is not enough memory to decode it") from None
     except Exception as error:
-        # Pillow's plugins raise whatever their parsers trip over: OSError, SyntaxError, ValueError,
-        # struct.error, KeyError, zlib.error ... For damaged input all of them mean the same.
+        # Pillow's plugins raise whatever their parsers run into: OSError, SyntaxError, ValueError,
+        # struct.error, KeyError, zlib.error, ... All of them mean that the file is damaged.
         raise ImageError(f"damaged image: {error or type(error).__name__}") from error
 
 
 def _open(data: bytes) -> Image.Image:
-    """Open without decoding. JPEGs by their own class: `Image.open` would refuse or warn about
-    large ones by their full size, which is never decoded.
+    """Open an image without decoding it.
+
+    JPEGs are opened by their own class, because `Image.open` would refuse or warn about large ones
+    for their full size, which is never decoded.
     """
     if data.startswith(b"\xff\xd8\xff"):
         return JpegImagePlugin.JpegImageFile(io.BytesIO(data))
@@ -129,13 +131,13 @@ def _open(data: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data), formats=_COMMON)
     except UnidentifiedImageError:
-        # The other plugins cost time to import, so only who needs them loads them.
+        # The other plugins take time to import, so they are only loaded when needed.
         Image.init()
         return Image.open(io.BytesIO(data), formats=[f for f in FORMATS if f in Image.OPEN])
 
 
 def _draft(image: JpegImagePlugin.JpegImageFile, data: bytes, fit: Fit) -> None:
-    """Let libjpeg scale while decoding, unless it would hold all coefficients in memory."""
+    """Let libjpeg scale while decoding, unless it would keep all coefficients in memory."""
     if "progressive" in image.info or not _is_single_scan(image, data):
         _check_pixels(image.size)
     for scale, margin in _DRAFT_MARGINS.items():
@@ -146,7 +148,7 @@ def _draft(image: JpegImagePlugin.JpegImageFile, data: bytes, fit: Fit) -> None:
 
 
 def _is_single_scan(image: JpegImagePlugin.JpegImageFile, data: bytes) -> bool:
-    """Whether the scan that Pillow stopped at holds all components, so that libjpeg streams."""
+    """Return whether the scan that Pillow stopped at holds all components, so libjpeg streams."""
     header_bytes = 6 + 2 * image.layers
     end = image.fp.tell() if image.fp is not None else 0
     header = data[max(0, end - header_bytes - 2) : end]
@@ -154,7 +156,7 @@ def _is_single_scan(image: JpegImagePlugin.JpegImageFile, data: bytes) -> bool:
 
 
 def _check_webp_canvas(data: bytes) -> None:
-    """Refuse a large WebP by its header: opening it allocates the canvas."""
+    """Refuse a large WebP by its header, because opening it allocates the canvas."""
     if data[12:16] == b"VP8X" and len(data) >= 30:
         width = int.from_bytes(data[24:27], "little") + 1
         height = int.from_bytes(data[27:30], "little") + 1

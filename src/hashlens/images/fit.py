@@ -1,4 +1,4 @@
-"""How an image of any shape becomes the square that a descriptor wants."""
+"""Resize an image of any shape to the square that a descriptor expects."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Fit:
     size : int
         Side of the square, in pixels.
     mode : {"squash", "crop"}
-        ``squash`` resizes both sides to ``size``: the aspect ratio is lost, no content is.
+        ``squash`` resizes both sides to ``size``, which keeps all content but not the aspect ratio.
         ``crop`` resizes the shorter side to ``floor(size / crop_fraction)`` and keeps the central
-        square: what timm's and torchvision's evaluation transforms do, bit for bit in geometry.
+        square, with exactly the geometry of timm's and torchvision's evaluation transforms.
     interpolation : {"bicubic", "bilinear", "lanczos"}
         The resampling filter; always antialiased.
     crop_fraction : float
@@ -41,7 +41,7 @@ class Fit:
     Raises
     ------
     ParameterError
-        If one of them is outside of what it may be.
+        If a parameter is out of its range.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def _unfit(name: str, expected: str, value: object) -> ParameterError:
 
 
 def fit_pixels(pixels: npt.ArrayLike, fit: Fit) -> Pixels:
-    """Resize pixels that are in memory already as `decode_image` does.
+    """Resize pixels that are already in memory, as `decode_image` does.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def fit_pixels(pixels: npt.ArrayLike, fit: Fit) -> Pixels:
 
 
 def fit_image(image: Image.Image, fit: Fit) -> Pixels:
-    """Resample the part that is kept of an RGB image: uint8 of shape (size, size, 3)."""
+    """Return the resized square of an RGB image, uint8 of shape (size, size, 3)."""
     square, resampling = (fit.size, fit.size), _RESAMPLING[fit.interpolation]
     if fit.mode == "squash":
         return np.array(image.resize(square, resampling))
@@ -113,8 +113,8 @@ def fit_image(image: Image.Image, fit: Fit) -> Pixels:
 def _crop_box(size: tuple[int, int], fit: Fit) -> tuple[float, float, float, float]:
     """Return where the central square of the resized image lies in the image.
 
-    Resizing just this box gives the pixels of "resize, then crop" without the whole resized image,
-    which for a strip of 10,000 x 1 pixels would be millions of pixels wide.
+    Resizing only this box gives the same pixels as resizing and then cropping, without creating the
+    whole resized image, which for a strip of 10,000 x 1 pixels would be millions of pixels wide.
     """
     width, height = size
     side = fit.shorter_side

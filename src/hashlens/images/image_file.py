@@ -1,4 +1,4 @@
-"""Reading image files without trusting what their names stand for."""
+"""Read image files without trusting what is at their paths."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from hashlens.errors import ImageError
 from hashlens.images.walk import reason_of
 
 MAX_FILE_BYTES = 1 << 30
-"""Larger files are refused before they are read: 1 GiB."""
+"""Files larger than this, 1 GiB, are refused before they are read."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFile:
-    """The content of a file, and the state that it had just before it was read.
+    """The content of a file, and the state of the file just before it was read.
 
     Attributes
     ----------
     data : bytes
     size : int
-        Bytes.
+        Size in bytes.
     mtime_ns : int
-        Time of the last modification, in nanoseconds since the epoch. A file that changes while it
-        is read has a later one by then, so comparing them later shows that it must be read again.
+        Time of the last modification, in nanoseconds since the epoch. If the file changes
+        while it is read, its time is later afterwards, which shows that it must be read again.
     """
 
     data: bytes
@@ -38,11 +38,11 @@ def read_image_file(path: str) -> ImageFile:
     Raises
     ------
     ImageError
-        If it does not exist, is no regular file, is larger than `MAX_FILE_BYTES`, or can't be
-        read. The text names no path.
+        If it does not exist, is not a regular file, is larger than `MAX_FILE_BYTES`, or can't be
+        read. The text does not contain the path.
     """
     try:
-        # Opening a pipe would wait for a writer, for ever if there is none.
+        # Otherwise, opening a pipe would wait for a writer, forever if there is none.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         with open(descriptor, "rb", buffering=0) as file:
             status = os.fstat(descriptor)

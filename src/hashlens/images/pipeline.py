@@ -1,4 +1,4 @@
-"""Decoding in threads, ahead of whoever consumes the pixels."""
+"""Decode images in threads, ahead of the consumer of the pixels."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Batch(Generic[Item]):
     Attributes
     ----------
     items : list of length n
-        What was decoded, in the order of the input.
+        The items that were decoded, in the order of the input.
     pixels : uint8 array of shape (n, size, size, 3)
     failed : list of (item, reason)
-        Failures met on the way, in the order of the input; n may be 0 beside them.
+        The items that failed, in the order of the input; n may be 0.
     """
 
     items: list[Item]
@@ -48,15 +48,15 @@ def map_ordered(
     Parameters
     ----------
     function : callable
-        Called in threads. An `ImageError` that it raises is yielded in place of the result; any
+        Called in threads. An `ImageError` that it raises is yielded instead of the result; any
         other exception ends the iteration.
     items : iterable
-        Drawn from in the calling thread, at most ``ahead`` items beyond what was yielded. With a
-        result bounded in size, so is the memory.
+        Consumed in the calling thread, at most ``ahead`` items beyond those yielded, so memory is
+        bounded if the size of a result is.
     threads : int, optional
         Default: `thread_count`.
     ahead : int
-        Most items in flight.
+        Maximum number of items in flight.
 
     Yields
     ------
@@ -64,7 +64,7 @@ def map_ordered(
 
     Notes
     -----
-    When the consumer stops early, or is interrupted, work that has not begun is dropped.
+    If the consumer stops early or is interrupted, work that has not started is dropped.
 
     Examples
     --------
@@ -103,17 +103,17 @@ def decode_batches(
     batch_size: int = 32,
     threads: int | None = None,
 ) -> Iterator[Batch[Item]]:
-    """Decode images in threads and yield them in batches, in order; decoding goes on meanwhile.
+    """Decode images in threads, and yield them in batches and in order as decoding continues.
 
     Parameters
     ----------
     load : callable
         Returns the pixels of an item, all of one shape; may raise `ImageError`. For files:
-        ``lambda path: decode_image(read_image_file(path).data, fit)``; for encoded images that are
-        in memory: ``lambda data: decode_image(data, fit)``.
+        ``lambda path: decode_image(read_image_file(path).data, fit)``; for encoded images in
+        memory: ``lambda data: decode_image(data, fit)``.
     items : iterable
     batch_size : int
-        Images a batch; the last one may hold fewer. Two batches are decoded ahead.
+        Images per batch; the last batch may hold fewer. Two batches are decoded ahead.
     threads : int, optional
         Default: `thread_count`.
 

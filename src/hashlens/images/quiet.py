@@ -1,4 +1,4 @@
-"""Keep what Pillow says about odd files off stderr: the outcome is reported, or an `ImageError`."""
+"""Keep Pillow's messages about unusual files off stderr; failures become an `ImageError` anyway."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# Without any handler, Python prints a library's errors to stderr. Handlers of the application
-# still see them.
+# Without any handler, Python prints a library's errors to stderr. The application's handlers still
+# receive them.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 _lock = threading.Lock()
@@ -21,9 +21,9 @@ _filters: warnings.catch_warnings[None] | None = None
 def quiet_pillow() -> Iterator[None]:
     """Ignore warnings that Pillow's modules raise, and only those, in all threads inside.
 
-    Python's warning filters belong to the process, and `warnings.catch_warnings` restores what it
-    found: overlapping uses from several threads would leave the wrong filters behind. So the first
-    user installs the filter and the last one takes it away.
+    Python's warning filters are global to the process, and `warnings.catch_warnings` restores those
+    it found, so overlapping uses in several threads would leave the wrong filters behind. Therefore
+    the first user installs the filter and the last one removes it.
     """
     global _users, _filters
     with _lock:

@@ -1,4 +1,4 @@
-"""Folders → the image files below them, in an order that is the same every time."""
+"""Find the image files in folders, in a reproducible order."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import NamedTuple
 from hashlens.images.decode import FORMATS
 
 IMAGE_SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffixes)
-"""Suffixes, in lower case, by which a file in a folder is taken for an image."""
+"""Suffixes, in lower case, of the files in a folder that are treated as images."""
 
 OnError = Callable[[str, str], None]
-"""Called with a path and the reason why it, or what is below it, is not among the results."""
+"""Called with a path and the reason why it, or its content, is missing from the results."""
 
 
 class _Entry(NamedTuple):
@@ -29,19 +29,19 @@ def walk_images(
     """Yield the image files among and below ``paths``, each once.
 
     Folders are entered in the order given, their entries sorted by the bytes of their names. In a
-    folder, files count by their suffix (`IMAGE_SUFFIXES`, any case), and names that start with a
-    dot are passed over; a file that is named explicitly is taken whatever its name. Folders behind
+    folder, files are selected by suffix (`IMAGE_SUFFIXES`, in any case), and names that start with
+    a dot are skipped; a file that is named explicitly is accepted whatever its name. Folders behind
     symbolic links come after all others, and no folder is entered twice, so loops end.
 
     Parameters
     ----------
     paths : files and folders
-        Names that are no valid UTF-8 are fine: a ``str`` carries their bytes as `os.fsdecode` does.
+        Names need not be valid UTF-8: a ``str`` carries their bytes as `os.fsdecode` does.
     on_error : callable, optional
-        Called with (path, reason) for what does not exist, is no regular file or can't be read.
-        By default such paths are passed over in silence.
+        Called with (path, reason) for what does not exist, is not a regular file or can't be read.
+        By default such paths are skipped silently.
     skip : callable, optional
-        Files and folders for which it returns true are left out, with all below them.
+        Files and folders for which it returns true are left out, with their content.
 
     Yields
     ------
@@ -69,7 +69,7 @@ def _never(path: str) -> bool:
 
 
 class _Walk:
-    """One walk: which folders and files were met, which links are still to be followed."""
+    """The state of one walk: folders and files seen, and links still to be followed."""
 
     def __init__(self, on_error: OnError, skip: Callable[[str], bool]) -> None:
         self._on_error = on_error
@@ -93,12 +93,12 @@ class _Walk:
             yield from self._file(path)
 
     def linked_folders(self) -> Iterator[str]:
-        """Walk the folders behind symbolic links; more links may turn up on the way."""
+        """Walk the folders behind symbolic links, including links that are found on the way."""
         while self._links:
             yield from self._folder(self._links.pop(0))
 
     def _folder(self, root: str) -> Iterator[str]:
-        # A stack instead of recursion: depth is the file system's business, not Python's.
+        # A stack instead of recursion, so that the depth is not limited by Python.
         stack = [_Entry(root, True)]
         while stack:
             path, is_directory = stack.pop()
@@ -115,7 +115,7 @@ class _Walk:
             yield path
 
     def _entries(self, folder: str) -> list[_Entry]:
-        """Return the sub-folders and images of a folder; keep its links to folders for later."""
+        """Return the subfolders and images of a folder; keep its links to folders for later."""
         try:
             identity = os.stat(folder)
             if (identity.st_dev, identity.st_ino) in self._seen_folders:
@@ -141,7 +141,7 @@ class _Walk:
                 return None
             if item.is_file():
                 return _Entry(item.path, False)
-            # What is neither is a broken link, or a pipe or socket that reading would hang on.
+            # Anything else is a broken link, or a pipe or socket that would block a reader.
             os.stat(item.path)
             self._on_error(item.path, "not a regular file")
         except OSError as error:
@@ -150,7 +150,7 @@ class _Walk:
 
 
 def reason_of(error: OSError | ValueError) -> str:
-    """Return what an error of the file system means, without the path that it names."""
+    """Return the reason of a file system error, without the path."""
     if isinstance(error, FileNotFoundError):
         return "no such file or folder"
     if isinstance(error, OSError) and error.strerror:

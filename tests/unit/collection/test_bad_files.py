@@ -27,7 +27,7 @@ def bomb():
     ("name", "make", "reason"),
     [
         ("truncated.jpg", lambda: jpeg()[:700], "truncated"),
-        ("text.png", lambda: b"this is a text\n" * 30, "no image"),
+        ("text.png", lambda: b"this is a text\n" * 30, "not an image"),
         ("zero.png", lambda: b"", "empty"),
         ("bomb.png", bomb, "too large"),
     ],

@@ -121,7 +121,7 @@ def test_a_negative_radius_for_duplicates_is_refused(filled):
 
 def test_a_bad_query_is_named(filled, tmp_path):
     (tmp_path / "text.png").write_text("no picture")
-    with pytest.raises(ImageError, match=r"text\.png as a query: no image"):
+    with pytest.raises(ImageError, match=r"text\.png as a query: not an image"):
         filled.search(tmp_path / "text.png")
     with pytest.raises(ImageError, match=r"missing\.png as a query: can't be read"):
         filled.search(tmp_path / "missing.png")

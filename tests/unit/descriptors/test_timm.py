@@ -96,7 +96,7 @@ def test_a_weight_file_that_is_missing_is_named(tmp_path):
 
 
 def test_a_model_that_timm_lacks_comes_with_a_hint():
-    with pytest.raises(ParameterError, match=r"no model 'vgg20'.* Some that it has: .*vgg"):
+    with pytest.raises(ParameterError, match=r"no model 'vgg20'.* Similar names: .*vgg"):
         load_descriptor("timm:vgg20")
 
 

@@ -18,7 +18,7 @@ def default_descriptor(threads: int | None = None) -> OnnxDescriptor:
     Parameters
     ----------
     threads : int, optional
-        CPU threads; by default ``HASHLENS_THREADS``, else all cores.
+        CPU threads. Default: the environment's ``HASHLENS_THREADS``, or all cores.
     """
     return load_onnx_descriptor(NETWORK, threads)
 

@@ -17,7 +17,7 @@ import hashlens.hashers
 from hashlens.codes import unpack
 from hashlens.errors import DataError, FormatError, NotFittedError, ParameterError
 from hashlens.hashers import METHODS, Hasher, create_hasher, hasher_class
-from hashlens.hashers.base import TAKE_SEVERAL_LABELS
+from hashlens.hashers.inputs import TAKE_SEVERAL_LABELS
 
 DIMENSIONS = 48
 CLASSES = 5
@@ -281,7 +281,7 @@ def test_arrays_that_are_no_rows_of_vectors_are_refused(name, fitted, shape):
 
 
 def test_vectors_of_another_width_are_refused(fitted):
-    with pytest.raises(DataError, match=f"fitted on vectors of {DIMENSIONS} dimensions"):
+    with pytest.raises(DataError, match=f"expecting {DIMENSIONS} features"):
         fitted.transform(np.zeros((2, DIMENSIONS + 1)))
 
 
@@ -328,7 +328,7 @@ def test_vectors_that_are_all_the_same_get_one_code(name):
 
 @pytest.mark.parametrize("name", SUPERVISED)
 def test_supervised_methods_say_what_is_wrong_with_labels(name):
-    with pytest.raises(DataError, match=r"supervised: fit\(X, y\) needs a label"):
+    with pytest.raises(DataError, match=r"learns from labels: fit\(X, y\) needs a label"):
         make(name).fit(X)
     with pytest.raises(DataError, match="at least 2 classes"):
         make(name).fit(X, np.zeros(len(X), int))

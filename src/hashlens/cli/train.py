@@ -39,7 +39,7 @@ from hashlens.descriptors.timm import TimmDescriptor
 from hashlens.errors import ParameterError
 from hashlens.files.cache_folder import cache_folder
 from hashlens.hashers import create_hasher, hasher_class
-from hashlens.hashers.base import check_labels
+from hashlens.hashers.inputs import check_labels
 from hashlens.model.folder import check_model_folder
 from hashlens.model.model import Model
 from hashlens.training import train_model

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
@@ -11,42 +10,45 @@ import numpy as np
 import numpy.typing as npt
 
 from hashlens.arrays import AnyLabels, Codes, Floats, Labels
-from hashlens.codes import check_bits, pack
-from hashlens.errors import DataError, FormatError, NotFittedError, ParameterError
-from hashlens.labels import check_any_labels, training_targets
-
-TAKE_SEVERAL_LABELS = ("dlbhc", "autoencoder", "codebook")
-"""Methods with ``several_labels``, for messages: the registry can't be imported from here."""
+from hashlens.codes import bytes_per_code, check_bits, pack
+from hashlens.errors import DataError, FormatError, NotFittedError
+from hashlens.hashers.estimator import Estimator
+from hashlens.hashers.inputs import check_labels, check_targets, check_vectors, feature_names
 
 
-class Hasher(ABC):
-    """Map vectors of shape (n, D) to codes of ``bits`` bits.
+class Hasher(Estimator, ABC):
+    """Maps vectors of shape (n, D) to codes of ``bits`` bits.
 
-    The contract is scikit-learn's: ``__init__`` only stores its keyword arguments; ``fit``
-    validates, forgets earlier fits, and returns ``self``; what was learned ends in an underscore.
-    A subclass names its learned arrays in ``learned``; they are its whole state, so that a hasher
-    is saved as its parameters (JSON) and its arrays (npz), never as a pickle.
+    A hasher is a scikit-learn transformer: ``__init__`` only stores its keyword arguments; ``fit``
+    validates them, forgets earlier fits, and returns ``self``; learned attributes end in an
+    underscore. A subclass lists in ``learned`` the arrays that are its whole state, so that a
+    hasher is saved as parameters (JSON) and arrays (npz), never as a pickle.
     """
 
     name: ClassVar[str]
     """The method's name on the command line and in tables."""
     supervised: ClassVar[bool] = False
-    """Whether ``fit`` needs labels."""
+    """Whether ``fit`` always needs labels."""
     several_labels: ClassVar[bool] = False
-    """Whether ``fit`` also takes a table of labels, (n, C), of which a vector may have several."""
+    """Whether ``fit`` also takes a table (n, C) of 0 and 1, so that a vector may have several."""
     learned: ClassVar[tuple[str, ...]]
-    """Names of the arrays that ``fit`` learns; ``project`` needs nothing else."""
+    """Names of the learned arrays; ``project`` needs nothing else."""
+    stored_names: ClassVar[Mapping[str, str]] = {}
+    """Learned array → its name in ``state()``, where a renamed array keeps its former name."""
+    former_parameters: ClassVar[Mapping[str, str]] = {}
+    """Former name → name, of parameters and of fields in them, which ``from_state`` accepts."""
 
     bits: int
     n_features_in_: int
+    feature_names_in_: npt.NDArray[np.object_]
 
     @abstractmethod
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike | None = None) -> Self:
-        """Learn from vectors ``X`` of shape (n, D) and, where supervised, labels ``y`` (n,)."""
+        """Learn from vectors ``X`` of shape (n, D) and, if supervised, labels ``y`` (n,)."""
 
     @abstractmethod
     def project(self, X: npt.ArrayLike) -> Floats:
-        """Return what is thresholded at zero to give the bits: float32 of shape (n, bits)."""
+        """Return the real values whose signs are the bits: float32 of shape (n, bits)."""
 
     def transform(self, X: npt.ArrayLike) -> Codes:
         """Return packed codes of shape (n, bits / 8), dtype uint8: bit = [project(X) > 0]."""
@@ -56,24 +58,13 @@ class Hasher(ABC):
         """Fit, then return the codes of ``X``."""
         return self.fit(X, y).transform(X)
 
-    @classmethod
-    def _parameter_names(cls) -> list[str]:
-        return [p for p in inspect.signature(cls.__init__).parameters if p != "self"]
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the constructor's parameters by name (scikit-learn's contract)."""
-        return {name: getattr(self, name) for name in self._parameter_names()}
-
-    def set_params(self, **params: Any) -> Self:
-        """Set constructor parameters by name (scikit-learn's contract)."""
-        known = self._parameter_names()
-        for name, value in params.items():
-            if name not in known:
-                raise ParameterError(
-                    f"{type(self).__name__} has no parameter {name!r}. It has: {', '.join(known)}."
-                )
-            setattr(self, name, value)
-        return self
+    def get_feature_names_out(
+        self, input_features: npt.ArrayLike | None = None
+    ) -> npt.NDArray[np.object_]:
+        """Return a name for each byte of a code, such as "itq0"; ``input_features`` is ignored."""
+        self._check_fitted()
+        prefix = type(self).__name__.lower()
+        return np.array([f"{prefix}{byte}" for byte in range(bytes_per_code(self.bits))], object)
 
     @property
     def learns_from_labels(self) -> bool:
@@ -81,85 +72,126 @@ class Hasher(ABC):
         return self.supervised
 
     def configuration(self) -> dict[str, Any]:
-        """Return all that decides what ``fit`` learns: parameters, with presets spelled out."""
+        """Return everything that decides what ``fit`` learns: parameters, with presets resolved."""
         return self.get_params()
 
+    # State
+
     def state(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the learned arrays by name: all that ``from_state`` needs beside parameters."""
+        """Return the learned arrays by stored name: with the parameters, the whole hasher."""
         self._check_fitted()
-        return {name: np.asarray(getattr(self, name)) for name in self.learned}
+        return {
+            self.stored_names.get(name, name): np.asarray(getattr(self, name))
+            for name in self.learned
+        }
 
     @classmethod
     def from_state(
         cls, state: Mapping[str, npt.NDArray[Any]], params: Mapping[str, Any] | None = None
     ) -> Self:
-        """Return a fitted hasher from ``state()`` and ``get_params()`` of another.
+        """Return a fitted hasher from the ``state()`` and ``get_params()`` of another.
 
         Raises
         ------
         FormatError
-            If an array is missing or has a dtype that no hasher learns.
+            If an array is missing or has a dtype that no hasher learns, or a parameter is unknown.
         """
-        hasher = cls(**(params or {}))
+        current = cls._renamed(params or {})
+        known = cls._parameter_names()
+        if unknown := sorted(set(current) - set(known)):
+            raise FormatError(
+                f"{cls.__name__} has no parameter {unknown[0]!r}. It has: {', '.join(known)}."
+            )
+        hasher = cls(**current)
         for name in cls.learned:
-            if name not in state:
+            stored = cls.stored_names.get(name, name)
+            if stored not in state:
                 raise FormatError(
-                    f"The state of a {cls.__name__} holds no array {name!r}; it holds: "
+                    f"The state of {cls.__name__} holds no array {stored!r}. It holds: "
                     f"{', '.join(sorted(state)) or 'nothing'}."
                 )
-            array = np.asarray(state[name])
+            array = np.asarray(state[stored])
             if array.dtype.kind not in "fiub":
-                raise FormatError(f"{cls.__name__}.{name} has the dtype {array.dtype}.")
+                raise FormatError(
+                    f"The array {stored!r} of {cls.__name__} must hold numbers. "
+                    f"Got dtype {array.dtype} instead."
+                )
             setattr(hasher, name, array)
         hasher.n_features_in_ = hasher._input_width()
         return hasher
+
+    @classmethod
+    def _renamed(cls, params: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            cls.former_parameters.get(name, name): (
+                cls._renamed(value) if isinstance(value, Mapping) else value
+            )
+            for name, value in params.items()
+        }
 
     def _input_width(self) -> int:
         """Return D from the learned arrays; by default the length of ``mean_``."""
         return int(np.asarray(getattr(self, "mean_")).shape[0])  # noqa: B009
 
+    # Checks
+
     def _check_fitted(self) -> None:
-        if not hasattr(self, self.learned[0]):
+        if not self.__sklearn_is_fitted__():
             raise NotFittedError(
                 f"This {type(self).__name__} is not fitted yet. Call fit(X) before using it."
             )
 
     def _check_input(self, X: npt.ArrayLike) -> Floats:
-        """Return vectors to be hashed as float32 (n, D), or say what is wrong with them."""
+        """Return vectors to be hashed as float32 (n, D).
+
+        Raises
+        ------
+        NotFittedError
+            If ``fit`` was not called.
+        DataError
+            If they are not finite vectors of as many dimensions as in training, or columns of a
+            data frame in another order.
+        """
         self._check_fitted()
-        vectors = check_vectors(X, type(self).__name__)
+        caller = type(self).__name__
+        vectors = check_vectors(X, caller)
         if vectors.shape[1] != self.n_features_in_:
             raise DataError(
-                f"{type(self).__name__} was fitted on vectors of {self.n_features_in_} dimensions. "
-                f"Got {vectors.shape[1]} instead."
+                f"X has {vectors.shape[1]} features, but {caller} is expecting "
+                f"{self.n_features_in_} features as input."
+            )
+        names, fitted = feature_names(X), getattr(self, "feature_names_in_", None)
+        if names is not None and fitted is not None and not np.array_equal(names, fitted):
+            raise DataError(
+                "The feature names should match those that were passed during fit: "
+                f"{', '.join(fitted)}. Got {', '.join(names)} instead."
             )
         return vectors
 
     def _check_training(
         self, X: npt.ArrayLike, y: npt.ArrayLike | None
     ) -> tuple[Floats, Labels | None]:
-        """Validate what ``fit`` got; set ``n_features_in_``.
+        """Return vectors and, if the method learns from labels, labels numbered from 0.
+
+        Sets ``n_features_in_`` and, for a data frame, ``feature_names_in_``.
 
         Raises
         ------
         ParameterError, DataError
-            For a wrong ``bits``; an array that is not (n, D), finite, with at least two rows;
-            labels that are missing where needed, of another length, or of one class only; a table
-            of labels.
+            If ``bits`` is not a code length; if ``X`` is not at least two finite vectors; if labels
+            are missing, of another length, of one class only, or a table.
         """
-        caller = type(self).__name__
         vectors = self._check_rows(X)
-        labels = None
-        if self.supervised:
-            labels = check_labels(self._given(y, len(vectors)), len(vectors), caller)
-            self._check_classes(len(np.unique(labels)))
-        self.n_features_in_ = vectors.shape[1]
+        if not self.learns_from_labels:
+            return vectors, None
+        labels = check_labels(self._given(y, len(vectors)), len(vectors), type(self).__name__)
+        self._check_classes(int(labels.max()) + 1)
         return vectors, labels
 
     def _check_targets(
         self, X: npt.ArrayLike, y: npt.ArrayLike | None
     ) -> tuple[Floats, AnyLabels, int]:
-        """Validate as `_check_training` does, where a table of labels will do too.
+        """Validate like `_check_training`, but also accept a table of labels.
 
         Returns
         -------
@@ -170,10 +202,8 @@ class Hasher(ABC):
         """
         vectors = self._check_rows(X)
         given = self._given(y, len(vectors))
-        labels = check_any_labels(given, len(vectors), type(self).__name__)
-        targets, classes = training_targets(labels)
+        targets, classes = check_targets(given, len(vectors), type(self).__name__)
         self._check_classes(classes)
-        self.n_features_in_ = vectors.shape[1]
         return vectors, targets, classes
 
     def _check_rows(self, X: npt.ArrayLike) -> Floats:
@@ -181,54 +211,39 @@ class Hasher(ABC):
         check_bits(self.bits, caller)
         vectors = check_vectors(X, caller)
         if len(vectors) < 2:
-            raise DataError(f"{caller} needs at least 2 training vectors. Got {len(vectors)}.")
+            found = "1 sample" if len(vectors) else "0 samples"
+            raise DataError(f"{caller} needs at least 2 training vectors. Got {found}.")
+        self.n_features_in_ = vectors.shape[1]
+        vars(self).pop("feature_names_in_", None)
+        if (names := feature_names(X)) is not None:
+            self.feature_names_in_ = names
         return vectors
 
     def _given(self, y: npt.ArrayLike | None, count: int) -> npt.ArrayLike:
         if y is None:
             raise DataError(
-                f"{type(self).__name__} is supervised: fit(X, y) needs a label for each of the "
-                f"{count} vectors. Got y=None."
+                f"{type(self).__name__} learns from labels: fit(X, y) needs a label for each of "
+                f"the {count} vectors. It requires y to be passed, but the target y is None."
             )
         return y
 
     def _check_classes(self, classes: int) -> None:
         if classes < 2:
-            raise DataError(
-                f"{type(self).__name__} needs labels of at least 2 classes. Got only one."
-            )
+            raise DataError(f"{type(self).__name__} needs at least 2 classes. Got 1 class.")
 
-    def __repr__(self) -> str:
-        params = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
-        return f"{type(self).__name__}({params})"
+    # What scikit-learn asks
 
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, self.learned[0])
 
-def check_vectors(X: npt.ArrayLike, caller: str) -> Floats:
-    """Return ``X`` as a C-contiguous float32 array of shape (n, D) with finite values only."""
-    array = np.asarray(X)
-    if array.ndim != 2 or array.shape[1] == 0:
-        raise DataError(f"{caller} expects vectors of shape (n, D). Got shape {array.shape}.")
-    if array.dtype.kind not in "fiub":
-        raise DataError(f"{caller} expects numbers. Got an array of dtype {array.dtype}.")
-    vectors = np.ascontiguousarray(array, dtype=np.float32)
-    if not np.isfinite(vectors).all():
-        bad = int((~np.isfinite(vectors).all(axis=1)).sum())
-        raise DataError(
-            f"{caller} expects finite values. {bad} of {len(vectors)} vectors hold NaN or infinity."
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import Tags, TargetTags, TransformerTags
+
+        return Tags(
+            estimator_type=None,
+            target_tags=TargetTags(
+                required=self.learns_from_labels, two_d_labels=self.several_labels
+            ),
+            transformer_tags=TransformerTags(preserves_dtype=[]),
+            non_deterministic=self.get_params().get("random_state", 0) is None,
         )
-    return vectors
-
-
-def check_labels(y: npt.ArrayLike, count: int, caller: str) -> Labels:
-    """Return ``y`` as int64 labels of shape (count,)."""
-    labels = np.asarray(y)
-    if labels.ndim == 2 and labels.shape[0] == count and labels.shape[1] > 1:
-        raise DataError(
-            f"{caller} learns from one label per vector. Got a table of {labels.shape[1]} labels. "
-            f"The methods that take several labels are: {', '.join(TAKE_SEVERAL_LABELS)}."
-        )
-    if labels.shape != (count,):
-        raise DataError(f"{caller} expects {count} labels, shape ({count},). Got {labels.shape}.")
-    if labels.dtype.kind not in "iub":
-        raise DataError(f"{caller} expects integer labels. Got dtype {labels.dtype}.")
-    return labels.astype(np.int64)

@@ -97,8 +97,8 @@ def check_at_most_dimensions(bits: int, dimensions: int, caller: str) -> None:
     if bits > dimensions:
         raise DataError(
             f"{caller} needs one direction per bit: {bits} bits need vectors of at least {bits} "
-            f"dimensions. Got {dimensions}. Ask for fewer bits, or use a method without this "
-            "limit, such as 'lsh' or 'sh'."
+            f"dimensions. Got n_features={dimensions}. Ask for fewer bits, or use a method without "
+            "this limit, such as 'lsh' or 'sh'."
         )
 
 

@@ -19,7 +19,7 @@ from hashlens.descriptors import Descriptor
 from hashlens.errors import DataError
 from hashlens.files.cache_folder import cache_folder
 from hashlens.hashers import Hasher
-from hashlens.hashers.base import check_labels
+from hashlens.hashers.inputs import check_labels
 from hashlens.model.model import Model
 from hashlens.model.protocol_search import search_split
 from hashlens.progress import OnMessage, OnProgress, no_message, no_progress

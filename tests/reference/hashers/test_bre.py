@@ -125,8 +125,8 @@ def test_labels_make_classes_separable(labeled):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (None, r"BRE\(use_labels=True\) is supervised: fit\(X, y\) needs labels"),
-        (np.zeros(40, int), "needs labels of at least 2 classes"),
+        (None, r"BRE learns from labels: fit\(X, y\) needs a label"),
+        (np.zeros(40, int), "needs at least 2 classes"),
         (np.arange(39), "expects 40 labels"),
     ],
 )

@@ -79,6 +79,7 @@ class AutoencoderHasher(Hasher):
     name: ClassVar[str] = "autoencoder"
     supervised: ClassVar[bool] = True
     several_labels: ClassVar[bool] = True
+    former_parameters: ClassVar[Mapping[str, str]] = {"quantisation": "quantization"}
     learned: ClassVar[tuple[str, ...]] = (
         "descriptor_weights_",
         "descriptor_bias_",

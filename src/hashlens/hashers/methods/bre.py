@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hashlens.arrays import Doubles, Floats, Labels, Mask, Rows
-from hashlens.errors import DataError, ParameterError
-from hashlens.hashers.base import Hasher, check_labels
+from hashlens.errors import ParameterError
+from hashlens.hashers.base import Hasher
 from hashlens.hashers.math.linear import column_means, project_centered
 from hashlens.hashers.parameters import check_int, check_random_state, check_real
 
@@ -114,9 +114,8 @@ class BRE(Hasher):
         DataError
             If ``use_labels`` is set and labels are missing or of one class only.
         """
-        vectors, _ = self._check_training(X, y)
         sweeps = self._check_parameters()
-        labels = self._labels(y, len(vectors)) if self.use_labels else None
+        vectors, labels = self._check_training(X, y)
         rng = check_random_state(self.random_state, type(self).__name__)
         self.mean_ = column_means(vectors)
         drawn = rng.choice(len(vectors), min(self.samples, len(vectors)), replace=False)
@@ -151,18 +150,6 @@ class BRE(Hasher):
         check_real(self.pair_share, "pair_share", caller, 0, 1, above=True)
         check_int(self.anchors, "anchors", caller, 1)
         return check_int(self.sweeps, "sweeps", caller, 1)
-
-    def _labels(self, y: npt.ArrayLike | None, count: int) -> Labels:
-        if y is None:
-            raise DataError(
-                "BRE(use_labels=True) is supervised: fit(X, y) needs labels. Got y=None."
-            )
-        labels = check_labels(y, count, "BRE")
-        if len(np.unique(labels)) < 2:
-            raise DataError(
-                "BRE(use_labels=True) needs labels of at least 2 classes. Got only one."
-            )
-        return labels
 
     def project(self, X: npt.ArrayLike) -> Floats:
         """Return (X − mean) weights: float32 of shape (n, bits)."""

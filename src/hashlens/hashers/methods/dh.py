@@ -279,7 +279,7 @@ def train(
     ----------
     X : float32 array of shape (n, D)
         Centered and scaled.
-    y : int64 array of shape (n,), or None
+    y : int64 array of shape (n,), numbered from 0, or None
     start : sequence of (Wᵐ, cᵐ)
     settings : Settings
 
@@ -297,7 +297,7 @@ def train(
     import torch
 
     inputs = torch.from_numpy(X)
-    labels = None if y is None else torch.from_numpy(np.unique(y, return_inverse=True)[1])
+    labels = None if y is None else torch.from_numpy(y)
     layers = [
         (torch.tensor(W, requires_grad=True), torch.tensor(c, requires_grad=True)) for W, c in start
     ]

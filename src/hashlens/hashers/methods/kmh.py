@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -75,6 +76,7 @@ class KMeansHashing(Hasher):
 
     name: ClassVar[str] = "kmh"
     learned: ClassVar[tuple[str, ...]] = ("mean_", "centers_")
+    stored_names: ClassVar[Mapping[str, str]] = {"centers_": "centres_"}
 
     mean_: Floats
     centers_: Floats

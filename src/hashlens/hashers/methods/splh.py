@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Self
 
 import numpy as np
@@ -65,6 +66,7 @@ class SPLH(Hasher):
     name: ClassVar[str] = "splh"
     supervised: ClassVar[bool] = True
     learned: ClassVar[tuple[str, ...]] = ("mean_", "weights_")
+    former_parameters: ClassVar[Mapping[str, str]] = {"labelled": "labeled"}
 
     mean_: Floats
     weights_: Floats
@@ -92,7 +94,7 @@ class SPLH(Hasher):
             If labels are missing or of one class only.
         """
         vectors, labels = self._check_training(X, y)
-        assert labels is not None  # as `supervised` is set
+        assert labels is not None  # since `supervised` is set
         caller = type(self).__name__
         check_real(self.label_weight, "label_weight", caller, 0)
         rng = check_random_state(self.random_state, caller)
@@ -170,7 +172,7 @@ def top_eigenvector(matrix: Doubles) -> Doubles:
         try:
             from scipy.sparse.linalg import eigsh
         except ImportError as error:
-            raise MissingExtraError("SPLH in more than 256 dimensions", "scipy", "bench") from error
+            raise MissingExtraError("SPLH in more than 256 dimensions", "scipy", "train") from error
         # Products with a large matrix wait for memory: float32 halves the time.
         single = matrix.astype(np.float32)
         if not single.any():  # ARPACK can't begin, and any direction will do.

@@ -14,6 +14,7 @@ from hashlens.datasets.described import DescribedDataset
 from hashlens.descriptors.default import default_descriptor, default_spec
 from hashlens.errors import HashlensError
 from hashlens.images import decode_image
+from hashlens.model.folder import MANIFEST, read_manifest
 from hashlens.model.model import Model
 
 _VECTORS = 1000
@@ -25,16 +26,22 @@ _IMAGES = 32
 def size_figures(model: Model, folder: Path) -> dict[str, Any]:
     """Return the sizes of a code, of a descriptor and of the model's files, in bytes.
 
-    The bundled network is part of hashlens and not of a model directory, so it is listed apart.
+    The model's files are those that a search needs. The bundled network is part of hashlens and not
+    of a model directory, so it is listed apart.
     """
-    files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+    manifest = read_manifest(folder)
+    files = [
+        MANIFEST,
+        manifest["arrays"],
+        *([manifest["network"]] if "network" in manifest else []),
+    ]
     bundled = None
     if model.spec.digest == default_spec().digest:
         bundled = default_descriptor().path.stat().st_size
     return {
         "bytes_per_image": bytes_per_code(model.bits),
         "descriptor_bytes_per_image": 4 * model.descriptor_dim,
-        "model_files": {path.name: path.stat().st_size for path in files},
+        "model_files": {name: (folder / name).stat().st_size for name in files},
         "bundled_network_file": bundled,
     }
 

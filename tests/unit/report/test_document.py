@@ -123,7 +123,7 @@ def test_codes_size_and_settings(document, data, model):
     assert document["codes"]["unique_codes_per_thousand"] == pytest.approx(unique)
     assert document["size"]["bytes_per_image"] == 2
     arrays = f"hasher-{model.digest[:16]}.npz"
-    assert set(document["size"]["model_files"]) == {"model.json", arrays, "MODEL_CARD.md"}
+    assert set(document["size"]["model_files"]) == {"model.json", arrays}
     assert document["size"]["bundled_network_file"] is None
     assert document["speed"]["encode_seconds_per_image"] > 0
     assert document["speed"]["described_images"] == 32
@@ -137,6 +137,20 @@ def test_codes_size_and_settings(document, data, model):
     assert (document["data"]["check"], document["data"]["findings"]) == (None, [])
     assert document["data"]["trained_on"] == 90
     assert document["machine"]["packages"]["numpy"] == np.__version__
+
+
+def test_files_of_yours_are_not_counted_and_the_network_is(data, model, tmp_path):
+    network = tmp_path / "network.onnx"
+    network.write_bytes(bytes(1234))
+    replace(model, network=network).save(tmp_path / "model")
+    (tmp_path / "model" / "notes.txt").write_text("yours")
+    sizes = size_and_speed.size_figures(model, tmp_path / "model")["model_files"]
+    arrays, manifest = f"hasher-{model.digest[:16]}.npz", tmp_path / "model" / "model.json"
+    assert {name: size for name, size in sizes.items() if not name.startswith("descriptor-")} == {
+        "model.json": manifest.stat().st_size,
+        arrays: (tmp_path / "model" / arrays).stat().st_size,
+    }
+    assert [size for name, size in sizes.items() if name.startswith("descriptor-")] == [1234]
 
 
 def test_the_network_that_is_timed_is_the_model_directorys(data, model, tmp_path, monkeypatch):

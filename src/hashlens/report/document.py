@@ -160,18 +160,14 @@ def _part(images: DescribedImages, names: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-_ELSEWHERE = (
-    "epochs", "kept_epoch", "method", "data", "data_digest", "images", "classes", "seconds",
-)  # fmt: skip
-"""Entries of the training that other sections of the document hold."""
-
-
 def _settings(model: Model, search: Search, command: str | None) -> dict[str, Any]:
-    record = {} if model.training is None else model.training.to_dict()
-    training = {name: value for name, value in record.items() if name not in _ELSEWHERE}
+    details = {} if model.training is None else dict(model.training.details)
+    details.pop("kept_epoch", None)  # `learning` holds it.
     return {
-        **training,
+        "protocol": search.split.protocol,
+        "split_seed": search.split.seed,
         "split": search.split.describe(),
+        **details,
         "parameters": model.hasher.get_params(),
         "command": command,
     }

@@ -1,5 +1,8 @@
 """Whatever the codes, changes and queries: every index equals the naive scan."""
 
+import copy
+import pickle
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,26 +36,40 @@ def sessions(draw):
     return bits, steps, queries, draw(st.integers(1, 90)), draw(st.integers(0, bits))
 
 
-@given(sessions(), st.booleans())
+COPIES = [lambda index: index, copy.copy, copy.deepcopy, lambda i: pickle.loads(pickle.dumps(i))]
+
+
+@given(sessions(), st.booleans(), st.data())
 @settings(max_examples=60, deadline=None)
-def test_every_index_equals_the_naive_scan(session, filtered):
+def test_every_index_equals_the_naive_scan(session, filtered, data):
     bits, steps, queries, k, radius = session
-    auto = AutoIndex(bits, background=False)
-    indexes = [LinearIndex(bits), MultiIndex(bits), ManySegments(bits), auto]
+    indexes = [
+        LinearIndex(bits),
+        MultiIndex(bits),
+        ManySegments(bits),
+        AutoIndex(bits, background=False),
+    ]
     held: dict[int, np.ndarray] = {}
     for step, (codes, ids, gone) in enumerate(steps):
         held |= dict(zip(ids.tolist(), codes, strict=True))
         held = {id_: code for id_, code in held.items() if id_ not in set(gone.tolist())}
+        make_copy = data.draw(st.sampled_from(COPIES))
+        originals, indexes = indexes, [make_copy(index) for index in indexes]
         for index in indexes:
             index.add(codes, ids)
             index.remove(gone)
         if step == 1:
-            auto.build()
+            indexes[-1].build()
+        for index in originals:  # which no copy looks at any more
+            index.remove(index.ids if originals[0] is not indexes[0] else [])
     filters = {"allow": np.arange(0, 400, 2), "deny": np.arange(0, 400, 3)} if filtered else {}
     kept = sorted(i for i in held if not filtered or (i % 2 == 0 and i % 3))
     ids = np.array(kept, dtype=np.int64)
     codes = np.array([held[i] for i in kept], dtype=np.uint8).reshape(len(kept), bits // 8)
     distances = hamming_distance(queries[:, None], codes[None])
+    for index in indexes:
+        assert sorted(index.ids.tolist()) == sorted(held)
+        np.testing.assert_array_equal(index.reconstruct(ids), codes)
     for q in range(len(queries)):
         order = np.lexsort((ids, distances[q]))
         near = order[distances[q][order] <= radius]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from hashlens.collection.store import Catalog, CatalogState, Snapshot, Storage
-from hashlens.errors import CollectionError, FormatError
+from hashlens.errors import CollectionError, FormatError, HashlensError
 from hashlens.files.atomic import sync_folder
 from hashlens.files.disk_errors import disk_errors
 from hashlens.indexes import AutoIndex, MultiIndex
@@ -95,25 +95,28 @@ def write_index(storage: Storage, path: Path) -> tuple[AutoIndex, Snapshot]:
     _remove_temporary(path)  # Left by a build that was killed.
     # Codes stay mapped although the snapshot is closed, and nobody else can write.
     index = AutoIndex.from_codes(snapshot.codes, snapshot.dead, background=False)
-    with disk_errors(f"Writing {path}"):
-        try:
-            partial = path.with_name(f"{path.name}.new.tmp")
-            index.save(partial, source=source)
-            # The file is private to its user so far; the index is for all who may read the codes.
+    partial = path.with_name(f"{path.name}.new.tmp")
+    try:
+        index.save(partial, source=source)
+        with disk_errors(f"Writing {path}"):
+            # The index is for all who may read the codes, and for nobody else.
             shutil.copymode(storage.catalog.path, partial)
             os.replace(partial, path)
-        except MemoryError as error:
-            raise CollectionError(f"Building {path} failed: there is too little memory.") from error
-        finally:
-            _remove_temporary(path)
-        sync_folder(path.parent)
+            sync_folder(path.parent)
+    except MemoryError as error:
+        raise CollectionError(f"Building {path} failed: there is too little memory.") from error
+    except HashlensError as error:
+        raise CollectionError(f"The index was not saved. {error}") from error
+    finally:
+        _remove_temporary(path)
     return index, snapshot
 
 
 def _remove_temporary(path: Path) -> None:
-    for stray in path.parent.glob(f"{path.name}*.tmp"):
-        with contextlib.suppress(OSError):
-            stray.unlink()
+    for pattern in (f"{path.name}*.tmp", f".{path.name}*.tmp.*"):
+        for stray in path.parent.glob(pattern):
+            with contextlib.suppress(OSError):
+                stray.unlink()
 
 
 def damage_of_index(path: Path) -> list[str]:

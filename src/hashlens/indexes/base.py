@@ -107,6 +107,12 @@ class Index(ABC):
             It is replaced atomically if it exists.
         source : str
             Names the codes that the index was built from; `load` refuses any other.
+
+        Raises
+        ------
+        HashlensError
+            If it can't be written, for instance because the disk is full. What was there before is
+            unchanged.
         """
 
     @classmethod

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from search_cases import clumped_codes
 
-from hashlens.errors import DataError, FormatError
+from hashlens.errors import DataError, FormatError, HashlensError
 from hashlens.indexes import AutoIndex, LinearIndex, MultiIndex
 from hashlens.indexes.disk.index_file import MAGIC, read_index_file, write_index_file
 
@@ -302,8 +302,8 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
     def full(_):
         raise OSError("no space left")
 
-    monkeypatch.setattr("hashlens.indexes.disk.index_file.os.fsync", full)
-    with pytest.raises(OSError, match="no space"):
+    monkeypatch.setattr("hashlens.files.atomic.os.fsync", full)
+    with pytest.raises(HashlensError, match="no space"):
         write_index_file(path, {"n": 2}, {})
     assert read_index_file(path)[0] == {"n": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["file"]

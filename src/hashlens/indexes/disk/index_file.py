@@ -11,7 +11,6 @@ import json
 import math
 import os
 import struct
-import tempfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +21,7 @@ import numpy.typing as npt
 
 from hashlens.arrays import Bytes
 from hashlens.errors import FormatError
+from hashlens.files.atomic import replacing
 
 MAGIC = b"HLINDEX\n"
 VERSION = 2
@@ -43,23 +43,19 @@ def write_index_file(
     path : path of the file, replaced if it exists
     about : JSON values, by name
     arrays : arrays of dtype uint8, uint32 or int64, by name
+
+    Raises
+    ------
+    ParameterError, HashlensError
+        If it can't be written; see `hashlens.files.atomic.replacing`.
     """
-    target = Path(path)
     plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     header = _header(about, plain)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=target.name, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(MAGIC + struct.pack("<II", len(header), zlib.crc32(header)) + header)
-            for array in plain.values():
-                file.write(b"\0" * (-file.tell() % _ALIGNMENT))
-                file.write(array.data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(Path(path)) as partial, partial.open("wb") as file:
+        file.write(MAGIC + struct.pack("<II", len(header), zlib.crc32(header)) + header)
+        for array in plain.values():
+            file.write(b"\0" * (-file.tell() % _ALIGNMENT))
+            file.write(array.data)
 
 
 def read_index_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Arrays]:

@@ -1,11 +1,11 @@
-"""Measure how many images a second are indexed, and what the descriptor's part of it is.
+"""Measure how many images per second are indexed, and the descriptor's share of the time.
 
     python benchmarks/indexing.py [--images 120] [--out benchmarks/results/indexing.json]
 
-Indexed are 32-pixel PNGs and 12-megapixel JPEGs.
+The images are 32-pixel PNGs and 12-megapixel JPEGs.
 
 The JPEGs are photographs of scikit-image (extra: demo), enlarged to 4000 x 3000 pixels with noise
-like a sensor's, quality 90, about 3 MB each. Every file differs, so that none is known by content.
+like a sensor's, quality 90, about 3 MB each. All files differ, so that every one is decoded.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def large_jpegs(folder, count):
 
 
 def descriptor_time(model, size):
-    """Return the milliseconds an image of a decoded batch: the network alone, median of 9 calls."""
+    """Return the milliseconds per image of the network alone, on decoded images: median of 9."""
     pixels = np.random.default_rng(0).integers(0, 256, (size, *2 * [model.fit.size], 3), np.uint8)
     times = []
     for _ in range(9):
@@ -95,7 +95,7 @@ def main():
     size = model.fit.size
     model.encode_pixels(np.zeros((1, size, size, 3), np.uint8))  # Load the network first.
     result = {
-        "descriptor_milliseconds_an_image": {
+        "descriptor_milliseconds_per_image": {
             f"batch of {size}": descriptor_time(model, size) for size in (1, 8, 32)
         }
     }
@@ -108,7 +108,7 @@ def main():
         "load_before": load,
         "machine": machine(),
     }
-    write_json(arguments.out, result)
+    write_json(arguments.out, result, indent=1)
     print(json.dumps(result, indent=2))
 
 

@@ -1,19 +1,17 @@
-"""Measure exact Hamming search against its peers: same machine, same threads, same run.
+"""Measure exact Hamming search against its peers, on the same machine and threads, in one run.
 
     python benchmarks/search_codes.py --data DIR --out CODES
     python benchmarks/search.py --codes CODES
 
-measures everything; ``--part NAME`` measures one part (several are allowed), and ``--report``
-writes the tables and plots from the parts measured so far. Results go to benchmarks/results/search.
-CODES holds the codes of a trained model; without it a surrogate of such codes is used, and the
-results say so.
+measures everything. ``--part NAME`` measures one part and may be repeated; ``--report`` only writes
+tables and plots of what is measured. Results go to benchmarks/results/search. CODES holds the codes
+of a trained model; without it, a surrogate of such codes is used, and the results say so.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import platform
 import shlex
@@ -32,6 +30,7 @@ from search_report import write_report
 from search_timing import THREADS
 
 from hashlens.benchmark.context import commit
+from hashlens.files.versioned_json import write_json
 
 OUT = Path(__file__).parent / "results" / "search"
 PARTS = {
@@ -50,7 +49,7 @@ INPUTS = ("codes", "labels", "queries", "codes128", "queries128")
 
 
 def provenance(args):
-    """Return what a reader needs to judge and repeat the figures."""
+    """Return the facts with which a reader can judge and repeat the figures."""
     model = ""
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -98,7 +97,7 @@ def main():
     for name in [] if args.report else args.part or list(PARTS):
         start = os.getloadavg()[0]
         result = {**PARTS[name](args), "provenance": made, "load_before": start}
-        (args.out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+        write_json(args.out / f"{name}.json", result, indent=1)
     write_report(args.out)
 
 

@@ -74,7 +74,7 @@ def part_trained(args):
     """One query at a time, asked with codes of images that are not in the collection."""
     clumped = Clumped(args)
     rows = [_trained_row(clumped, n, args.queries_count) for n in (50_000, 1_000_000, 10_000_000)]
-    return {"unit": "µs a query", "about": clumped.about(), "rows": rows}
+    return {"unit": "µs per query", "about": clumped.about(), "rows": rows}
 
 
 def _trained_row(clumped, n, count, save_to=None):
@@ -127,7 +127,7 @@ def part_large(args):
     served = {"file_mb": size, "open_s": opened, "peak_mb": resident}
     (folder / "large.index").unlink()
     return {
-        "unit": "µs a query",
+        "unit": "µs per query",
         "about": clumped.about(),
         "rows": rows,
         "benchmark_peak_mb": peak,
@@ -159,7 +159,7 @@ def part_peers(args):
         found = np.concatenate([search(queries[q : q + 1], K)[0] for q in range(len(queries))])
         recall = peers.recall_by_distance(found, exact)
         rows.append(note({"tool": name, **quantiles(times[name]), "recall": recall}))
-    return {"unit": "µs a query", "about": clumped.about(), "n": len(codes), "rows": rows}
+    return {"unit": "µs per query", "about": clumped.about(), "n": len(codes), "rows": rows}
 
 
 def part_planner(args):
@@ -185,7 +185,7 @@ def part_planner(args):
                 note({"codes": kind, **_planned(index, multi, linear, queries, size, k)})
                 for k in (10, 1000)
             ]
-    return {"unit": "ms a call", "about": clumped.about(), "rows": rows}
+    return {"unit": "ms per call", "about": clumped.about(), "rows": rows}
 
 
 def _planned(index, multi, linear, queries, size, k):

@@ -4,8 +4,8 @@
     python benchmarks/search.py --codes CODES
 
 DIR holds CIFAR-100 as parquet files in the public hub's layout. The default preset of the
-autoencoder is trained on its training images under 64 and under 128 bits; these are the collection,
-and the test images ask.
+autoencoder is trained on the training images with 64 and with 128 bits. The training images are
+searched; the queries are the test images.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ def write_report(out):
         WRITERS[name](results[name]) + _foot(results[name]) for name in WRITERS if name in results
     ]
     text = f"# Exact Hamming search, measured\n\nMade by {_commands(results)}. "
-    text += "Medians of at least five runs; k = 10 where not said otherwise.\n\n"
+    text += "Medians of at least five runs; k = 10 unless stated otherwise.\n\n"
     (out / "search.md").write_text(text + "\n".join(sections))
     if "trained" in results:
         _plot_growth(results, out / "growth.png")
@@ -26,7 +26,7 @@ def write_report(out):
 
 
 def _commands(results):
-    """Return the commands that made the parts: one, unless parts were measured one by one."""
+    """Return the commands that made the parts: a single one, unless parts were measured apart."""
     made = [result["provenance"].get("command") for result in results.values()]
     named = dict.fromkeys(command or "python benchmarks/search.py" for command in made)
     return ", ".join(f"`{command}`" for command in named)
@@ -44,7 +44,7 @@ def _foot(result):
         clumped = (
             f" Codes: {about['codes']}, {about['bits']} bits, {about['real']:,} of which "
             f"{about['distinct']:,} distinct; larger sets resampled with {about['flip_rate']:.3f} "
-            "flips a bit."
+            "flips per bit."
         )
     return (
         f"\n<sub>{made['date']}, commit {made['commit']}, {made['cpu']}, {made['threads']} threads "
@@ -78,7 +78,7 @@ def _batch(result):
         "faiss flat",
         "usearch exact",
         "faiss / hashlens",
-        "ns a pair",
+        "ns per pair",
     )
     return "## A batch of 256 queries, uniform codes (ms)\n\n" + _table(head, rows)
 
@@ -124,7 +124,7 @@ def _trained(result, title="One query at a time, codes of a trained model (µs)"
         "faiss flat",
         "faiss / multi-index",
         "slowest queries / their scan, at most",
-        "bytes a code",
+        "bytes per code",
         "build (s)",
     )
     return f"## {title}\n\n" + _table(head, rows)
@@ -152,7 +152,7 @@ def _peers(result):
         for r in result["rows"]
     ]
     head = ("tool", "median", "p90", "max", "recall at 10 (by distance)")
-    return f"## Other indexes, {result['n']:,} codes (µs a query)\n\n" + _table(head, rows)
+    return f"## Other indexes, {result['n']:,} codes (µs per query)\n\n" + _table(head, rows)
 
 
 def _paper(result):
@@ -163,7 +163,7 @@ def _paper(result):
                 continue
             ratio = r.get(f"{name} ratio")
             rows.append((r["queries"], name, f"{value:.2f}", f"{ratio:,.0f} ×" if ratio else ""))
-    head = ("queries at once", "search", "µs a query", "IndexFlatL2 / this")
+    head = ("queries at once", "search", "µs per query", "IndexFlatL2 / this")
     text = "## The paper's claim: 50,000 images, 4096 floats against 128 bits\n\n" + _table(
         head, rows
     )
@@ -212,7 +212,7 @@ def _planner(result):
         "chosen",
         "best / planned",
     )
-    return "## The planner's choice (ms a call)\n\n" + _table(head, rows)
+    return "## The planner's choice (ms per call)\n\n" + _table(head, rows)
 
 
 def _pairs(result):
@@ -253,7 +253,7 @@ def _plot_growth(results, path):
         "multi-index, median": [r["hashlens"]["median"] for r in rows],
     }.items():
         axes.loglog(sizes, values, marker="o", label=label)
-    axes.set(xlabel="codes", ylabel="µs a query", title="Exact top 10, codes of a trained model")
+    axes.set(xlabel="codes", ylabel="µs per query", title="Exact top 10, codes of a trained model")
     axes.grid(alpha=0.3)
     axes.legend()
     figure.savefig(path, dpi=120)
@@ -267,7 +267,9 @@ def _plot_batch(result, path):
         pairs = [r["n"] * r["queries"] for r in rows]
         values = [r[name] * 1e6 / count for r, count in zip(rows, pairs, strict=True)]
         axes.plot([r["bits"] for r in rows], values, marker="o", label=name)
-    axes.set(xlabel="bits", ylabel="ns a pair", title="Batches of 256 over a million uniform codes")
+    axes.set(
+        xlabel="bits", ylabel="ns per pair", title="Batches of 256 over a million uniform codes"
+    )
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     axes.legend()

@@ -23,7 +23,7 @@ def part_batch(_):
     """A batch of 256 queries over uniform codes."""
     cases = [(1_000_000, bits) for bits in (32, 48, 64, 128, 256)]
     cases += [(10_000_000, 64), (10_000_000, 128)]
-    return {"unit": "ms a batch", "rows": [_batch_row(n, bits) for n, bits in cases]}
+    return {"unit": "ms per batch", "rows": [_batch_row(n, bits) for n, bits in cases]}
 
 
 def _batch_row(n, bits):
@@ -43,7 +43,7 @@ def _batch_row(n, bits):
 def part_single(_):
     """One query at a time over uniform codes: nothing helps but reading fast."""
     cases = [(1_000_000, 64), (1_000_000, 128), (10_000_000, 64), (10_000_000, 128)]
-    return {"unit": "µs a query", "rows": [_single_row(n, bits) for n, bits in cases]}
+    return {"unit": "µs per query", "rows": [_single_row(n, bits) for n, bits in cases]}
 
 
 def _single_row(n, bits):
@@ -93,7 +93,7 @@ def part_paper(args):
         rows.append(note({"queries": size, **times}))
     encoding = _encoding_time()
     about = {} if encoding is None else {"encoding_us": encoding * 1e6}
-    return {"unit": "µs a query", "rows": rows, **about}
+    return {"unit": "µs per query", "rows": rows, **about}
 
 
 def _hamming_searches(codes):

@@ -87,7 +87,7 @@ def test_a_method_that_cannot_be_measured_is_named_and_exits_with_1(run, images,
     ("arguments", "message"),
     [
         (("--bits", "12"), "multiple of 8"),
-        (("--bits", "many"), "--bits must be numbers"),
+        (("--bits", "many"), "--bits must be code lengths"),
         (("--methods", "itk"), "Unknown methods: itk"),
         (("--protocols", "paper"), "standard, heldout, unseen"),
     ],

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 from filelock import FileLock, Timeout
 
-from hashlens.benchmark import Budget, Settings, measure, result_cache, run_benchmark, runner
+from hashlens.benchmark import (
+    Budget,
+    Settings,
+    document,
+    measure,
+    result_cache,
+    run_benchmark,
+    runner,
+)
 from hashlens.benchmark.method_presets import MethodPreset
 from hashlens.errors import DataError, FormatError, ParameterError
 from hashlens.hashers import ITQ, presets
@@ -214,6 +222,8 @@ def test_a_collapsed_code_has_a_row_and_costs_no_other(features, tmp_path, monke
     assert results.failures == []
     collapsed, other = results.rows
     assert (collapsed["bit_correlation"], collapsed["constant_bits"]) == (None, 8)
+    found = document(results, features, settings, "command")
+    assert json.loads(json.dumps(found, allow_nan=False))["rows"][0]["bit_correlation"] is None
     assert other["method"] == "sh"
 
 

@@ -1,3 +1,6 @@
+import json
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
@@ -41,6 +44,7 @@ def test_codes_of_one_value_have_no_correlation():
     statistics = code_statistics(np.zeros((5, 2), np.uint8), 16)
     assert statistics.bit_correlation is None
     assert statistics.constant_bits == 16
+    assert json.loads(json.dumps(asdict(statistics), allow_nan=False))["bit_correlation"] is None
     assert statistics.unique_codes_per_thousand == 200
 
 

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from small_network import SmallNetwork
 
-from hashlens.datasets import described as features
+from hashlens.datasets import cached_images as features
 from hashlens.datasets import descriptor_cache as cache
-from hashlens.datasets.dataset import load_dataset
 from hashlens.datasets.described import describe_dataset
+from hashlens.datasets.load import load_dataset
 from hashlens.hashers import create_hasher
 from hashlens.model.model import Model
 from hashlens.training import train_model

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from hashlens.cli.console import progress_bar, report_failures
 from hashlens.datasets.checking import check_dataset
-from hashlens.datasets.dataset import Dataset, load_dataset
+from hashlens.datasets.dataset import Dataset
 from hashlens.datasets.described import DescribedDataset, describe_dataset
 from hashlens.datasets.findings import MAX_UNUSABLE, DataCheck
+from hashlens.datasets.load import load_dataset
 from hashlens.datasets.protocols import make_split
 from hashlens.descriptors import Descriptor
 from hashlens.errors import DataError

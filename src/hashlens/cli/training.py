@@ -83,12 +83,13 @@ def finetuned(
     """Fine-tune, with a bar for activations and a line an epoch."""
     from hashlens.training.finetune.options import Workplace
     from hashlens.training.finetune.run import finetune
+    from hashlens.training.listener import Listener
 
     place = Workplace(work_folder(target), cache)
     if place.checkpoint.exists():
         note("going on with a fine-tuning that was interrupted")
     with progress_bar("images") as move:
-        return finetune(dataset, network, hasher, options, place, move, print_epoch)
+        return finetune(dataset, network, hasher, options, place, Listener(move, note, print_epoch))
 
 
 def print_epoch(epoch: Any) -> None:

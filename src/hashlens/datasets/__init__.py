@@ -1,16 +1,29 @@
-"""Labelled data: opened, checked, split by protocol, described once and cached."""
+"""Labeled data: opened, checked, split by protocol, described once and cached."""
 
-from hashlens.datasets.dataset import Dataset, LabeledImages, load_dataset
-from hashlens.datasets.described import DescribedDataset, DescribedImages, describe_dataset
+from hashlens.datasets.checking import check_dataset, check_protocol
+from hashlens.datasets.dataset import Dataset, LabeledImages
+from hashlens.datasets.described import (
+    DescribedDataset,
+    DescribedImages,
+    describe_checked,
+    describe_dataset,
+)
+from hashlens.datasets.findings import MAX_UNUSABLE, DataCheck
+from hashlens.datasets.load import load_dataset
 from hashlens.datasets.protocols import PROTOCOLS, Split, make_split, selection_split
 
 __all__ = [
+    "MAX_UNUSABLE",
     "PROTOCOLS",
+    "DataCheck",
     "Dataset",
     "DescribedDataset",
     "DescribedImages",
     "LabeledImages",
     "Split",
+    "check_dataset",
+    "check_protocol",
+    "describe_checked",
     "describe_dataset",
     "load_dataset",
     "make_split",

@@ -1,90 +1,64 @@
-"""Descriptors kept on disk by the content of their image, so that none is computed twice."""
+"""Rows of numbers kept on disk by the content of their image, so that none is computed twice."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from io import FileIO
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from filelock import FileLock, Timeout
 
-from hashlens.arrays import Vectors
+from hashlens.arrays import Rows, Vectors
 from hashlens.descriptors.spec import DescriptorSpec
 from hashlens.errors import DataError
-
-PATIENCE = 60.0
-"""Seconds to wait for another process, which may only be reading what is there."""
+from hashlens.files.atomic import sync_file
+from hashlens.files.disk_errors import write_all
+from hashlens.progress import OnMessage, no_message
 
 KEY_BYTES = 32
 """A key is the SHA-256 of an image file's bytes."""
 
+_KEY_FILE = "keys.bin"
+_POLL = 0.5
+"""Seconds between looks at what another process has written."""
+
 
 class RowCache:
-    """Append-only rows of numbers under keys; a context manager that holds the write lock.
+    """Rows of numbers under keys, in two files that only grow.
 
-    The folder has two files that grow together: one of rows and ``keys.bin`` (32 bytes a row). A
-    row is on the disk before its key is written, so after a kill at any instant every key has its
-    row; what lies beyond the last whole key is overwritten by the next writer.
+    The folder holds a file of rows and ``keys.bin`` (32 bytes per row). A row is durable before
+    its key is written, so every key has its row, whenever a writer is killed; a torn end is cut
+    off by the next writer. Reading therefore needs no lock, also while another process writes.
 
     Parameters
     ----------
     folder : Path
-        Of this cache alone.
+        Folder of this cache alone; made by the first writer.
     file : str
         Name of the file of rows.
     dimension : int
-        Numbers a row.
+        Numbers per row.
     dtype : numpy dtype
-        Of the numbers.
 
     Raises
     ------
     DataError
-        If another process is writing to it, or the folder can't be written.
+        If the cache can't be read, or is damaged.
     """
 
     def __init__(self, folder: Path, file: str, dimension: int, dtype: npt.DTypeLike) -> None:
         self.folder = Path(folder)
         self.dimension = dimension
         self.dtype = np.dtype(dtype)
-        self._file = file
+        self._path = self.folder / file
         self._rows: dict[bytes, int] = {}
-
-    def __enter__(self) -> Self:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(self.folder / "lock", timeout=PATIENCE)
-            self._lock.acquire()
-        except Timeout:
-            raise DataError(
-                f"Another process is writing descriptors to {self.folder}. Wait until it is done, "
-                "or use another --cache folder."
-            ) from None
-        except OSError as error:
-            raise _unwritable(self.folder, error) from error
-        try:
-            self._keys = _open(self.folder / "keys.bin")
-            self._vectors = _open(self.folder / self._file)
-            self._load_keys()
-        except OSError as error:
-            self._lock.release()
-            raise _unwritable(self.folder, error) from error
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._keys.close()
-        self._vectors.close()
-        self._lock.release()
+        self.refresh()
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -92,64 +66,156 @@ class RowCache:
     def __contains__(self, key: bytes) -> bool:
         return key in self._rows
 
-    def check_room(self, rows: int) -> None:
-        """Refuse so many more rows before they are computed, where the disk can't hold them.
-
-        Nothing is refused here: rows of descriptors are small.
-
-        Raises
-        ------
-        DataError
-        """
-
-    def append(self, keys: Sequence[bytes], vectors: npt.NDArray[np.floating]) -> None:
-        """Keep vectors (n, D) under their keys; they are on the disk when this returns.
-
-        Raises
-        ------
-        DataError
-            If the disk is full or fails, or the vectors are of another length; what was kept
-            before stays.
-        """
-        if vectors.shape != (len(keys), self.dimension):
-            raise DataError(
-                f"{self.folder} keeps {self.dimension} numbers an image. Expected an array of "
-                f"shape {(len(keys), self.dimension)}, got {vectors.shape}."
-            )
-        count = len(self._rows)
-        try:
-            data = np.ascontiguousarray(vectors, self.dtype).tobytes()
-            _write(self._vectors, count * self.row_bytes, data)
-            _write(self._keys, count * KEY_BYTES, b"".join(keys))
-        except OSError as error:
-            raise _unwritable(self.folder, error) from error
-        for row, key in enumerate(keys, start=count):
-            self._rows[key] = row
-
     @property
     def row_bytes(self) -> int:
-        """Size of a row, in bytes."""
+        """Size of a row in bytes."""
         return self.dimension * self.dtype.itemsize
 
-    def rows(self, keys: Sequence[bytes]) -> npt.NDArray[np.int64]:
-        """Return where in `mapped` the rows of keys are."""
+    def refresh(self) -> None:
+        """Pick up the rows that were written since the last look, by whatever process.
+
+        Raises
+        ------
+        DataError
+            If the cache can't be read, or repeats a key.
+        """
+        path, known = self.folder / _KEY_FILE, len(self._rows)
+        try:
+            with path.open("rb") as file:
+                file.seek(known * KEY_BYTES)
+                keys = file.read()
+            rows = self._path.stat().st_size // self.row_bytes
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise DataError(f"The cache {self.folder} can't be read: {error.strerror}.") from error
+        count = min(known + len(keys) // KEY_BYTES, rows)
+        for row in range(known, count):
+            start = (row - known) * KEY_BYTES
+            self._rows[keys[start : start + KEY_BYTES]] = row
+        if len(self._rows) < count:
+            raise DataError(f"{path} is damaged: it repeats a key. Delete {self.folder}.")
+
+    def rows(self, keys: Sequence[bytes]) -> Rows:
+        """Return the positions of keys in `mapped`, int64 (n,)."""
         return np.fromiter((self._rows[key] for key in keys), np.int64, len(keys))
 
     def mapped(self) -> npt.NDArray[Any]:
-        """Return all rows, (len, D), mapped from the disk; they stay after the lock is released."""
-        return np.memmap(
-            self.folder / self._file, self.dtype, "r", shape=(len(self), self.dimension)
-        )
+        """Return all rows, (len, dimension), mapped from the disk."""
+        return np.memmap(self._path, self.dtype, "r", shape=(len(self), self.dimension))
 
-    def _load_keys(self) -> None:
-        keys = self._keys.readall()
-        vectors = os.fstat(self._vectors.fileno()).st_size // self.row_bytes
-        count = min(len(keys) // KEY_BYTES, vectors)
-        self._rows = {keys[row * KEY_BYTES : (row + 1) * KEY_BYTES]: row for row in range(count)}
-        if len(self._rows) < count:
+    def check_room(self, rows: int) -> None:
+        """Refuse so many more rows before they are computed, if the disk can't hold them.
+
+        Nothing is refused here, because rows of descriptors are small.
+
+        Raises
+        ------
+        DataError
+        """
+
+    def free_bytes(self) -> int:
+        """Return the free space on the disk that holds, or will hold, the folder."""
+        there = next(path for path in (self.folder, *self.folder.parents) if path.exists())
+        return shutil.disk_usage(there).free
+
+    @contextmanager
+    def writer(
+        self, wanted: Sequence[bytes], on_message: OnMessage = no_message
+    ) -> Iterator[RowWriter]:
+        """Yield what appends to the cache; it takes the write lock with its first row.
+
+        Parameters
+        ----------
+        wanted : sequence of bytes
+            The keys that will be appended; once all are there, nothing is waited for.
+        on_message : callable, optional
+            Told if another process is writing, so that this one waits.
+        """
+        with ExitStack() as stack:
+            yield RowWriter(self, wanted, on_message, stack)
+
+
+class RowWriter:
+    """What appends rows to a cache; see `RowCache.writer`."""
+
+    def __init__(
+        self, cache: RowCache, wanted: Sequence[bytes], on_message: OnMessage, stack: ExitStack
+    ) -> None:
+        self._cache = cache
+        self._wanted = wanted
+        self._on_message = on_message
+        self._stack = stack
+        self._files: tuple[int, int] | None = None
+
+    def append(self, keys: Sequence[bytes], rows: npt.NDArray[np.floating]) -> None:
+        """Keep rows (n, dimension) under their keys; they are durable when this returns.
+
+        Rows whose key another process has written in the meantime are passed over.
+
+        Raises
+        ------
+        DataError
+            If the disk is full or fails, or the rows have another shape; what was kept before
+            stays.
+        """
+        cache = self._cache
+        if rows.shape != (len(keys), cache.dimension):
             raise DataError(
-                f"{self._keys.name} is damaged: it repeats a key. Delete {self.folder}."
+                f"{cache.folder} keeps {cache.dimension} numbers per image. Expected an array of "
+                f"shape {(len(keys), cache.dimension)}, got {rows.shape}."
             )
+        try:
+            if self._files is None:
+                self._files = self._open()
+            new = [index for index, key in enumerate(keys) if key not in cache]
+            if self._files is None or not new:
+                return
+            data = np.ascontiguousarray(rows[new], cache.dtype).tobytes()
+            key_file, row_file = self._files
+            _write(row_file, len(cache) * cache.row_bytes, data)
+            _write(key_file, len(cache) * KEY_BYTES, b"".join(keys[index] for index in new))
+        except OSError as error:
+            raise DataError(
+                f"Descriptors can't be kept in {cache.folder}: {error.strerror or error}. Free "
+                "some space or choose another folder with --cache; the same command then goes on "
+                "where it was."
+            ) from error
+        cache.refresh()
+
+    def _open(self) -> tuple[int, int] | None:
+        """Take the lock and open both files without a torn end; None if nothing is missing."""
+        cache = self._cache
+        cache.folder.mkdir(parents=True, exist_ok=True)
+        if not self._lock():
+            return None
+        files = []
+        for path, size in ((cache.folder / _KEY_FILE, KEY_BYTES), (cache._path, cache.row_bytes)):
+            file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            self._stack.callback(os.close, file)
+            if os.fstat(file).st_size > len(cache) * size:
+                os.ftruncate(file, len(cache) * size)
+            files.append(file)
+        return files[0], files[1]
+
+    def _lock(self) -> bool:
+        """Wait for the lock, or until another process has written all that is wanted."""
+        cache, told = self._cache, False
+        lock = FileLock(cache.folder / "lock")
+        while True:
+            try:
+                self._stack.enter_context(lock.acquire(blocking=False))
+                cache.refresh()
+                return True
+            except Timeout:
+                pass
+            cache.refresh()
+            if all(key in cache for key in self._wanted):
+                return False
+            if not told:
+                self._on_message(f"waiting for another process that writes to {cache.folder}")
+                told = True
+            time.sleep(_POLL)
 
 
 class DescriptorCache(RowCache):
@@ -158,7 +224,7 @@ class DescriptorCache(RowCache):
     Parameters
     ----------
     folder : Path
-        Of all caches.
+        Folder of all caches.
     spec : DescriptorSpec
         Whose vectors are kept.
     """
@@ -172,22 +238,7 @@ class DescriptorCache(RowCache):
         return found
 
 
-def _open(path: Path) -> FileIO:
-    path.touch()
-    return FileIO(path, "r+")
-
-
-def _write(file: FileIO, offset: int, data: bytes) -> None:
+def _write(file: int, offset: int, data: bytes) -> None:
     """Write all of ``data`` at ``offset`` and make it durable."""
-    file.seek(offset)
-    rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) :]
-    os.fsync(file.fileno())
-
-
-def _unwritable(folder: Path, error: OSError) -> DataError:
-    return DataError(
-        f"Descriptors can't be kept in {folder}: {error.strerror or error}. Free some space or "
-        "choose another folder with --cache; the same command then goes on where it was."
-    )
+    write_all(file, data, offset)
+    sync_file(file)

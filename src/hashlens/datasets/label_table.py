@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from hashlens.arrays import AnyLabels
+from hashlens.datasets.dataset import Dataset, ImageFiles, split_off_test
 from hashlens.errors import DataError
 
 PARTS = ("train", "test")
@@ -37,6 +41,45 @@ class LabeledPath:
     def label(self) -> str:
         """The labels as the table writes them."""
         return SEPARATOR.join(self.labels)
+
+
+def load_label_table(table: Path, seed: int = 0) -> Dataset:
+    """Open the images that a CSV file lists, see `read_label_table`.
+
+    Parameters
+    ----------
+    table : Path
+    seed : int
+        Seed of the test part, if the table has no column ``split``.
+
+    Raises
+    ------
+    DataError
+        If the table is not as expected, or has fewer than two labels.
+    """
+    rows = read_label_table(table)
+    classes = tuple(sorted({label for row in rows for label in row.labels}))
+    if len(classes) < 2:
+        raise DataError(f"The table {table} needs at least two labels. Got only {classes[0]!r}.")
+    images = ImageFiles([row.path for row in rows], _numbered(rows, classes))
+    if not rows[0].part:
+        return split_off_test(classes, images, table, seed)
+    in_test = np.array([row.part == "test" for row in rows])
+    if in_test.all() or not in_test.any():
+        raise DataError(f"The table {table} puts all images in one part: {rows[0].part!r}.")
+    train, test = (images.part(np.flatnonzero(mask)) for mask in (~in_test, in_test))
+    return Dataset(classes, train, test, str(table))
+
+
+def _numbered(rows: list[LabeledPath], classes: tuple[str, ...]) -> AnyLabels:
+    """Return the labels of images: (n,) numbers, or where one has several a table (n, classes)."""
+    number = {name: label for label, name in enumerate(classes)}
+    if all(len(row.labels) == 1 for row in rows):
+        return np.array([number[row.labels[0]] for row in rows], dtype=np.int64)
+    table = np.zeros((len(rows), len(classes)), dtype=np.bool_)
+    for image, row in enumerate(rows):
+        table[image, [number[name] for name in row.labels]] = True
+    return table
 
 
 def read_label_table(table: Path) -> list[LabeledPath]:

@@ -8,12 +8,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from hashlens.datasets.checking import check_dataset, check_protocol
-from hashlens.datasets.dataset import Dataset, load_dataset
+from hashlens.datasets.dataset import Dataset
 from hashlens.datasets.described import DescribedDataset, describe_checked
 from hashlens.datasets.findings import DataCheck
+from hashlens.datasets.load import load_dataset
 from hashlens.datasets.protocols import Split, make_split
 from hashlens.descriptors import Descriptor
 from hashlens.errors import DataError
@@ -22,35 +23,13 @@ from hashlens.hashers import Hasher
 from hashlens.hashers.inputs import check_labels
 from hashlens.model.model import Model
 from hashlens.model.protocol_search import search_split
-from hashlens.progress import OnMessage, OnProgress, no_message, no_progress
 from hashlens.training.finetune.options import TuningOptions, Workplace
 from hashlens.training.fit import fit_split
+from hashlens.training.listener import Listener
 from hashlens.training.network_file import network_file
 from hashlens.training.output import Output
 
-if TYPE_CHECKING:
-    from hashlens.hashers.networks.loop import OnEpoch
-
 AnyData: TypeAlias = "str | os.PathLike[str] | Dataset | DescribedDataset"
-
-
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """Who is told what a training does.
-
-    Attributes
-    ----------
-    on_progress : callable
-        Of images that are checked and described.
-    on_message : callable
-        Of findings and steps.
-    on_epoch : callable, optional
-        Of the epochs of a method that trains a network.
-    """
-
-    on_progress: OnProgress = no_progress
-    on_message: OnMessage = no_message
-    on_epoch: OnEpoch | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,15 +164,7 @@ class Job:
         place = Workplace(folder, cache_folder(self.cache))
         if place.checkpoint.exists():
             self.listener.on_message("resuming an interrupted fine-tuning")
-        model = finetune(
-            data,
-            network,
-            self.hasher,
-            tuning,
-            place,
-            self.listener.on_progress,
-            self.listener.on_epoch,
-        )
+        model = finetune(data, network, self.hasher, tuning, place, self.listener)
         self._save(model)
         return model
 

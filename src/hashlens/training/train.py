@@ -14,7 +14,8 @@ from hashlens.errors import ParameterError
 from hashlens.model.model import Model
 from hashlens.progress import OnMessage, OnProgress, no_progress
 from hashlens.training.finetune.options import TuningOptions
-from hashlens.training.job import AnyData, Job, Listener
+from hashlens.training.job import AnyData, Job
+from hashlens.training.listener import Listener
 from hashlens.training.method import choose_hasher, method_parameters
 from hashlens.training.output import choose_output
 

@@ -6,7 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from hashlens.datasets.checking import check_dataset
-from hashlens.datasets.dataset import load_dataset, stratified_split
+from hashlens.datasets.dataset import stratified_split
+from hashlens.datasets.load import load_dataset
 from hashlens.errors import DataError
 
 

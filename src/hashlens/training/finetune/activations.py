@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
@@ -17,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from hashlens.arrays import Pixels, Rows, Vectors
+from hashlens.datasets.cached_images import CachedImages, fill_cache
 from hashlens.datasets.dataset import LabeledImages
-from hashlens.datasets.described import CachedImages, fill_cache
 from hashlens.datasets.descriptor_cache import RowCache
 from hashlens.descriptors.base import Descriptor, standardize
 from hashlens.descriptors.onnx import OnnxDescriptor
@@ -27,7 +26,7 @@ from hashlens.descriptors.torch_export import export_network
 from hashlens.errors import DataError
 from hashlens.images import decode_image, map_ordered
 from hashlens.native import thread_count
-from hashlens.progress import OnProgress
+from hashlens.progress import OnMessage, OnProgress, no_message
 from hashlens.training.finetune.views import RECIPE, view
 
 _CHUNK = 16
@@ -147,7 +146,7 @@ class ActivationCache(RowCache):
         DataError
         """
         needed = rows * self.row_bytes + _SPARE
-        free = shutil.disk_usage(self.folder).free
+        free = self.free_bytes()
         if free < needed:
             raise DataError(
                 f"Activations need {needed / 1e9:.2f} GB in {self.folder}, where {free / 1e9:.2f} "
@@ -237,6 +236,7 @@ def cache_activations(
     frozen: FrozenPart,
     folder: Path,
     on_progress: OnProgress | None = None,
+    on_message: OnMessage = no_message,
 ) -> tuple[CachedActivations, CachedImages]:
     """Return the activations of images, computing those that the cache lacks.
 
@@ -245,6 +245,6 @@ def cache_activations(
     DataError
         If the disk can't hold them, or no image can be read. What was kept before stays.
     """
-    with ActivationCache(folder, frozen) as cache:
-        held = fill_cache(images, frozen, cache, on_progress, "activations")
-        return CachedActivations(cache.mapped(), cache.rows(held.keys), frozen.shape), held
+    cache = ActivationCache(folder, frozen)
+    held = fill_cache(images, frozen, cache, on_progress, "activations", on_message)
+    return CachedActivations(cache.mapped(), cache.rows(held.keys), frozen.shape), held

@@ -13,19 +13,17 @@ import torch
 from torch import nn
 
 from hashlens.arrays import AnyLabels, Pixels
+from hashlens.datasets.cached_images import CachedImages, fill_cache
 from hashlens.datasets.dataset import Dataset, LabeledImages
-from hashlens.datasets.described import CachedImages, fill_cache
 from hashlens.datasets.descriptor_cache import DescriptorCache
 from hashlens.datasets.protocols import make_split
 from hashlens.descriptors import Descriptor, DescriptorSpec
 from hashlens.errors import DataError, ParameterError
 from hashlens.hashers import Hasher
-from hashlens.hashers.networks.loop import OnEpoch
 from hashlens.images import Fit, decode_image
 from hashlens.labels import training_targets
 from hashlens.model.model import Model
 from hashlens.model.training_record import TrainingRecord
-from hashlens.progress import OnProgress
 from hashlens.training.finetune.activations import (
     DecodedImages,
     FrozenPart,
@@ -38,11 +36,13 @@ from hashlens.training.finetune.backbone import (
     normalized,
     revive_batch_norms,
 )
+from hashlens.training.finetune.device import choose_device
 from hashlens.training.finetune.options import TuningOptions, Workplace
 from hashlens.training.finetune.tunable import TunableHead, check_tunable, tunable_head
 from hashlens.training.finetune.tuned_network import export_tuned, verify_network
 from hashlens.training.finetune.tuning import TunedNetwork, Tuning
 from hashlens.training.finetune.views import RECIPE
+from hashlens.training.listener import SILENT, Listener
 
 _VERIFIED = 64
 """Images on which the exported network is compared with PyTorch's."""
@@ -56,53 +56,49 @@ def finetune(
     hasher: Hasher,
     options: TuningOptions,
     place: Workplace,
-    on_progress: OnProgress | None = None,
-    on_epoch: OnEpoch | None = None,
+    listener: Listener = SILENT,
 ) -> Model:
-    """Fine-tune a network under a hasher's loss, and export both as an model.
+    """Fine-tune a network under a hasher's loss, and export both as a model.
 
     Parameters
     ----------
     dataset : Dataset
     descriptor : Descriptor
-        The network to begin from.
+        The network to begin with.
     hasher : CodebookHasher or AutoencoderHasher
         Not fitted yet; it is fitted on return.
     options : TuningOptions
     place : Workplace
-    on_progress, on_epoch : callable, optional
+    listener : Listener, optional
 
     Returns
     -------
     Model
-        Its descriptor is the tuned network in ONNX; it needs no PyTorch.
+        Its descriptor is the tuned network in ONNX, which needs no PyTorch.
 
     Raises
     ------
     ParameterError, DataError, HashlensError
         If the network or the method can't be tuned, the data does not suffice, the disk is full,
-        or the export is not what was trained.
+        or the exported network differs from the trained one.
     """
     device = choose_device(options.device)
     check_tunable(hasher)
     backbone = load_backbone(descriptor)
     blocks = _tuned_blocks(backbone, options)
     prefix, suffix = backbone.cut(blocks)
-    # A head for all labels, put away again: what it refuses is refused before the long work.
+    # A head for all labels, thrown away again: what it refuses is refused before the long work.
     _network(suffix, hasher, backbone.spec, _targets(dataset.train.labels, dataset, options)[2])
     _make_folder(place.folder)
-    inputs: Inputs
     if len(prefix):
         frozen = FrozenPart(prefix, backbone.spec, device, options.crops)
-        inputs, held = cache_activations(dataset.train, frozen, place.cache, on_progress)
+        inputs, held = _activations(dataset.train, frozen, place.cache, listener)
     else:
-        held = _readable(dataset.train, descriptor, place.cache, on_progress)
-        inputs = DecodedImages(dataset.train, held.indices, backbone.spec, options.crops)
+        inputs, held = _images(dataset.train, descriptor, options.crops, place.cache, listener)
     fit, targets, classes = _targets(dataset.train.labels[held.indices], dataset, options)
     network, head = _network(suffix, hasher, backbone.spec, classes)
     part = _Part(inputs, fit)
     _revive(suffix, part, len(fit))
-    facts = _facts(held, descriptor, hasher, options)
     tuning = Tuning(
         network,
         head,
@@ -112,10 +108,10 @@ def finetune(
         device,
         options.regularization,
         place.checkpoint,
-        facts,
-        on_epoch,
+        _facts(held, descriptor, hasher, options),
+        listener.on_epoch,
     )
-    history = tuning.run()
+    tuning.run()
     head.finish()
     whole = nn.Sequential(*prefix.cpu(), *suffix).eval()
     tuned = export_tuned(whole, backbone.spec, place.folder / "descriptor.onnx", dataset.source)
@@ -128,8 +124,8 @@ def finetune(
         images=len(fit),
         protocol=options.protocol,
         split_seed=options.split_seed,
-        seconds=round(history[-1].seconds, 1),
-        epochs=tuple(asdict(epoch) for epoch in history),
+        seconds=round(tuning.history[-1].seconds, 1),
+        epochs=tuple(asdict(epoch) for epoch in tuning.history),
         details={
             "tune": options.tune,
             "crops": options.crops,
@@ -140,29 +136,6 @@ def finetune(
         },
     )
     return Model(hasher, tuned.spec, tuned, network=tuned.path, training=training)
-
-
-def choose_device(name: str | None) -> torch.device:
-    """Return the device of a name; by default CUDA, else MPS, else the CPU.
-
-    Raises
-    ------
-    ParameterError
-        If there is no such device here.
-    """
-    if name is None:
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError):
-        raise ParameterError(
-            f"The device {name!r} is not available here. Expected cpu, cuda, cuda:N or mps; by "
-            "default the best that is there is taken."
-        ) from None
-    return device
 
 
 def _tuned_blocks(backbone: Backbone, options: TuningOptions) -> int | None:
@@ -204,12 +177,20 @@ class _Part:
         return self.inputs.gather(self.rows[rows], views)
 
 
-def _readable(
-    images: LabeledImages, descriptor: Descriptor, cache: Path, on_progress: OnProgress | None
-) -> CachedImages:
-    """Find the images that can be read, by describing them: the cache knows them next time."""
-    with DescriptorCache(cache, descriptor.spec) as kept:
-        return fill_cache(images, descriptor, kept, on_progress, "train")
+def _activations(
+    images: LabeledImages, frozen: FrozenPart, cache: Path, listener: Listener
+) -> tuple[Inputs, CachedImages]:
+    """Return what the frozen part makes of the images, from the cache."""
+    return cache_activations(images, frozen, cache, listener.on_progress, listener.on_message)
+
+
+def _images(
+    images: LabeledImages, descriptor: Descriptor, crops: int, cache: Path, listener: Listener
+) -> tuple[Inputs, CachedImages]:
+    """Return the images that can be read, found by describing them: the cache knows them then."""
+    kept = DescriptorCache(cache, descriptor.spec)
+    held = fill_cache(images, descriptor, kept, listener.on_progress, "train", listener.on_message)
+    return DecodedImages(images, held.indices, descriptor.spec, crops), held
 
 
 def _network(

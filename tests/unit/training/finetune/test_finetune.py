@@ -14,7 +14,8 @@ pytest.importorskip("onnxscript")
 
 from small_network import SIZE, SmallNetwork
 
-from hashlens.datasets.dataset import Dataset, LabeledImages, load_dataset
+from hashlens.datasets.dataset import Dataset, LabeledImages
+from hashlens.datasets.load import load_dataset
 from hashlens.datasets.protocols import make_split
 from hashlens.descriptors.base import standardize
 from hashlens.descriptors.default import default_descriptor
@@ -34,6 +35,7 @@ from hashlens.training.finetune.backbone import load_backbone, revive_batch_norm
 from hashlens.training.finetune.options import TuningOptions, Workplace
 from hashlens.training.finetune.run import finetune
 from hashlens.training.finetune.views import view
+from hashlens.training.listener import Listener
 
 CLASSES = 3
 
@@ -84,7 +86,8 @@ def tune(tiles, folder, hasher=None, on_epoch=None, descriptor=None, **options):
     options = TuningOptions(**{"blocks": 1, "device": "cpu"} | options)
     hasher = hasher or hasher_of()
     place = Workplace(folder, folder.parent / "cache")
-    return finetune(tiles, descriptor or SmallNetwork(), hasher, options, place, None, on_epoch)
+    listener = Listener(on_epoch=on_epoch)
+    return finetune(tiles, descriptor or SmallNetwork(), hasher, options, place, listener)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """The benchmark of hashing methods: one resumable run, one table, and the facts it needs."""
 
 from hashlens.benchmark.features import Features
+from hashlens.benchmark.launch import run_benchmark
 from hashlens.benchmark.result_document import curves, document
-from hashlens.benchmark.run import run_benchmark
 from hashlens.benchmark.runner import Results
 from hashlens.benchmark.selection import Budget
 from hashlens.benchmark.settings import Settings

@@ -1,4 +1,4 @@
-"""The benchmark's front door: one call that measures every cell, alone or in several processes."""
+"""Starting a benchmark: one call that measures every cell, in one process or several."""
 
 from __future__ import annotations
 

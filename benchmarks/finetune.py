@@ -38,7 +38,8 @@ from hashlens.descriptors import load_descriptor
 from hashlens.files.cache_folder import cache_folder
 from hashlens.files.versioned_json import write_json
 from hashlens.hashers import create_hasher
-from hashlens.model.model import Model, load_model
+from hashlens.model.loading import load_model
+from hashlens.model.model import Model
 from hashlens.training import train_model
 from hashlens.training.finetune.options import TuningOptions, Workplace
 from hashlens.training.finetune.run import finetune

@@ -25,7 +25,7 @@ from PIL import Image
 from hashlens.benchmark.context import commit, machine
 from hashlens.collection import Collection
 from hashlens.files.versioned_json import write_json
-from hashlens.model.model import load_model
+from hashlens.model.loading import load_model
 
 
 def small_pngs(folder, count):

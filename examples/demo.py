@@ -25,7 +25,7 @@ from hashlens.cli.console import note, progress_bar
 from hashlens.collection import Collection, Hit
 from hashlens.errors import HashlensError
 from hashlens.images import walk_images
-from hashlens.model.model import load_model
+from hashlens.model.loading import load_model
 from hashlens.report.sheet import save_sheet
 
 PHOTOGRAPHS = (

@@ -32,7 +32,8 @@ from PIL import Image, ImageEnhance, ImageFilter
 from hashlens.descriptors.default import default_descriptor
 from hashlens.hashers.math.rotation import fit_rotation, random_rotation
 from hashlens.hashers.methods.itq import ITQ
-from hashlens.model.model import DEFAULT_MODEL, Model
+from hashlens.model.loading import DEFAULT_MODEL
+from hashlens.model.model import Model
 from hashlens.model.training_record import TrainingRecord
 
 BITS, NUISANCES, TILES, SIDE, SEED = 128, 16, 40, 224, 0

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from export_models import photograph_tiles
 
-from hashlens.model.model import load_model
+from hashlens.model.loading import load_model
 
 pytest.importorskip("onnx")
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hashlens.model.model import Model
+from hashlens.model.loading import load_model
 
 HASHLENS = Path(sys.executable).with_name("hashlens")
 NAMES = ("<script>alert(1)<", "cups & saucers", "plain")
@@ -86,7 +86,7 @@ def test_training_ends_with_a_report(kind, folders, request, tmp_path):
     assert "data:image/jpeg;base64," in page
     assert "<script" not in page
     document = json.loads((model / "report.json").read_text())
-    metrics = Model.load(model).metrics
+    metrics = load_model(model).metrics
     assert document["searches"][0]["precision_at_5"] == metrics["precision_at_5"]
     assert document["searches"][0]["map"] == metrics["map"]
     assert document["settings"]["command"].startswith("hashlens train")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from document import check_quoted, run_step, steps_of
 
-from hashlens.model.model import load_model
+from hashlens.model.loading import load_model
 
 PAGE = Path(__file__).parents[2] / "docs" / "tutorial.md"
 TOLERANCE = 10.0  # percentage points, as the page says; a share rests on some 80 queries

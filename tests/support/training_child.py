@@ -18,6 +18,7 @@ from hashlens.datasets import descriptor_cache as cache
 from hashlens.datasets.described import describe_dataset
 from hashlens.datasets.load import load_dataset
 from hashlens.hashers import create_hasher
+from hashlens.model.loading import load_model
 from hashlens.model.model import Model
 from hashlens.training import train_model
 from hashlens.training.finetune.options import TuningOptions, Workplace
@@ -84,7 +85,7 @@ def main(tune, point, folder):
         model = finetune(data, SmallNetwork(), hasher, options, place)
     model.save(folder / "model")
     kept = np.load(next((folder / "model").glob("hasher-*.npz")))
-    print(Model.load(folder / "model").digest, *sorted(kept.files))
+    print(load_model(folder / "model").digest, *sorted(kept.files))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ from hashlens.errors import ParameterError
 from hashlens.evaluation.bootstrap import Resampling
 from hashlens.model.calibration_file import ModelCalibration
 from hashlens.model.folder import check_model_folder
-from hashlens.model.model import DEFAULT_MODEL, Model, load_model
+from hashlens.model.loading import DEFAULT_MODEL, load_model
+from hashlens.model.model import Model
 
 _Model = Annotated[
     str,

@@ -17,7 +17,7 @@ from hashlens.cli.options import (
     ProtocolOption,
     SplitSeedOption,
 )
-from hashlens.model.model import load_model
+from hashlens.model.loading import load_model
 
 _Model = Annotated[str, typer.Argument(metavar="MODEL", help="A model directory, or 'default'.")]
 

@@ -23,7 +23,8 @@ from hashlens.export import (
     export_parquet,
 )
 from hashlens.images import decode_batches, decode_image, read_image_file, walk_images
-from hashlens.model.model import Model, load_model
+from hashlens.model.loading import load_model
+from hashlens.model.model import Model
 
 CALIBRATION_IMAGES = 256
 """Images that are taken of a calibration folder, evenly over its files."""

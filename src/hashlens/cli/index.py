@@ -12,7 +12,7 @@ from hashlens.cli.indexing import run_indexing
 from hashlens.cli.options import CollectionOption, JsonOption, StrictOption, collection_folder
 from hashlens.collection import Collection, is_collection
 from hashlens.errors import CollectionError, ModelMismatchError, ParameterError
-from hashlens.model.model import load_model
+from hashlens.model.loading import load_model
 
 _Paths = Annotated[
     list[Path] | None, typer.Argument(help="Folders and images.", show_default=False)

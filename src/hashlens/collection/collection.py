@@ -29,7 +29,8 @@ from hashlens.collection.store import CatalogState, Storage, damage_of, is_catal
 from hashlens.errors import CollectionError, ParameterError
 from hashlens.images import ImageSource
 from hashlens.indexes.arguments import check_k, check_radius
-from hashlens.model.model import Model, load_model
+from hashlens.model.loading import load_model
+from hashlens.model.model import Model
 from hashlens.progress import OnProgress
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hashlens.collection.store import Storage
 from hashlens.errors import ModelMismatchError
+from hashlens.model.loading import load_model
 from hashlens.model.model import Model
 
 MODEL_FOLDER = "model"
@@ -24,7 +25,7 @@ def load_own_model(storage: Storage) -> Model:
     FormatError, ModelMismatchError
         If the collection's copy of it is damaged, or is another model.
     """
-    model = Model.load(storage.folder / MODEL_FOLDER)
+    model = load_model(storage.folder / MODEL_FOLDER)
     check_model(storage, model)
     return model
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from hashlens.collection.store import Catalog, CatalogState, Snapshot, Storage
-from hashlens.errors import CollectionError, FormatError, HashlensError
-from hashlens.files.atomic import sync_folder
-from hashlens.files.disk_errors import disk_errors
+from hashlens.errors import CollectionError, FormatError
+from hashlens.files.atomic import remove_partials, replacing
 from hashlens.indexes import AutoIndex, MultiIndex
 from hashlens.indexes.disk.index_file import read_about
 
@@ -83,7 +80,9 @@ def write_index(storage: Storage, path: Path) -> tuple[AutoIndex, Snapshot]:
     Raises
     ------
     CollectionError
-        If the disk is full or fails, or there is too little memory.
+        If there is too little memory.
+    HashlensError
+        If the disk is full or fails; an older index stays.
     """
     with storage.snapshot() as snapshot:
         source = source_of(storage.catalog, snapshot.state.slots)
@@ -92,31 +91,17 @@ def write_index(storage: Storage, path: Path) -> tuple[AutoIndex, Snapshot]:
             f"{storage.catalog.path} is damaged: its checksums do not cover the codes. "
             "Run: hashlens info --verify"
         )
-    _remove_temporary(path)  # Left by a build that was killed.
+    remove_partials(path)  # Left by a build that was killed.
     # Codes stay mapped although the snapshot is closed, and nobody else can write.
     index = AutoIndex.from_codes(snapshot.codes, snapshot.dead, background=False)
-    partial = path.with_name(f"{path.name}.new.tmp")
     try:
-        index.save(partial, source=source)
-        with disk_errors(f"Writing {path}"):
-            # The index is for all who may read the codes, and for nobody else.
+        with replacing(path) as partial:
+            index.save(partial, source=source)
+            # All who may read the codes may read the index, and nobody else.
             shutil.copymode(storage.catalog.path, partial)
-            os.replace(partial, path)
-            sync_folder(path.parent)
     except MemoryError as error:
         raise CollectionError(f"Building {path} failed: there is too little memory.") from error
-    except HashlensError as error:
-        raise CollectionError(f"The index was not saved. {error}") from error
-    finally:
-        _remove_temporary(path)
     return index, snapshot
-
-
-def _remove_temporary(path: Path) -> None:
-    for pattern in (f"{path.name}*.tmp", f".{path.name}*.tmp.*"):
-        for stray in path.parent.glob(pattern):
-            with contextlib.suppress(OSError):
-                stray.unlink()
 
 
 def damage_of_index(path: Path) -> list[str]:

@@ -1,25 +1,26 @@
-"""Files and folders that are whole or not there, and on the disk when the call returns."""
+"""Files that are whole or as they were before, and on the disk when the call returns."""
 
 from __future__ import annotations
 
-import errno
 import os
+import re
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hashlens.errors import HashlensError, ParameterError
+from hashlens.files.disk_errors import is_full
 
 
 def check_output(path: Path) -> None:
-    """Refuse an output that can't become a file.
+    """Refuse an output path at which no file can be written.
 
     Raises
     ------
     ParameterError
-        If its folder does not exist, or if it exists and is no file: nothing else is overwritten.
+        If its folder does not exist, or if it exists and is not a file.
     """
     if not path.parent.is_dir():
         raise ParameterError(f"{path} can't be written: there is no folder {path.parent}.")
@@ -29,7 +30,7 @@ def check_output(path: Path) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield the path of a file to write beside ``path``; in the end it takes the place of ``path``.
+    """Yield the path of a file to write beside ``path``, which replaces ``path`` in the end.
 
     After an error, or a kill, what was at ``path`` is still there, unchanged.
 
@@ -51,14 +52,22 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(partial, target)
         sync_folder(target.parent)
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        hint = " Free some space, or write to another disk." if full else ""
+        hint = " Free some space, or write to another disk." if is_full(error) else ""
         raise HashlensError(
             f"{path} can't be written: {error.strerror or error}. What was there before is "
             f"unchanged.{hint}"
         ) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def remove_partials(path: Path) -> None:
+    """Remove what `replacing` left beside ``path`` when it was killed; nobody may be writing it."""
+    ours = re.compile(rf"\.+{re.escape(path.name)}(\.[0-9a-f]{{32}})+")
+    for partial in path.parent.iterdir():
+        if ours.fullmatch(partial.name):
+            with suppress(OSError):
+                partial.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Writing a collection's files: all of the data, or an error that says that nothing is lost."""
+"""Writing files: all of the data, or an error that says why, and that nothing is lost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from contextlib import contextmanager
 
 from hashlens.errors import CollectionError
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+def is_full(error: OSError) -> bool:
+    """Return whether a write failed for lack of space: on the disk, by a quota or a limit."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -29,7 +32,7 @@ def disk_errors(action: str) -> Iterator[None]:
 
 def describe_failure(action: str, error: OSError) -> str:
     """Return the message for a failed write, which says that nothing committed is lost."""
-    if error.errno in _FULL:
+    if is_full(error):
         return (
             f"{action} failed: the disk is full or a quota is reached ({error.strerror}). All that "
             "was committed before is kept. Free some space, then run the same command again."

@@ -23,9 +23,9 @@ def read_versioned(path: Path, supported: int, hint: str = "") -> dict[str, Any]
     Raises
     ------
     FileNotFoundError
-        If there is none.
+        If there is no such file.
     FormatError
-        If it is no JSON object, states no version or a newer one.
+        If it is not a JSON object, or states no version or a newer one.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

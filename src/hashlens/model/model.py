@@ -21,27 +21,17 @@ import numpy as np
 
 from hashlens.arrays import Codes, Pixels, Vectors
 from hashlens.descriptors import Descriptor, DescriptorSpec
-from hashlens.descriptors.default import FOLDER, default_descriptor, default_spec
+from hashlens.descriptors.default import default_descriptor, default_spec
 from hashlens.descriptors.onnx import OnnxDescriptor
-from hashlens.errors import FormatError, HashlensError
-from hashlens.files.atomic import write_text
-from hashlens.hashers import Hasher, hasher_class
+from hashlens.errors import FormatError
+from hashlens.hashers import Hasher
 from hashlens.images import Fit
 from hashlens.images.sources import ImageSource
-from hashlens.model.calibration_file import ModelCalibration, read_calibration, write_calibration
-from hashlens.model.card import CARD_FILE, REPORT_PAGE, ModelCard
+from hashlens.model.calibration_file import ModelCalibration
+from hashlens.model.card import ModelCard
 from hashlens.model.encoding import OnError, pixel_batches
-from hashlens.model.folder import (
-    FORMAT_VERSION,
-    MANIFEST,
-    check_model_folder,
-    part_of,
-    read_arrays,
-    read_manifest,
-    write_manifest,
-    write_parts,
-    writing,
-)
+from hashlens.model.folder import check_model_folder, writing
+from hashlens.model.saving import write_card, write_model, write_own_calibration
 from hashlens.model.training_record import TrainingRecord
 from hashlens.progress import OnMessage, OnProgress
 
@@ -50,8 +40,6 @@ if TYPE_CHECKING:
     from hashlens.evaluation.bootstrap import Resampling
     from hashlens.model.calibrating import OnLength
     from hashlens.model.protocol_search import Search
-
-DEFAULT_MODEL = FOLDER / "model"
 
 _log = logging.getLogger(__name__)
 
@@ -82,7 +70,7 @@ class Model:
 
     Examples
     --------
-    >>> import numpy as np
+    >>> from hashlens import load_model
     >>> model = load_model()
     >>> model.encode([np.zeros((48, 64, 3), np.uint8)]).shape
     (1, 16)
@@ -351,14 +339,12 @@ class Model:
         HashlensError
             If it can't be written; a model that was there before stays.
         """
-        target = Path(folder).resolve()
+        target = Path(folder).expanduser().resolve()
         check_model_folder(target)
         with writing(target):
-            parts = write_parts(target, self.digest, self.hasher.state(), self.network)
-            write_manifest(target, self._manifest(parts))
-            self._write_calibration(target)
+            write_model(target, self.card(), self.network)
             if card:
-                self._write_card(target)
+                write_card(target, self.card())
 
     def save_calibration(self, folder: str | os.PathLike[str]) -> None:
         """Write the calibration, and the card that shows it, into this model's directory.
@@ -369,76 +355,19 @@ class Model:
             If they can't be written.
         """
         with writing(Path(folder)):
-            self._write_calibration(Path(folder))
-            self._write_card(Path(folder))
-
-    def card(self, has_report: bool = False) -> ModelCard:
-        """Return the model card; ``has_report`` links to the report of the training beside it."""
-        return ModelCard(
-            self.hasher,
-            self.spec,
-            self.digest,
-            self.training,
-            self.metrics,
-            self.calibration,
-            has_report,
-        )
+            write_own_calibration(Path(folder), self.card())
+            write_card(Path(folder), self.card())
 
     def save_card(self, folder: str | os.PathLike[str]) -> None:
         """Write the model card into this model's directory."""
         with writing(Path(folder)):
-            self._write_card(Path(folder))
+            write_card(Path(folder), self.card())
 
-    @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> Model:
-        """Read a model directory of any format version up to this one.
-
-        Raises
-        ------
-        FormatError
-            If it is missing, damaged, or of a newer format version.
-        """
-        source = Path(folder)
-        manifest = read_manifest(source)
-        while True:
-            try:
-                return cls._read(source, manifest)
-            except FormatError:
-                # Another model may have taken its place, and removed what this manifest names.
-                found, manifest = manifest, read_manifest(source)
-                if found == manifest:
-                    raise
-
-    @classmethod
-    def _read(cls, folder: Path, manifest: dict[str, Any]) -> Model:
-        """Read what a manifest names."""
-        try:
-            spec = DescriptorSpec.from_dict(manifest["descriptor"], folder / MANIFEST)
-            kind = hasher_class(manifest["hasher"]["name"])
-            state = read_arrays(part_of(folder, manifest["arrays"]), manifest["arrays_sha256"])
-            hasher = kind.from_state(state, manifest["hasher"]["parameters"])
-            training = TrainingRecord.from_dict(manifest.get("training", {}))
-            digest = manifest["digest"]
-        except (KeyError, TypeError) as error:
-            raise FormatError(
-                f"{folder / MANIFEST} lacks the entry {error}, or has it in another form."
-            ) from error
-        network = part_of(folder, manifest["network"]) if "network" in manifest else None
-        model = cls(
-            hasher,
-            spec,
-            network=network if network is not None and network.is_file() else None,
-            network_sha256=manifest.get("network_sha256"),
-            training=training,
-            metrics=manifest.get("metrics", {}),
-            calibration=read_calibration(folder, digest),
+    def card(self) -> ModelCard:
+        """Return what the model knows about itself, and can be read as Markdown."""
+        return ModelCard(
+            self.hasher, self.spec, self.digest, self.training, self.metrics, self.calibration
         )
-        if model.digest != digest:
-            raise FormatError(
-                f"The model in {folder} does not have the digest that its {MANIFEST} states: "
-                f"expected {digest}, got {model.digest}. The directory is damaged."
-            )
-        return model
 
     def _described(
         self,
@@ -459,42 +388,3 @@ class Model:
             on_progress=on_progress,
             on_message=on_message,
         )
-
-    def _manifest(self, parts: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "format_version": FORMAT_VERSION,
-            "bits": self.bits,
-            "digest": self.digest,
-            "descriptor": self.spec.to_dict(),
-            "hasher": {"name": self.hasher.name, "parameters": self.hasher.get_params()},
-            **parts,
-            "training": {} if self.training is None else self.training.to_dict(),
-            "metrics": self.metrics,
-        }
-
-    def _write_calibration(self, folder: Path) -> None:
-        if self.calibration is not None and self.calibration.model == self.digest:
-            write_calibration(folder, self.calibration)
-
-    def _write_card(self, folder: Path) -> None:
-        has_report = (folder / REPORT_PAGE).is_file()
-        write_text(folder / CARD_FILE, self.card(has_report).markdown())
-
-
-def load_model(model: str | os.PathLike[str] | None = None) -> Model:
-    """Load a model: a model directory, or by default the bundled one.
-
-    Raises
-    ------
-    HashlensError
-        If there is no such model; the message says where it was looked for.
-    """
-    if model is None or str(model) == "default":
-        return Model.load(DEFAULT_MODEL)
-    folder = Path(model)
-    if not folder.is_dir():
-        raise HashlensError(
-            f"There is no model {str(model)!r}: expected 'default' or a model directory, as "
-            "`hashlens train ... --out DIR` makes it."
-        )
-    return Model.load(folder)

@@ -15,6 +15,7 @@ from hashlens.descriptors.default import default_descriptor, default_spec
 from hashlens.errors import HashlensError
 from hashlens.images import decode_image
 from hashlens.model.folder import MANIFEST, read_manifest
+from hashlens.model.loading import load_model
 from hashlens.model.model import Model
 
 _VECTORS = 1000
@@ -72,7 +73,7 @@ def _describing(model: Model, data: DescribedDataset, folder: Path) -> tuple[flo
     images, network = data.dataset.test, data.descriptor
     if model.network is not None:
         # Training may have used PyTorch; whoever uses the model runs ONNX Runtime.
-        network = Model.load(folder).load_descriptor()
+        network = load_model(folder).load_descriptor()
     count = min(_IMAGES, len(data.test.labels))
     rows = np.linspace(0, len(data.test.labels) - 1, count).astype(np.int64)
     indices = rows if data.test.indices is None else data.test.indices[rows]

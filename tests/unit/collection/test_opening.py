@@ -71,7 +71,7 @@ def test_foreign_files_beside_an_interrupted_creation_are_safe(tmp_path, model):
 @pytest.mark.parametrize("step", ["save", "records", "catalog"])
 def test_an_interrupted_creation_can_be_done_again(tmp_path, model, photos, monkeypatch, step):
     target = {
-        "save": "hashlens.model.model.Model._write_card",
+        "save": "hashlens.model.model.write_card",
         "records": "hashlens.files.records.write_all",
         "catalog": "hashlens.collection.store.catalog.migrate",
     }[step]

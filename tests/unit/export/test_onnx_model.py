@@ -15,7 +15,8 @@ from hashlens.errors import HashlensError, MissingExtraError, ParameterError
 from hashlens.export import export_model
 from hashlens.export import onnx_model as exporting
 from hashlens.hashers import METHODS
-from hashlens.model.model import Model, load_model
+from hashlens.model.loading import load_model
+from hashlens.model.model import Model
 
 pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

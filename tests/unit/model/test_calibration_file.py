@@ -13,7 +13,8 @@ from hashlens.evaluation.calibration import calibrate
 from hashlens.hashers import create_hasher
 from hashlens.model.calibration_file import CALIBRATION_FILE, ModelCalibration
 from hashlens.model.card import CARD_FILE
-from hashlens.model.model import DEFAULT_MODEL, Model
+from hashlens.model.loading import DEFAULT_MODEL, load_model
+from hashlens.model.model import Model
 from hashlens.model.training_record import TrainingRecord
 
 X = np.random.default_rng(0).standard_normal((20, 1280)).astype(np.float32)
@@ -30,13 +31,13 @@ def model() -> Model:
 
 def test_a_saved_calibration_is_read_again(model, tmp_path):
     model.save(tmp_path / "model")
-    assert Model.load(tmp_path / "model").calibration == model.calibration
+    assert load_model(tmp_path / "model").calibration == model.calibration
 
 
 def test_another_model_does_not_inherit_the_calibration(model, tmp_path):
     other = replace(model, hasher=create_hasher("lsh", 8, random_state=1).fit(X))
     other.save(tmp_path / "model")
-    assert Model.load(tmp_path / "model").calibration is None
+    assert load_model(tmp_path / "model").calibration is None
     assert "not calibrated" in (tmp_path / "model" / CARD_FILE).read_text()
 
 
@@ -53,7 +54,7 @@ def test_a_changed_calibration_is_refused(model, tmp_path, change, message):
     path = tmp_path / "model" / CALIBRATION_FILE
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(FormatError, match=message):
-        Model.load(tmp_path / "model")
+        load_model(tmp_path / "model")
 
 
 def test_the_calibration_of_another_model_does_not_count(model, tmp_path):
@@ -61,7 +62,7 @@ def test_the_calibration_of_another_model_does_not_count(model, tmp_path):
     other = replace(model, hasher=create_hasher("lsh", 8, random_state=1).fit(X))
     other.save(tmp_path / "other")
     (tmp_path / "one" / CALIBRATION_FILE).rename(tmp_path / "other" / CALIBRATION_FILE)
-    assert Model.load(tmp_path / "other").calibration is None
+    assert load_model(tmp_path / "other").calibration is None
 
 
 def test_the_card_says_what_the_model_knows(model, tmp_path):
@@ -73,7 +74,7 @@ def test_the_card_says_what_the_model_knows(model, tmp_path):
     }
     model.save(tmp_path / "model")
     card = (tmp_path / "model" / CARD_FILE).read_text(encoding="utf-8")
-    assert card == Model.load(tmp_path / "model").card().markdown()
+    assert card == load_model(tmp_path / "model").card().markdown()
     for expected in (
         "| data | shoes\\|boots |",
         "| seed of the split | 7 |",
@@ -91,4 +92,4 @@ def test_the_card_says_what_the_model_knows(model, tmp_path):
 
 def test_the_bundled_model_has_its_card():
     card = (DEFAULT_MODEL / CARD_FILE).read_text(encoding="utf-8")
-    assert card == Model.load(DEFAULT_MODEL).card().markdown()
+    assert card == load_model(DEFAULT_MODEL).card().markdown()

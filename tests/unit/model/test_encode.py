@@ -57,14 +57,14 @@ def test_an_iterator_is_drawn_from_only_as_far_as_needed():
             drawn.append(index)
             yield ARRAYS[0] if index != 100 else b"damaged"
 
-    with pytest.raises(ImageError, match="7 bytes: no image"):
+    with pytest.raises(ImageError, match="7 bytes: not an image"):
         MODEL.encode(images(), batch_size=8)
     assert len(drawn) < 300
 
 
 def test_unreadable_images_are_raised_skipped_with_a_warning_or_handed_over(expected, tmp_path):
     images = [ARRAYS[0], b"damaged", ARRAYS[1], tmp_path / "missing.png"]
-    with pytest.raises(ImageError, match="7 bytes: no image"):
+    with pytest.raises(ImageError, match="7 bytes: not an image"):
         MODEL.encode(images)
     with pytest.warns(UserWarning, match="2 of 4 images can't be read and were left out.*7 bytes"):
         codes = MODEL.encode(images, on_error="skip")

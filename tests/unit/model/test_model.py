@@ -17,9 +17,10 @@ from hashlens.descriptors.default import default_spec
 from hashlens.errors import FormatError, HashlensError, ParameterError
 from hashlens.hashers import Hasher, create_hasher
 from hashlens.model import folder as model_folder
-from hashlens.model import model as models
+from hashlens.model import loading
 from hashlens.model.folder import check_model_folder
-from hashlens.model.model import Model, load_model
+from hashlens.model.loading import load_model
+from hashlens.model.model import Model
 from hashlens.model.training_record import TrainingRecord
 
 X = np.random.default_rng(0).standard_normal((60, 1280)).astype(np.float32)
@@ -47,7 +48,7 @@ def edit_manifest(folder, **changes):
 def test_a_saved_model_gives_the_same_codes_and_digest(model, tmp_path):
     model.metrics = {"precision_at_5": 0.5}
     model.save(tmp_path / "model")
-    read = Model.load(tmp_path / "model")
+    read = load_model(tmp_path / "model")
     np.testing.assert_array_equal(read.hasher.transform(X), model.hasher.transform(X))
     assert read.digest == model.digest
     assert (read.training, read.metrics) == (model.training, model.metrics)
@@ -64,7 +65,7 @@ def test_saving_again_replaces_the_model(model, tmp_path):
     model.save(tmp_path / "model")
     other = replace(model, hasher=create_hasher("lsh", 16).fit(X))
     other.save(tmp_path / "model")
-    assert Model.load(tmp_path / "model").digest == other.digest
+    assert load_model(tmp_path / "model").digest == other.digest
     assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
 
 
@@ -91,13 +92,13 @@ def test_a_damaged_part_is_written_anew_when_the_same_model_is_saved(model, tmp_
     model.save(tmp_path / "model")
     arrays_of(tmp_path / "model").write_bytes(b"damaged")
     model.save(tmp_path / "model")
-    assert Model.load(tmp_path / "model").digest == model.digest
+    assert load_model(tmp_path / "model").digest == model.digest
 
 
 KILLED_SAVE = """
 import os, pathlib, signal, sys
-from hashlens.model import Model, folder as model_folder
-owner = os if sys.argv[3] == "replace" else model_folder
+from hashlens.model import load_model, saving
+owner = os if sys.argv[3] == "replace" else saving
 work, left = getattr(owner, sys.argv[3]), [int(sys.argv[4])]
 def deadly(*arguments, **named):
     left[0] -= 1
@@ -105,7 +106,7 @@ def deadly(*arguments, **named):
         os.kill(os.getpid(), signal.SIGKILL)
     return work(*arguments, **named)
 setattr(owner, sys.argv[3], deadly)
-Model.load(pathlib.Path(sys.argv[1])).save(pathlib.Path(sys.argv[2]))
+load_model(pathlib.Path(sys.argv[1])).save(pathlib.Path(sys.argv[2]))
 """
 
 
@@ -137,7 +138,7 @@ def test_a_kill_while_a_model_is_saved_leaves_one_of_the_two(
     else:
         assert load_model(target).digest == (other if new else model).digest
     model.save(target)
-    assert Model.load(target).digest == model.digest
+    assert load_model(target).digest == model.digest
     found = {path.name for path in target.iterdir()}
     kept = {".lock", "MODEL_CARD.md", arrays_of(target).name, "model.json"}
     assert found == kept | (set() if first else {"NOTES.md"})
@@ -146,7 +147,7 @@ def test_a_kill_while_a_model_is_saved_leaves_one_of_the_two(
 def test_a_reader_between_two_models_gets_the_new_one(model, tmp_path, monkeypatch):
     other = replace(model, hasher=create_hasher("lsh", 16).fit(X))
     model.save(tmp_path / "model")
-    read, late = models.read_manifest, iter([True])
+    read, late = loading.read_manifest, iter([True])
 
     def overtaken(folder):
         manifest = read(folder)
@@ -154,8 +155,8 @@ def test_a_reader_between_two_models_gets_the_new_one(model, tmp_path, monkeypat
             other.save(folder)
         return manifest
 
-    monkeypatch.setattr(models, "read_manifest", overtaken)
-    assert Model.load(tmp_path / "model").digest == other.digest
+    monkeypatch.setattr(loading, "read_manifest", overtaken)
+    assert load_model(tmp_path / "model").digest == other.digest
 
 
 def test_a_second_writer_waits_and_is_refused_in_the_end(model, tmp_path, monkeypatch):
@@ -167,18 +168,18 @@ def test_a_second_writer_waits_and_is_refused_in_the_end(model, tmp_path, monkey
         pytest.raises(HashlensError, match="Another process is writing the model"),
     ):
         other.save(tmp_path / "model")
-    assert Model.load(tmp_path / "model").digest == model.digest
+    assert load_model(tmp_path / "model").digest == model.digest
 
 
 def test_the_network_lies_in_the_directory_under_its_checksum(model, tmp_path):
     network = tmp_path / "network.onnx"
     network.write_bytes(b"one network")
     replace(model, network=network).save(tmp_path / "model")
-    read = Model.load(tmp_path / "model")
+    read = load_model(tmp_path / "model")
     assert read.network.read_bytes() == b"one network"
     assert read.network_sha256 == hashlib.sha256(b"one network").hexdigest()
     read.save(tmp_path / "model")  # from its own place
-    assert Model.load(tmp_path / "model").network == read.network
+    assert load_model(tmp_path / "model").network == read.network
     model.save(tmp_path / "model")
     assert not list((tmp_path / "model").glob("*.onnx"))
 
@@ -188,7 +189,7 @@ def test_a_part_outside_of_the_directory_is_refused(model, tmp_path, name):
     model.save(tmp_path / "model")
     edit_manifest(tmp_path / "model", arrays=name)
     with pytest.raises(FormatError, match="which is no part of a model"):
-        Model.load(tmp_path / "model")
+        load_model(tmp_path / "model")
 
 
 def test_places_where_no_model_can_be_written_are_told_before_the_work(tmp_path, monkeypatch):
@@ -217,7 +218,7 @@ def test_a_full_disk_leaves_the_old_model(model, tmp_path, monkeypatch):
     with pytest.raises(HashlensError, match="No space left"):
         replace(model, hasher=create_hasher("lsh", 16).fit(X)).save(tmp_path / "model")
     monkeypatch.undo()
-    assert Model.load(tmp_path / "model").digest == model.digest
+    assert load_model(tmp_path / "model").digest == model.digest
     assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
 
 
@@ -225,7 +226,7 @@ def test_a_newer_format_version_is_refused(model, tmp_path):
     model.save(tmp_path / "model")
     edit_manifest(tmp_path / "model", format_version=3)
     with pytest.raises(FormatError, match="format version 3; this hashlens reads up to 2"):
-        Model.load(tmp_path / "model")
+        load_model(tmp_path / "model")
 
 
 @pytest.mark.parametrize("find", [arrays_of, lambda folder: folder / "model.json"])
@@ -234,7 +235,7 @@ def test_a_missing_file_is_named(model, tmp_path, find):
     path = find(tmp_path / "model")
     path.unlink()
     with pytest.raises(FormatError, match=path.name):
-        Model.load(tmp_path / "model")
+        load_model(tmp_path / "model")
 
 
 def test_damaged_arrays_are_found_by_their_checksum(model, tmp_path):
@@ -244,14 +245,14 @@ def test_damaged_arrays_are_found_by_their_checksum(model, tmp_path):
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
     with pytest.raises(FormatError, match="damaged"):
-        Model.load(tmp_path / "model")
+        load_model(tmp_path / "model")
 
 
 def test_a_changed_parameter_is_found_by_the_digest(model, tmp_path):
     model.save(tmp_path / "model")
     edit_manifest(tmp_path / "model", digest="0" * 64)
     with pytest.raises(FormatError, match="does not have the digest"):
-        Model.load(tmp_path / "model")
+        load_model(tmp_path / "model")
 
 
 @pytest.mark.parametrize("change", [{"hasher": {}}, {"hasher": None}, {"descriptor": {"name": 1}}])
@@ -259,14 +260,14 @@ def test_an_incomplete_manifest_is_refused(model, tmp_path, change):
     model.save(tmp_path / "model")
     edit_manifest(tmp_path / "model", **change)
     with pytest.raises(FormatError):
-        Model.load(tmp_path / "model")
+        load_model(tmp_path / "model")
 
 
 def test_a_model_whose_network_is_not_at_hand_says_so(model, tmp_path):
     foreign = replace(model, spec=replace(model.spec, weights_sha256="0" * 64, name="other"))
     foreign.save(tmp_path / "model")
     with pytest.raises(FormatError, match="'other', and its network is missing"):
-        Model.load(tmp_path / "model").load_descriptor()
+        load_model(tmp_path / "model").load_descriptor()
 
 
 def test_an_unknown_model_says_what_was_expected():

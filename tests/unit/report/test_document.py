@@ -162,7 +162,7 @@ def test_the_network_that_is_timed_is_the_model_directorys(data, model, tmp_path
             return super().run(inputs)
 
     exported = replace(model, descriptor=Exported())
-    monkeypatch.setattr(size_and_speed.Model, "load", lambda _: exported)
+    monkeypatch.setattr(size_and_speed, "load_model", lambda _: exported)
     trained = replace(model, network=tmp_path / "descriptor.onnx")
     figures = size_and_speed.speed_figures(trained, data, tmp_path)
     assert sum(described) == 2 * figures["described_images"] == 64

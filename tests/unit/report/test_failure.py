@@ -3,7 +3,7 @@
 import hashlens.report
 from hashlens.cli.training import reported
 from hashlens.errors import HashlensError
-from hashlens.model.model import Model
+from hashlens.model.loading import load_model
 
 from .conftest import search_of
 
@@ -17,4 +17,4 @@ def test_a_report_that_fails_is_told_and_the_model_stays(
     monkeypatch.setattr(hashlens.report, "write_report", no_room)
     assert reported(model, data, search_of(model, data), model_folder) is None
     assert "the model is saved, but its report could not be written" in capsys.readouterr().err
-    assert Model.load(model_folder).digest == model.digest
+    assert load_model(model_folder).digest == model.digest

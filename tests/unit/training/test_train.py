@@ -11,7 +11,7 @@ from hashlens.datasets.load import load_dataset
 from hashlens.descriptors import Descriptor
 from hashlens.descriptors.default import default_spec
 from hashlens.errors import DataError, ParameterError
-from hashlens.model.model import load_model
+from hashlens.model.loading import load_model
 from hashlens.training.method import method_parameters
 from hashlens.training.train import train
 

@@ -22,7 +22,7 @@ from hashlens.descriptors.default import default_descriptor
 from hashlens.descriptors.spec import DescriptorSpec
 from hashlens.errors import DataError, HashlensError, ParameterError
 from hashlens.hashers import create_hasher
-from hashlens.model.model import Model
+from hashlens.model.loading import load_model
 from hashlens.training.finetune import activations
 from hashlens.training.finetune import backbone as backbones
 from hashlens.training.finetune.activations import (
@@ -104,7 +104,7 @@ def test_the_loss_falls_and_the_saved_model_codes_without_the_network(
     assert model.training.details["export_cosine"] > 0.9999
     model.save(tmp_path / "model")
     shutil.rmtree(tmp_path / "work")
-    loaded = Model.load(tmp_path / "model")
+    loaded = load_model(tmp_path / "model")
     pixels = np.random.default_rng(2).integers(0, 256, (5, SIZE, SIZE, 3)).astype(np.uint8)
     codes, vectors = loaded.encode_pixels(pixels)
     assert codes.shape == (5, 2)

@@ -14,7 +14,7 @@ from small_network import SIZE, SmallNetwork
 
 from hashlens.datasets.described import DescribedDataset, DescribedImages
 from hashlens.errors import DataError, ParameterError
-from hashlens.model.model import load_model
+from hashlens.model.loading import load_model
 from hashlens.training.finetune.tunable import create_tunable
 from hashlens.training.train import train
 

@@ -32,19 +32,17 @@ from finetune_report import write_report
 
 from hashlens.benchmark.context import commit, machine
 from hashlens.cli.console import progress_bar
-from hashlens.cli.training import print_epoch
+from hashlens.cli.figures import print_epoch
 from hashlens.datasets.load import load_dataset
 from hashlens.descriptors import load_descriptor
 from hashlens.files.cache_folder import cache_folder
 from hashlens.files.versioned_json import write_json
 from hashlens.hashers import create_hasher
-from hashlens.model.loading import load_model
-from hashlens.model.model import Model
+from hashlens.model.model import Model, load_model
 from hashlens.training import train_model
 from hashlens.training.finetune.options import TuningOptions, Workplace
 from hashlens.training.finetune.run import finetune
 from hashlens.training.finetune.tunable import TUNING
-from hashlens.training.listener import Listener
 
 METHOD = "codebook"
 PROTOCOLS = ("standard", "heldout", "unseen")
@@ -110,7 +108,8 @@ def tuned(protocol: str, arguments: argparse.Namespace, cache: Path) -> Model:
                 hasher,
                 replace(OPTIONS, protocol=protocol, seed=arguments.seed),
                 Workplace(work, cache),
-                Listener(on_progress=move, on_epoch=print_epoch),
+                move,
+                print_epoch,
             )
         model.training = replace(
             model.training, details={**model.training.details, "commit": begun}

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from cifar import described
 
-from hashlens.cli.training import print_epoch
+from hashlens.cli.figures import print_epoch
 from hashlens.hashers import create_hasher
 
 

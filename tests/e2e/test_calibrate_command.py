@@ -54,9 +54,9 @@ def root(tmp_path_factory) -> Path:
     return folder
 
 
-def train(root: Path) -> None:
+def train(root: Path, bits: int = 16) -> None:
     done = run(
-        "train", root / "data", "--method", "itq", "--bits", 16, "--no-report",
+        "train", root / "data", "--method", "itq", "--bits", bits, "--no-report",
         "--out", root / "model", "--cache", root / "cache",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -139,14 +139,16 @@ def test_a_collection_is_calibrated_in_its_own_copy_of_the_model(root, tmp_path)
     assert not (root / "model" / "calibration.json").exists()
 
 
-def test_training_again_removes_the_calibration(root, tmp_path):
+def test_training_another_model_removes_the_calibration(root, tmp_path):
     for name in ("data", "cache"):
         (tmp_path / name).symlink_to(root / name)
     shutil.copytree(root / "model", tmp_path / "model")
     run_json("calibrate", tmp_path / "model", tmp_path / "data", "--cache", tmp_path / "cache",
              "--resamples", 200)  # fmt: skip
     assert (tmp_path / "model" / "calibration.json").is_file()
-    train(tmp_path)
+    train(tmp_path)  # the same model: what its distances mean has not changed
+    assert (tmp_path / "model" / "calibration.json").is_file()
+    train(tmp_path, bits=24)
     assert not (tmp_path / "model" / "calibration.json").exists()
 
 
@@ -167,8 +169,8 @@ def test_a_precision_that_no_radius_reaches_is_refused_with_the_best_there_is(ro
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["search", "query.png", "--radius", "3", "--precision", "0.9"], "one of --radius and"),
-        (["duplicates"], "--radius BITS, or --precision"),
+        (["search", "query.png", "--radius", "3", "--precision", "0.9"], "one of radius and"),
+        (["duplicates"], "a radius in bits, or a precision"),
         (["calibrate", "default", "data"], "add --out DIR"),
         (["calibrate", "default", "data", "--out", "."], ". exists and is not a model directory"),
         (["calibrate", "model", "data", "--precision", "95"], "above 0 and at most 1"),

@@ -207,11 +207,11 @@ def test_ctrl_c_keeps_what_was_done(tmp_path):
         (["search"], 2, "images"),
         (["train", "no-such-data"], 1, "does not exist"),
         (["train", "data", "--method", "itqq"], 2, "did you mean 'itq'?"),
-        (["train", "data", "--method", "itq", "--epochs", "3"], 2, "takes no --epochs"),
+        (["train", "data", "--method", "itq", "--epochs", "3"], 2, "takes no 'epochs'"),
         (
             ["train", "data", "--method", "itq", "--learning-rate", "1"],
             2,
-            "takes no --learning-rate",
+            "takes no 'learning_rate'",
         ),
         (["train", "data", "--learning-rate", "-1"], 2, "--learning-rate"),
         (["train", "data", "--bits", "12"], 2, "multiple of 8"),

@@ -156,7 +156,7 @@ def test_a_model_that_can_not_be_measured_is_saved(tmp_path):
     assert f"saved {model}; measuring it" in done.stderr
     assert "the 4 items of the database" in done.stderr
     assert "Traceback" not in done.stderr
-    assert load_model(model).training["images"] == 4
+    assert load_model(model).training.images == 4
 
 
 def test_many_unreadable_images_are_counted_and_the_command_that_names_them_named(folder, tmp_path):

@@ -39,7 +39,7 @@ def test_the_tutorial_does_and_prints_what_it_says(tmp_path):
     tuned = load_model(tmp_path / "digits-64-tuned")
     assert tuned.network.parent == tmp_path / "digits-64-tuned"
     assert tuned.hasher.hidden == 0
-    assert tuned.training["crops"] == 0
+    assert tuned.training.details["crops"] == 0
 
 
 @pytest.mark.parametrize(

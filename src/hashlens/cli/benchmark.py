@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 import time
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hashlens.cli.console import note, print_json, progress_bar, report_failures
+from hashlens.cli.console import command_line, note, print_json, progress_bar, report_failures
 from hashlens.cli.options import (
     CacheOption,
     DataFolderOption,
@@ -112,7 +111,7 @@ def benchmark(
     features = _features(data, data_folder, descriptor, weights, cache)
     with progress_bar("cells") as move:
         results = run_benchmark(features, settings, out, jobs=jobs, on_progress=_on_progress(move))
-    found = document(results, features, settings, shlex.join(["hashlens", *sys.argv[1:]]))
+    found = document(results, features, settings, command_line())
     written = write_report(found, curves(results), out, plots=plots)
     if json:
         print_json(found)
@@ -131,7 +130,6 @@ def _features(
 ) -> Features:
     """Return the descriptors of a data set, computing those that the cache lacks."""
     from hashlens.benchmark import Features
-    from hashlens.cli.datasets import NAME_ALL
     from hashlens.datasets.described import describe_dataset
     from hashlens.datasets.load import load_dataset
     from hashlens.descriptors import load_descriptor
@@ -140,7 +138,9 @@ def _features(
     network = load_descriptor(descriptor, weights)
     with progress_bar("images") as move:
         described = describe_dataset(load_dataset(data, folder), network, cache_folder(cache), move)
-    report_failures([*described.train.failed, *described.test.failed], NAME_ALL)
+    report_failures(
+        [*described.train.failed, *described.test.failed], "hashlens train DATA --check --json"
+    )
     return Features.from_described(described, Path(data).name or "data")
 
 

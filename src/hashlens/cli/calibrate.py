@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from hashlens.cli.console import note, notes, print_json
+import hashlens
+from hashlens.cli.console import note, print_json, progress_bar
 from hashlens.cli.options import (
     CacheOption,
     DataArgument,
@@ -21,10 +22,8 @@ from hashlens.codes import check_bits
 from hashlens.collection import MODEL_FOLDER, is_collection
 from hashlens.errors import ParameterError
 from hashlens.evaluation.bootstrap import Resampling
-from hashlens.model.calibration_file import ModelCalibration
 from hashlens.model.folder import check_model_folder
-from hashlens.model.loading import DEFAULT_MODEL, load_model
-from hashlens.model.model import Model
+from hashlens.model.loading import DEFAULT_MODEL
 
 _Model = Annotated[
     str,
@@ -88,17 +87,25 @@ def calibrate(
       hashlens calibrate products-64 products/ --bits 16,32,64,128
     """
     wanted, lengths = _shares(precision), _lengths(bits)
-    resampling = Resampling(confidence, resamples, seed)
     folder = _model_folder(model, out)
     if out is not None:
         check_model_folder(out)
-    encoder = load_model(folder)
-    found = _measure(encoder, data, data_folder, cache, lengths, resampling)
-    encoder.calibration = found
+    chosen = hashlens.load_model(folder)
+    labeled = hashlens.load_dataset(data, data_folder)
+    with progress_bar("images") as move:
+        found = chosen.calibrate(
+            labeled,
+            lengths=lengths,
+            resampling=Resampling(confidence, resamples, seed),
+            cache=cache,
+            on_progress=move,
+            on_message=note,
+            on_length=lambda length: note(f"training {chosen.hasher.name} at {length} bits"),
+        )
     if out is None:
-        encoder.save_calibration(folder)
+        chosen.save_calibration(folder)
     else:
-        encoder.save(out)
+        chosen.save(out)
     if json:
         radii = [radius_row(found, share) for share in wanted]
         print_json({"saved": str(out or folder), "radii": radii, **found.to_dict()})
@@ -120,28 +127,6 @@ def _model_folder(model: str, out: Path | None) -> Path:
             "uses the bundled model, name the collection's directory instead."
         )
     return DEFAULT_MODEL
-
-
-def _measure(
-    encoder: Model,
-    data: str,
-    data_folder: Path | None,
-    cache: Path | None,
-    lengths: tuple[int, ...],
-    resampling: Resampling,
-) -> ModelCalibration:
-    from hashlens.cli.datasets import described, opened
-
-    dataset, found = opened(data, data_folder)
-    notes(found.losses())
-    measured = described(dataset, found, encoder.load_descriptor(), cache, None)
-    note(f"measuring pairs of images, {resampling.resamples:,} resamples")
-    return encoder.calibrate(
-        measured,
-        lengths=lengths,
-        resampling=resampling,
-        on_length=lambda bits: note(f"training {encoder.hasher.name} at {bits} bits"),
-    )
 
 
 def _shares(text: str) -> tuple[float, ...]:

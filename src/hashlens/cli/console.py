@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,11 @@ def print_json(document: Any) -> None:
         If a number is not finite: JSON has no NaN.
     """
     typer.echo(json.dumps(document, indent=2, default=str, allow_nan=False))
+
+
+def command_line() -> str:
+    """Return the command that is running, as a shell would take it."""
+    return shlex.join(["hashlens", *sys.argv[1:]])
 
 
 def note(text: str) -> None:

@@ -9,9 +9,8 @@ import typer
 
 from hashlens.cli.console import note, print_json
 from hashlens.cli.options import CollectionOption, JsonOption, PrecisionOption, collection_folder
-from hashlens.cli.precision import chosen_radius
+from hashlens.cli.precision import note_radius
 from hashlens.collection import Collection
-from hashlens.errors import ParameterError
 
 _Radius = Annotated[
     int | None,
@@ -41,12 +40,12 @@ def duplicates(
       hashlens duplicates --precision 0.99    if the model is calibrated
     """
     with Collection.open(collection_folder(collection)) as target:
-        within = chosen_radius(target, radius, precision)
-        if within is None:
-            raise ParameterError("Give --radius BITS, or --precision if the model is calibrated.")
-        groups = target.duplicates(within)
+        groups = target.duplicates(radius, precision=precision)
+        if precision is not None:
+            radius = target.radius_for(precision)
+            note_radius(target, precision)
     if json:
-        print_json({"radius": within, "groups": [asdict(group) for group in groups]})
+        print_json({"radius": radius, "groups": [asdict(group) for group in groups]})
         return
     for group in groups:
         # Images that a chain joins may be further apart than this.

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from hashlens.cli.console import notes, print_json
-from hashlens.cli.datasets import check_protocol, described, opened
+import hashlens
+from hashlens.cli.console import note, print_json, progress_bar
 from hashlens.cli.figures import print_figures
 from hashlens.cli.options import (
     CacheOption,
@@ -17,7 +17,6 @@ from hashlens.cli.options import (
     ProtocolOption,
     SplitSeedOption,
 )
-from hashlens.model.loading import load_model
 
 _Model = Annotated[str, typer.Argument(metavar="MODEL", help="A model directory, or 'default'.")]
 
@@ -42,13 +41,17 @@ def evaluate(
       hashlens evaluate products-64 products/
       hashlens evaluate default cifar100 --protocol unseen --json
     """
-    encoder = load_model(model)
-    network = encoder.load_descriptor()
-    dataset, found = opened(data, data_folder)
-    notes(found.losses())
-    check_protocol(dataset, protocol, split_seed)
-    measured = described(dataset, found, network, cache, None)
-    figures = encoder.evaluate(measured, protocol, split_seed=split_seed)
+    chosen = hashlens.load_model(model)
+    labeled = hashlens.load_dataset(data, data_folder)
+    with progress_bar("images") as move:
+        figures = chosen.evaluate(
+            labeled,
+            protocol,
+            split_seed=split_seed,
+            cache=cache,
+            on_progress=move,
+            on_message=note,
+        )
     if json:
         print_json(figures)
     else:

@@ -1,10 +1,15 @@
-"""The figures of an evaluation, as `train` and `evaluate` print them."""
+"""The figures of epochs and evaluations, as `train` and `evaluate` print them."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+from hashlens.cli.console import note
+
+if TYPE_CHECKING:
+    from hashlens.hashers.networks.loop import Epoch
 
 
 def print_figures(figures: dict[str, Any]) -> None:
@@ -22,6 +27,15 @@ def print_figures(figures: dict[str, Any]) -> None:
         f"codes       {figures['bits']} bits, {codes['unique_codes_per_thousand']:.0f} distinct "
         f"per thousand images, imbalance {codes['bit_imbalance']:.3f}, "
         f"correlation {'–' if correlation is None else f'{correlation:.3f}'}"
+    )
+
+
+def print_epoch(epoch: Epoch) -> None:
+    """Print the losses and the validation precision of an epoch on stderr."""
+    terms = "  ".join(f"{name} {value:.4f}" for name, value in epoch.losses.items())
+    note(
+        f"epoch {epoch.number:3}/{epoch.epochs}  validation precision@5 "
+        f"{100 * epoch.precision_at_5:6.2f} %  {terms}  {epoch.seconds:.0f} s"
     )
 
 

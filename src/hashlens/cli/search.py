@@ -13,7 +13,7 @@ import typer
 
 from hashlens.cli.console import note, print_json
 from hashlens.cli.options import CollectionOption, JsonOption, PrecisionOption, collection_folder
-from hashlens.cli.precision import chosen_radius
+from hashlens.cli.precision import note_radius
 from hashlens.collection import Collection, Hit
 from hashlens.errors import ParameterError
 
@@ -40,6 +40,20 @@ _Rerank = Annotated[
         help="Order the nearest by the Euclidean distance of their descriptors, if these are kept.",
     ),
 ]
+_Under = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="FOLDER", help="Search only this folder; may be repeated.", show_default=False
+    ),
+]
+_Label = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="Search only images with this label; may be repeated.",
+        show_default=False,
+    ),
+]
 _PathsOnly = Annotated[
     bool, typer.Option("--paths", help="Print only paths, one per line, for pipes.")
 ]
@@ -56,6 +70,8 @@ def search(
     radius: _Radius = None,
     precision: PrecisionOption = None,
     rerank: _Rerank = False,
+    under: _Under = None,
+    label: _Label = None,
     json: JsonOption = False,
     paths: _PathsOnly = False,
     sheet: _Sheet = None,
@@ -66,23 +82,27 @@ def search(
     Examples:
       hashlens search holiday.jpg
       hashlens search holiday.jpg -k 50 --sheet similar.png
+      hashlens search holiday.jpg --under ~/Pictures/2019 --under ~/Pictures/2020
       hashlens search scan.png --radius 8 --paths | xargs -d '\\n' ls -l
       hashlens search shoe.jpg -c shop.hashlens --precision 0.95
     """
     if json and paths:
         raise ParameterError("Choose one of --json and --paths.")
     with Collection.open(collection_folder(collection)) as target:
-        within = chosen_radius(target, radius, precision)
         began = time.perf_counter()
-        results = list(
-            zip(
-                map(str, images),
-                target.search_many(images, k, radius=within, rerank=rerank),
-                strict=True,
-            )
+        found = target.search_many(
+            images,
+            k,
+            radius=radius,
+            precision=precision,
+            rerank=rerank,
+            under=under or None,
+            labels=label or None,
         )
         milliseconds = 1000 * (time.perf_counter() - began)
-        bits, count = target.model.bits, len(target)
+        note_radius(target, precision)
+        bits, count = target.bits, len(target)
+    results = list(zip(map(str, images), found, strict=True))
     if json:
         print_json(_document(results, bits, count, milliseconds))
     elif paths:

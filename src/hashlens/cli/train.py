@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from hashlens.cli.console import note, notes, print_json
-from hashlens.cli.datasets import check_protocol, described, opened
-from hashlens.cli.figures import print_figures
+import hashlens
+from hashlens.cli.console import command_line, note, notes, print_json, progress_bar
+from hashlens.cli.figures import print_epoch, print_figures
 from hashlens.cli.options import (
     CacheOption,
     DataArgument,
@@ -21,28 +20,9 @@ from hashlens.cli.options import (
     SplitSeedOption,
     WeightsOption,
 )
-from hashlens.cli.training import (
-    check_tune,
-    discard_work,
-    finetuned,
-    print_epoch,
-    reported,
-    tuning_options,
-)
-from hashlens.codes import check_bits
-from hashlens.datasets.described import DescribedDataset
+from hashlens.datasets.checking import check_dataset
 from hashlens.datasets.findings import MAX_UNUSABLE
-from hashlens.descriptors import Descriptor, load_descriptor
-from hashlens.descriptors.default import default_spec
-from hashlens.descriptors.onnx import OnnxDescriptor
-from hashlens.descriptors.timm import TimmDescriptor
-from hashlens.errors import ParameterError
-from hashlens.files.cache_folder import cache_folder
-from hashlens.hashers import create_hasher, hasher_class
-from hashlens.hashers.inputs import check_labels
-from hashlens.model.folder import check_model_folder
-from hashlens.model.model import Model
-from hashlens.training import train_model
+from hashlens.model.card import REPORT_PAGE
 
 _Bits = Annotated[int, typer.Option(help="Code length: a multiple of 8, up to 512.")]
 _Method = Annotated[str, typer.Option(help="The hashing method, such as autoencoder, itq or lsh.")]
@@ -170,108 +150,55 @@ def train(
       hashlens train cifar100 --data ~/data/cifar100 --preset paper --epochs 10
       hashlens train products/ --method codebook --tune last
     """
-    check_tune(tune, device)
-    hasher = _create_hasher(
-        method, bits, seed, preset=preset, epochs=epochs, learning_rate=learning_rate
-    )
-    if tune != "head" and "hidden" in hasher.get_params():
-        # Layers between the network and the code learn the training images by heart.
-        hasher.set_params(hidden=0)
+    if check:
+        _check(data, data_folder, max_unusable, json)
+        return
     target = out or Path(f"{method}-{bits}")
-    options = None
-    if not check:
-        check_model_folder(target)
-    if tune != "head" and not check:
-        options = tuning_options(
-            hasher,
-            tune=tune,
-            blocks=tune_blocks,
-            crops=tune_crops,
+    with progress_bar("images") as move:
+        model = hashlens.train(
+            data,
+            method,
+            bits,
+            preset=preset,
+            epochs=epochs,
+            learning_rate=learning_rate,
+            seed=seed,
             protocol=protocol,
             split_seed=split_seed,
-            seed=seed,
+            descriptor=descriptor,
+            weights=weights,
+            tune=tune,
+            tune_blocks=tune_blocks,
+            tune_crops=tune_crops,
             device=device,
+            out=target,
+            report=report,
+            command=command_line(),
+            max_unusable=max_unusable,
+            data_folder=data_folder,
+            cache=cache,
+            on_progress=move,
+            on_epoch=print_epoch,
+            on_message=note,
         )
-    # With the head alone, images are decoded once, when they are described.
-    dataset, found = opened(data, data_folder, decode=check or tune != "head")
-    notes(found.lines())
-    if check and json:
-        print_json(found.as_dict())
-    found.check_limit(max_unusable)
-    if check:
-        return
-    check_protocol(dataset, protocol, split_seed)
-    if hasher.supervised and not hasher.several_labels:
-        check_labels(dataset.train.labels, len(dataset.train), f"The method {method!r}")
-    network = load_descriptor(descriptor, weights)
-    if options is not None:
-        encoder = finetuned(dataset, network, hasher, options, target, cache_folder(cache))
-        _save(encoder, target)
-        data_of = described(dataset, found, encoder.load_descriptor(), cache, max_unusable)
-        _finish(encoder, data_of, target, report, json)
-        discard_work(target)
-        return
-    extra: dict[str, Any] = {}
-    if "schedule" in hasher.get_params():
-        extra["on_epoch"] = print_epoch
-    with tempfile.TemporaryDirectory() as scratch:
-        # Before the long work, since a network that can't be exported is no use in a model.
-        network_file = _network_file(network, Path(scratch))
-        data_of = described(dataset, found, network, cache, max_unusable)
-        encoder = train_model(data_of, hasher, protocol, split_seed, network_file, **extra)
-        _save(encoder, target)
-        _finish(encoder, data_of, target, report, json)
-
-
-def _save(encoder: Model, target: Path) -> None:
-    """Save a trained model before it is measured: nothing that fails then costs the training."""
-    encoder.save(target)
-    note(f"saved {target}; measuring it")
-
-
-def _finish(encoder: Model, data: DescribedDataset, target: Path, report: bool, json: bool) -> None:
-    """Measure a saved model by the protocol that it was trained for, and add what was found."""
-    training = encoder.training
-    assert training is not None
-    assert training.protocol is not None
-    search = encoder.search_protocol(data, training.protocol, training.split_seed)
-    encoder.metrics = encoder.metrics_of(search, data)
-    encoder.save(target)
-    if not json:
-        print_figures(encoder.metrics)
-        typer.echo(f"model       {target}  ({training.seconds:.0f} s of training)")
-    page = reported(encoder, data, search, target) if report else None
+    record = model.training
+    assert record is not None
+    page = target / REPORT_PAGE if report and (target / REPORT_PAGE).is_file() else None
     if json:
         where = {"model": str(target), "report": None if page is None else str(page)}
-        print_json({**where, "training": training.to_dict(), **encoder.metrics})
-    elif page is not None:
+        print_json({**where, "training": record.to_dict(), **model.metrics})
+        return
+    print_figures(model.metrics)
+    typer.echo(f"model       {target}  ({record.seconds:.0f} s of training)")
+    if page is not None:
         typer.echo(f"report      {page}")
 
 
-def _create_hasher(method: str, bits: int, seed: int, **options: Any) -> Any:
-    """Return the hasher of ``--preset`` and of a schedule's options; None is not given."""
-    check_bits(bits, "train")
-    known = hasher_class(method)().get_params()
-    wanted: dict[str, Any] = {"random_state": seed} if "random_state" in known else {}
-    for name, value in options.items():
-        if value is None:
-            continue
-        if ("preset" if name == "preset" else "schedule") not in known:
-            raise ParameterError(f"The method {method!r} takes no --{name.replace('_', '-')}.")
-        if name == "preset":
-            wanted["preset"] = value
-        else:
-            wanted.setdefault("schedule", {})[name] = value
-    return create_hasher(method, bits, **wanted)
-
-
-def _network_file(network: Descriptor, scratch: Path) -> Path | None:
-    """Return the ONNX file that the model directory must bring along, made if need be."""
-    if network.spec.digest == default_spec().digest:
-        return None
-    if isinstance(network, OnnxDescriptor):
-        return network.path
-    if isinstance(network, TimmDescriptor):
-        network.export(scratch / "descriptor.onnx")
-        return scratch / "descriptor.onnx"
-    raise TypeError(f"No ONNX file can be had of a {type(network).__name__}.")
+def _check(data: str, folder: Path | None, max_unusable: float, json: bool) -> None:
+    """Report what is found in the data; fail if too much of it can't be used."""
+    with progress_bar("images") as move:
+        _, found = check_dataset(hashlens.load_dataset(data, folder), True, move)
+    notes(found.lines())
+    if json:
+        print_json(found.as_dict())
+    found.check_limit(max_unusable)

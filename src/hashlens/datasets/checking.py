@@ -107,6 +107,8 @@ def check_and_describe(
     dataset: Dataset,
     descriptor: Descriptor,
     *,
+    protocol: str | None = None,
+    split_seed: int = 0,
     cache: str | os.PathLike[str] | None = None,
     on_progress: OnProgress | None = None,
     on_message: OnMessage = no_message,
@@ -117,15 +119,26 @@ def check_and_describe(
     ----------
     dataset : Dataset
     descriptor : Descriptor
+    protocol : {"standard", "heldout", "unseen"}, optional
+        The protocol that the data must be measurable by; checked before any image is described.
+    split_seed : int
+        Seed of the protocol's split.
     cache : path, optional
         Folder of descriptor caches; by default the user's.
     on_progress : callable, optional
     on_message : callable, optional
         Called with what is left out, one line of text each.
+
+    Raises
+    ------
+    ParameterError, DataError
+        If the data can't be measured by the protocol.
     """
     usable, found = check_dataset(dataset, on_progress=on_progress)
     for line in found.losses():
         on_message(line)
+    if protocol is not None:
+        check_protocol(usable, protocol, split_seed)
     return describe_checked(
         usable,
         found,

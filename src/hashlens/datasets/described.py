@@ -169,7 +169,8 @@ def describe_checked(
         on_message(f"skipped {name}: {reason}")
     if len(failed) > _NAMED:
         on_message(
-            f"skipped {len(failed) - _NAMED:,} more; `hashlens train DATA --check --json` names all"
+            f"skipped {len(failed) - _NAMED:,} more; "
+            "`hashlens train DATA --check --json` lists them all"
         )
     check = check.with_unreadable(failed)
     if max_unusable is not None:

@@ -250,7 +250,7 @@ class Model:
             If the model was trained on images that the protocol calls unseen, or the labels can't
             be split so.
         """
-        described = self._described(data, cache, on_progress, on_message)
+        described = self._described(data, cache, on_progress, on_message, protocol, split_seed)
         return self.metrics_of(self.search_protocol(described, protocol, split_seed), described, k)
 
     def search_protocol(
@@ -375,6 +375,8 @@ class Model:
         cache: str | os.PathLike[str] | None,
         on_progress: OnProgress | None,
         on_message: OnMessage,
+        protocol: str | None = None,
+        split_seed: int = 0,
     ) -> DescribedDataset:
         from hashlens.datasets import DescribedDataset
         from hashlens.datasets.checking import check_and_describe
@@ -384,6 +386,8 @@ class Model:
         return check_and_describe(
             data,
             self.load_descriptor(),
+            protocol=protocol,
+            split_seed=split_seed,
             cache=cache,
             on_progress=on_progress,
             on_message=on_message,

@@ -38,11 +38,13 @@ from hashlens.descriptors import load_descriptor
 from hashlens.files.cache_folder import cache_folder
 from hashlens.files.versioned_json import write_json
 from hashlens.hashers import create_hasher
-from hashlens.model.model import Model, load_model
+from hashlens.model.loading import load_model
+from hashlens.model.model import Model
 from hashlens.training import train_model
 from hashlens.training.finetune.options import TuningOptions, Workplace
 from hashlens.training.finetune.run import finetune
 from hashlens.training.finetune.tunable import TUNING
+from hashlens.training.listener import Listener
 
 METHOD = "codebook"
 PROTOCOLS = ("standard", "heldout", "unseen")
@@ -108,8 +110,7 @@ def tuned(protocol: str, arguments: argparse.Namespace, cache: Path) -> Model:
                 hasher,
                 replace(OPTIONS, protocol=protocol, seed=arguments.seed),
                 Workplace(work, cache),
-                move,
-                print_epoch,
+                Listener(on_progress=move, on_epoch=print_epoch),
             )
         model.training = replace(
             model.training, details={**model.training.details, "commit": begun}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -44,7 +43,7 @@ def replacing(path: Path) -> Iterator[Path]:
     check_output(path)
     # Through a link, the file that it leads to is replaced, and the link stays.
     target = path.resolve()
-    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    partial = target.with_name(f".{target.name}.{os.urandom(16).hex()}")
     try:
         yield partial
         with partial.open("rb+") as file:

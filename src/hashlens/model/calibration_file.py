@@ -6,13 +6,14 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hashlens.errors import FormatError, ParameterError
-from hashlens.evaluation.calibration import Calibration
-from hashlens.evaluation.length_choice import LengthFigures
-from hashlens.files.atomic import replacing
-from hashlens.files.versioned_json import read_versioned
+from hashlens.files.versioned_json import read_versioned, write_json
+
+if TYPE_CHECKING:  # Most models are not calibrated, and these take long to import.
+    from hashlens.evaluation.calibration import Calibration
+    from hashlens.evaluation.length_choice import LengthFigures
 
 CALIBRATION_FILE = "calibration.json"
 FORMAT_VERSION = 1
@@ -84,8 +85,7 @@ def write_calibration(folder: Path, calibration: ModelCalibration) -> None:
     """
     content = {"format_version": FORMAT_VERSION, **calibration.to_dict()}
     content["sha256"] = _checksum(content)
-    with replacing(folder / CALIBRATION_FILE) as partial:
-        partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_json(folder / CALIBRATION_FILE, content, indent=1)
 
 
 def read_calibration(folder: Path, model: str) -> ModelCalibration | None:
@@ -116,6 +116,9 @@ def read_calibration(folder: Path, model: str) -> ModelCalibration | None:
     if content.get("model") != model:
         return None
     del content["format_version"]
+    from hashlens.evaluation.calibration import Calibration
+    from hashlens.evaluation.length_choice import LengthFigures
+
     try:
         pairs = Calibration.from_dict(content.pop("pairs"), str(path))
         lengths = tuple(LengthFigures(**length) for length in content.pop("lengths"))

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from filelock import FileLock, Timeout
 
 from hashlens.descriptors.spec import file_sha256
 from hashlens.errors import FormatError, HashlensError, ParameterError
@@ -62,6 +61,8 @@ def check_model_folder(folder: Path) -> None:
 @contextlib.contextmanager
 def writing(folder: Path) -> Iterator[None]:
     """Be the only one that writes a model directory, which is made where there is none."""
+    from filelock import FileLock, Timeout  # Only writers need it.
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
         sync_folder(folder.parent)

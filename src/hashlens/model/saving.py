@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy.typing as npt
 from hashlens.descriptors.spec import file_sha256
 from hashlens.errors import FormatError
 from hashlens.files.atomic import replacing, write_text
+from hashlens.files.versioned_json import write_json
 from hashlens.model.calibration_file import CALIBRATION_FILE, write_calibration
 from hashlens.model.card import CARD_FILE, REPORT_DATA, REPORT_PAGE, ModelCard
 from hashlens.model.folder import FORMAT_VERSION, LOCK, MANIFEST, is_ours, part_of, read_manifest
@@ -102,8 +102,7 @@ def _write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
         same_model = read_manifest(folder).get("digest") == manifest["digest"]
     except FormatError:
         same_model = False
-    text = json.dumps(manifest, indent=2, allow_nan=False) + "\n"
-    write_text(folder / MANIFEST, text)
+    write_json(folder / MANIFEST, manifest, indent=2)
     _remove_what_went(folder, manifest, same_model)
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from hashlens.errors import CollectionLockedError
 from hashlens.files.disk_errors import disk_errors
 
@@ -19,6 +17,8 @@ class WriterLock:
     """
 
     def __init__(self, folder: Path) -> None:
+        from filelock import FileLock  # Only writers need it, and it takes long to import.
+
         self._folder = folder
         # Not thread-local: whichever thread closes the collection releases it.
         self._lock = FileLock(folder / "writer.lock", timeout=0, thread_local=False)
@@ -32,6 +32,8 @@ class WriterLock:
         CollectionLockedError
             If another process, or another `Collection` of this one, holds it.
         """
+        from filelock import Timeout
+
         with disk_errors(f"Locking {self._folder} for writing"):
             try:
                 self._lock.acquire()

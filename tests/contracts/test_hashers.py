@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,11 @@ SMALL: dict[str, dict[str, Any]] = {
         "architecture": {"descriptor_units": 32},
         "schedule": {"epochs": 4, "batch_size": 32},
     },
-    "codebook": {"hidden": 32, "schedule": {"epochs": 4, "batch_size": 32}},
+    "codebook": {
+        "hidden": 32,
+        "codewords": "random",
+        "schedule": {"epochs": 4, "batch_size": 32},
+    },
     "bre": {"samples": 120, "anchors": 5, "sweeps": 2},
 }
 """Parameters that keep a fit on the small data under about a second."""
@@ -43,7 +48,14 @@ NEEDS_BITS_DIMENSIONS = {"pcah", "pca-rr", "itq", "kmh"}
 NEEDS_BITS_SAMPLES = {"pcah", "pca-rr", "itq", "kmh"}
 """Methods that refuse fewer training vectors than bits."""
 
+DEEP = {"dh", "sdh", "dlbhc", "autoencoder", "codebook"}
 SUPERVISED = [name for name in METHODS if hasher_class(name).supervised]
+SEVERAL_LABELS = [name for name in METHODS if hasher_class(name).several_labels]
+
+
+def each(names: Iterable[str]) -> list[Any]:
+    """Return parameters that mark the methods which train with PyTorch."""
+    return [pytest.param(name, marks=[pytest.mark.torch] if name in DEEP else []) for name in names]
 
 
 def make_data(n: int = 240, dimensions: int = DIMENSIONS, seed: int = 0):
@@ -63,7 +75,7 @@ def make(name: str, bits: int = BITS, **params: Any) -> Hasher:
     return create_hasher(name, bits, **{**SMALL.get(name, {}), **params})
 
 
-@pytest.fixture(scope="module", params=METHODS)
+@pytest.fixture(scope="module", params=each(METHODS))
 def name(request) -> str:
     return request.param
 
@@ -326,7 +338,7 @@ def test_vectors_that_are_all_the_same_get_one_code(name):
 # Labels
 
 
-@pytest.mark.parametrize("name", SUPERVISED)
+@pytest.mark.parametrize("name", each(SUPERVISED))
 def test_supervised_methods_say_what_is_wrong_with_labels(name):
     with pytest.raises(DataError, match=r"learns from labels: fit\(X, y\) needs a label"):
         make(name).fit(X)
@@ -338,7 +350,7 @@ def test_supervised_methods_say_what_is_wrong_with_labels(name):
         make(name).fit(X, Y + 0.5)
 
 
-@pytest.mark.parametrize("name", SUPERVISED)
+@pytest.mark.parametrize("name", each(SUPERVISED))
 def test_only_the_partition_of_labels_matters_not_their_numbers(name):
     codes = make(name).fit(X, Y).transform(QUERIES)
     np.testing.assert_array_equal(make(name).fit(X, 10 * Y - 7).transform(QUERIES), codes)
@@ -356,7 +368,7 @@ SEVERAL[::4, 0] = True
 """A table of labels: every fourth vector is of the first class too."""
 
 
-@pytest.mark.parametrize("name", [name for name in SUPERVISED if hasher_class(name).several_labels])
+@pytest.mark.parametrize("name", each(SEVERAL_LABELS))
 def test_methods_of_several_labels_take_a_table_of_them(name):
     one_each = np.eye(CLASSES, dtype=bool)[Y]
     codes = make(name).fit(X, Y).transform(QUERIES)
@@ -370,7 +382,7 @@ def test_methods_of_several_labels_take_a_table_of_them(name):
     )
 
 
-@pytest.mark.parametrize("name", [name for name in SUPERVISED if hasher_class(name).several_labels])
+@pytest.mark.parametrize("name", each(SEVERAL_LABELS))
 def test_tables_that_are_no_labels_are_refused(name):
     without = SEVERAL.copy()
     without[3] = False

@@ -1,6 +1,6 @@
-"""Hashers: float vectors in, packed binary codes out; one paper a file.
+"""Hashers: float vectors in, packed binary codes out; one file per paper.
 
-The classes are imported when they are first asked for, and PyTorch only when a deep one is fitted.
+Classes are imported on first use, and PyTorch only when a deep hasher is fitted.
 """
 
 from __future__ import annotations

@@ -18,24 +18,24 @@ class Architecture:
     descriptor_units : int
         U, the width of the descriptor layer.
     batch_norm : bool
-        Normalize the descriptor layer's and the code's inputs over the batch. Folded into the
-        weights after training.
+        Whether to normalize the pre-activations of the descriptor layer and the code over the
+        batch. Folded into the weights after training.
     steepness : float
-        With ``batch_norm``, the descriptor is at first σ(s·(z − 1)) of a normalized z: steep and
-        off for most inputs, so that descriptors are sparse. Learned from there.
+        s. With ``batch_norm``, the descriptor starts as σ(s·(z − 1)) of a normalized z: steep and
+        off for most inputs, so that descriptors are sparse. Training changes it from there.
     join_trunk : bool
-        Whether the encoder sees the trunk's features beside the descriptor.
+        Whether the encoder also sees the trunk's features.
     tied : bool
         Whether the decoder's weights are the encoder's, transposed.
     head : {"linear", "cosine"}
         The softmax head: W c + b of c = 2h − 1; or scale · (cos(c, w_j) − margin · [j = label]),
-        which keeps classes apart by an angle and so by bits.
+        which separates classes by an angle and thus by bits.
     scale, margin : float
-        Of the cosine head.
+        Parameters of the cosine head.
     free_share : float
-        Share of the bits, the last ones, that no network is trained for: directions of
-        `whitened_directions`, free to say what the classes of training do not. Rounded down to
-        a multiple of 8; 8 bits at least are trained. In [0, 1].
+        Share of the bits, the last ones, that no network is trained for. They are
+        `whitened_directions` and carry what the training classes do not tell. Rounded down to a
+        multiple of 8; at least 8 bits are trained. In [0, 1].
     """
 
     descriptor_units: int = 1024
@@ -60,13 +60,13 @@ class Terms:
     reconstruction : float
         α of ‖f − f'‖² (7, 8).
     penalty : float
-        λ of ‖W‖_p^p (9, 10) over all weight matrices, beside the schedule's weight decay.
+        λ of ‖W‖_p^p (9, 10) over all weight matrices, in addition to the schedule's weight decay.
     p : int
         1 or 2 (11).
     balance, decorrelation, quantization : float
-        Of the paper's constraints on codes.
+        Weights of the paper's constraints on codes.
     distillation : float
-        Of keeping the relations of descriptors, so that the code serves classes unseen in training.
+        Weight of preserving the relations between descriptors, which helps with unseen classes.
     """
 
     nll: float = 1.0
@@ -86,31 +86,32 @@ class Schedule:
     Attributes
     ----------
     epochs : int
-        At most; early stopping may end before.
+        Maximum number of epochs; early stopping may end training sooner.
     batch_size : int
-        Where a network is fine-tuned on fewer than 4,096 images, at most.
+        An upper limit when a network is fine-tuned on fewer than 4,096 images.
     learning_rate : float
-        The peak where ``decay`` is "one-cycle".
+        The peak if ``decay`` is "one-cycle".
     momentum : float
     weight_decay : float
-        L2 inside of SGD: on all parameters; where a network is fine-tuned, not on biases and batch
-        norms.
+        L2 penalty in SGD: on all parameters, but not on biases and batch norms when a network is
+        fine-tuned.
     decay : {"one-cycle", "constant"}
-        One-cycle: up for a sixth of the steps, then down to nearly zero along a cosine.
+        Learning-rate schedule. One-cycle rises for a sixth of the steps, then falls to nearly zero
+        along a cosine.
     patience : int
-        Epochs without a better validation top-5 after which training stops. Where a network is
-        fine-tuned, it counts with a constant rate only.
+        Training stops after this many epochs without a better validation precision at 5. When a
+        network is fine-tuned, this applies to a constant rate only.
     validation_share : float
-        Share of the training vectors that is held out to choose the epoch; at most 5,000, and 1,000
-        where a network is fine-tuned.
+        Share of the training vectors held out to choose the epoch; at most 5,000, or 1,000 when a
+        network is fine-tuned.
     finish_epochs : int
-        Epochs over all vectors after the best epoch, the validation part among them, with a rate
-        that falls to 0 along a line. Images that were trained on are coded more surely than others,
-        so that a database of training images should have no others.
+        Epochs over all vectors, including the validation set, after the best epoch, with a learning
+        rate that falls linearly to 0. Images seen in training get more confident codes than others,
+        so a database of training images should contain no others.
     balance : float
-        How far classes of different size are evened out, from 0 to 1: an image is drawn in
-        proportion to n^−balance, n the images of its class. 1 shows every class equally often, 0
-        every image. Where classes are of one size, nothing changes.
+        How strongly class sizes are evened out, from 0 to 1: an image is drawn in proportion to
+        n^−balance, n being the number of images of its class. 1 shows every class equally often, 0
+        every image. Has no effect if all classes have the same size.
     """
 
     epochs: int = 16
@@ -127,7 +128,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A whole configuration of the autoencoder."""
+    """A complete configuration of the autoencoder."""
 
     architecture: Architecture = field(default_factory=Architecture)
     terms: Terms = field(default_factory=Terms)
@@ -145,9 +146,9 @@ PRESETS: dict[str, Preset] = {
         Schedule(epochs=15, learning_rate=0.01, decay="constant", patience=5, finish_epochs=0),
     ),
 }
-"""``paper`` is the paper's letter. ``default`` and ``general`` were chosen on parts of the training
-set of CIFAR-100; docs/reproduction.md says how they differ. ``general`` gives up a point or two on
-the classes of its training for codes that serve other classes too."""
+"""``paper`` is the configuration as published. ``default`` and ``general`` were chosen on parts of
+the training set of CIFAR-100; docs/reproduction.md says how they differ. ``general`` gives up a
+point or two on the training classes for codes that also serve other classes."""
 
 Config = TypeVar("Config", Architecture, Terms, Schedule)
 
@@ -198,11 +199,12 @@ def changed(config: Config, overrides: Mapping[str, Any] | None) -> Config:
 
 
 def check_schedule(schedule: Schedule) -> None:
-    """Say which field of a schedule is out of range.
+    """Check the fields of a schedule.
 
     Raises
     ------
     ParameterError
+        If one is out of range.
     """
     _check(
         schedule,

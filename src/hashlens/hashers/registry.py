@@ -25,7 +25,7 @@ METHODS: dict[str, tuple[str, str]] = {
     "autoencoder": ("hashlens.hashers.methods.autoencoder", "AutoencoderHasher"),
     "codebook": ("hashlens.hashers.methods.codebook", "CodebookHasher"),
 }
-"""Module and class of every method, in the order in which tables list them."""
+"""Module and class of every method, in the order of tables."""
 
 
 def hasher_class(name: str) -> type[Hasher]:
@@ -34,7 +34,7 @@ def hasher_class(name: str) -> type[Hasher]:
     Raises
     ------
     ParameterError
-        If there is no such method; the message proposes the nearest name.
+        If there is no such method; the message suggests the closest name.
 
     Examples
     --------
@@ -67,7 +67,7 @@ def create_hasher(name: str, bits: int = 64, **params: Any) -> Hasher:
     Raises
     ------
     ParameterError
-        If there is no such method, or if it has no parameter of a name given.
+        If there is no such method, or it has no parameter of a given name.
 
     Examples
     --------

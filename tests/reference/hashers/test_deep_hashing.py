@@ -17,6 +17,8 @@ from hashlens.hashers.methods.dh import (
     objective,
 )
 
+pytestmark = pytest.mark.torch
+
 LAMBDAS = (100.0, 0.001, 0.002)
 
 

@@ -20,6 +20,8 @@ from hashlens.hashers.networks.autoencoder_network import (
 from hashlens.hashers.networks.loop import Training, make_optimizer
 from hashlens.hashers.presets import PRESETS, Architecture, Schedule, Terms, resolve_preset
 
+pytestmark = pytest.mark.torch
+
 CLASSES, WIDTH, BITS = 6, 20, 16
 SMALL = {"descriptor_units": 32}
 QUICK = {"epochs": 4, "batch_size": 64}

@@ -9,6 +9,8 @@ from hashlens.errors import ParameterError
 from hashlens.hashers import create_hasher
 from hashlens.hashers.networks.loop import epoch_order, sampling_weights
 
+pytestmark = pytest.mark.torch
+
 LABELS = np.repeat([0, 1, 2], [640, 80, 10])
 
 

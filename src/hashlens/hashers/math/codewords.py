@@ -1,4 +1,4 @@
-"""Well separated codewords, one a class: Hadamard rows, searched linear codes, sifted words."""
+"""Well-separated codewords, one per class: Hadamard rows, searched linear codes, sifted words."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.arrays import Signs
+from hashlens.arrays import Rows, Signs
 
 RESTARTS = 8
 EXCHANGES = 400
 COLUMNS_PER_EXCHANGE = 256
-"""Effort of the search for a linear code; more finds no greater distance for 100 classes."""
+"""Effort of the search for a linear code; more finds no larger distance for 100 classes."""
 
 LARGEST_DIMENSION = 11
-"""Dimension of the largest linear code that is searched for; it has 2048 words."""
+"""Dimension of the largest linear code searched for; it has 2048 words."""
 
 BLOCK = 1024
-"""Words that are compared with all others at a time."""
+"""Number of words compared with all others at a time."""
 
 
 def separated_codewords(classes: int, bits: int, random_state: int | None = 0) -> Signs:
-    """Return the codewords with the greatest minimum distance of all constructions here.
+    """Return the codewords with the largest minimum distance among the constructions here.
 
     Parameters
     ----------
     classes : int
-        How many codewords, from 2 on.
+        Number of codewords, at least 2.
     bits : int
         Their length.
     random_state : int or None, default 0
-        Seed of the searches and of which class gets which word.
+        Seed of the searches and of the assignment of words to classes.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def separated_codewords(classes: int, bits: int, random_state: int | None = 0) -
 
 
 def minimum_distance(words: Signs) -> int:
-    """Return the least Hamming distance of two rows; 0 if some are the same.
+    """Return the smallest Hamming distance between two rows; 0 if some are equal.
 
     Examples
     --------
@@ -73,16 +73,16 @@ def minimum_distance(words: Signs) -> int:
 
 
 def random_codewords(classes: int, bits: int, rng: np.random.Generator) -> Signs:
-    """Return words whose bits are fair coins: the usual choice, far from the best."""
+    """Return words of random bits: the usual choice, far from the best."""
     return rng.choice(np.array([-1, 1], dtype=np.int8), size=(classes, bits))
 
 
 def sifted_codewords(classes: int, bits: int, rng: np.random.Generator) -> Signs:
-    """Return random words of which each was kept for being far enough from all kept before.
+    """Return random words, each kept only if it is far enough from all kept before.
 
     Far enough is the largest distance d at which, by Gilbert's argument, half of the last draws
-    are still kept: the kept words' balls of radius d − 1 cover half of all words at most. It takes
-    a second for 10,000 classes.
+    are still kept: the balls of radius d − 1 around the kept words cover at most half of all
+    words. This takes a second for 10,000 classes.
 
     Examples
     --------
@@ -105,7 +105,7 @@ def sifted_codewords(classes: int, bits: int, rng: np.random.Generator) -> Signs
 
 
 def _gilbert_distance(classes: int, bits: int) -> int:
-    """Return the largest d with classes · Σ_{i<d} C(bits, i) ≤ 2^bits / 2, but 1 at least."""
+    """Return the largest d ≥ 1 with classes · Σ_{i<d} C(bits, i) ≤ 2^bits / 2, or 1."""
     ball, distance = 1 + bits, 1
     while classes * ball <= 2 ** (bits - 1):
         distance += 1
@@ -116,8 +116,8 @@ def _gilbert_distance(classes: int, bits: int) -> int:
 def hadamard_codewords(classes: int, bits: int, rng: np.random.Generator) -> Signs | None:
     """Return rows of a Hadamard matrix and complements of some: all distances are bits/2 or bits.
 
-    By Plotkin's bound no more than ``bits`` words are further apart. None where there are more
-    classes than 2·bits, or no matrix of the order is known to `hadamard_matrix`.
+    By Plotkin's bound, at most ``bits`` words can be further apart. None if there are more than
+    2·bits classes or `hadamard_matrix` has no matrix of this order.
     """
     matrix = hadamard_matrix(bits) if classes <= 2 * bits else None
     if matrix is None:
@@ -157,10 +157,10 @@ def hadamard_matrix(order: int) -> Signs | None:
 
 
 def linear_codewords(classes: int, bits: int, rng: np.random.Generator) -> Signs | None:
-    """Return words of a binary linear code of the least dimension with enough of them.
+    """Return words of a binary linear code of the smallest sufficient dimension.
 
-    A linear code's minimum distance is its least weight. It is raised by exchanging columns of
-    the generator matrix. None where the code would have more than 2048 words.
+    The minimum distance of a linear code is its smallest weight, which the search raises by
+    exchanging columns of the generator matrix. None if the code would have over 2048 words.
     """
     dimension = max(1, (classes - 1).bit_length())
     if dimension > LARGEST_DIMENSION:
@@ -170,7 +170,7 @@ def linear_codewords(classes: int, bits: int, rng: np.random.Generator) -> Signs
     )
     words = _parity_table(dimension)[:, columns[1]]
     chosen = rng.permutation(len(words))[:classes]
-    # A random word added to all of them changes no distance and leaves no class all zeros.
+    # Adding a random word to all preserves distances, and no class is stuck with all zeros.
     shift = rng.integers(0, 2, bits, dtype=np.int8)
     return np.asarray(2 * (words[chosen] ^ shift) - 1, dtype=np.int8)
 
@@ -183,11 +183,11 @@ def _parity_table(dimension: int) -> npt.NDArray[np.int8]:
 
 def _search_columns(
     dimension: int, bits: int, rng: np.random.Generator
-) -> tuple[tuple[int, int], npt.NDArray[np.int64]]:
-    """Return ((least weight, −words of that weight), columns) after a walk of exchanges.
+) -> tuple[tuple[int, int], Rows]:
+    """Return ((smallest weight, −words of that weight), columns) after a walk of exchanges.
 
-    A column is exchanged for the best other one, even where that is no better than the column
-    itself: such sideways steps lead out of plateaus.
+    A column is exchanged for the best other one even if that is no improvement: such sideways
+    steps lead out of plateaus.
     """
     table = _parity_table(dimension)[1:]  # the zero message has weight zero
     columns = rng.integers(1, 2**dimension, bits)

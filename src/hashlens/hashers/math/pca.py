@@ -1,4 +1,4 @@
-"""Principal component analysis of tall matrices: the first step of many hashers."""
+"""Principal component analysis, the first step of many hashers."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
-from hashlens.arrays import Floats
+from hashlens.arrays import Doubles, Floats
 from hashlens.hashers.math.linear import column_means, project_centered, row_blocks
 
 
@@ -21,16 +20,16 @@ class PCA:
     mean : float32 array of shape (D,)
     axes : float32 array of shape (D, count)
         Orthonormal columns by falling variance. The largest entry of a column is positive, since
-        an eigenvector's sign is arbitrary and a code must not depend on the LAPACK at hand. A
-        direction in which the vectors do not vary at all is a zero column: its projection is 0,
-        not rounding noise.
+        the sign of an eigenvector is arbitrary and codes must not depend on the LAPACK in use. A
+        direction without variance is a zero column, so that its projection is 0 instead of
+        rounding noise.
     variances : float64 array of shape (count,)
         Variance along each axis, falling.
     """
 
     mean: Floats
     axes: Floats
-    variances: npt.NDArray[np.float64]
+    variances: Doubles
 
     @classmethod
     def fit(cls, X: Floats, count: int) -> Self:
@@ -47,7 +46,7 @@ class PCA:
         variances, axes = variances[::-1][:count], axes[:, ::-1][:, :count]
         variances = np.maximum(variances, 0.0)
         axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
-        # The vectors are float32: what is left at 1e-5 of the largest deviation is rounding.
+        # The vectors are float32: below 1e-5 of the largest deviation, there is only rounding.
         axes[:, variances <= 1e-10 * variances[0]] = 0.0
         return cls(mean, np.ascontiguousarray(axes, dtype=np.float32), variances)
 
@@ -56,8 +55,8 @@ class PCA:
         return project_centered(X, self.mean, self.axes)
 
 
-def covariance(X: Floats, mean: Floats) -> npt.NDArray[np.float64]:
-    """Return (1/n) Σ (x − mean)(x − mean)ᵀ, float64 of shape (D, D), without a copy of ``X``."""
+def covariance(X: Floats, mean: Floats) -> Doubles:
+    """Return (1/n) Σ (x − mean)(x − mean)ᵀ, float64 of shape (D, D), without copying ``X``."""
     dimensions = X.shape[1]
     total = np.zeros((dimensions, dimensions))
     for rows in row_blocks(len(X)):

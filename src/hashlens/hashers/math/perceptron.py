@@ -1,21 +1,20 @@
-"""The forward pass of a fitted perceptron in numpy, so that encoding needs no torch."""
+"""The forward pass of a fitted perceptron in numpy, so that encoding does not need PyTorch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from hashlens.arrays import Floats
+from hashlens.arrays import Doubles, Floats
 from hashlens.hashers.math.linear import row_blocks
 
 Layer = tuple[Floats, Floats]
 """Weights of shape (in, out) and bias of shape (out,)."""
-Activation = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
+Activation = Callable[[Doubles], Doubles]
 
 
-def relu(z: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def relu(z: Doubles) -> Doubles:
     """Return max(z, 0)."""
     return np.maximum(z, 0.0)
 
@@ -23,18 +22,18 @@ def relu(z: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def project_perceptron(
     X: Floats, mean: Floats, layers: Sequence[Layer], activation: Activation
 ) -> Floats:
-    """Return what the last layer gives for X − mean, without an activation of its own.
+    """Return the output of the last layer for X − mean, before any activation.
 
-    Sums are taken in float64, so that a vector's code is the same alone and in a batch.
+    Sums are computed in float64, so that a vector gets the same code alone and in a batch.
 
     Parameters
     ----------
     X : float32 array of shape (n, D)
     mean : float32 array of shape (D,)
     layers : sequence of (weights, bias)
-        From the first to the last, which gives the code.
+        From the first layer to the last, which gives the code.
     activation : callable
-        Between layers, on float64 arrays.
+        Applied between layers, on float64 arrays.
 
     Returns
     -------

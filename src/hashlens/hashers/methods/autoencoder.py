@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.arrays import Floats
+from hashlens.arrays import Doubles, Floats
 from hashlens.hashers.base import Hasher
 from hashlens.hashers.math.linear import row_blocks
 from hashlens.hashers.parameters import check_int, check_torch
@@ -17,57 +17,57 @@ from hashlens.hashers.presets import resolve_preset
 
 
 class AutoencoderHasher(Hasher):
-    """A descriptor layer, a perceptron that encodes it, a decoder that mirrors it, a softmax head.
+    """A descriptor layer, an encoder, a decoder that mirrors it, and a softmax head.
 
-    With x the trunk's features (standardized), f the descriptor in [0, 1]^U, K bits:
+    With x the standardized features of the trunk, f the descriptor in [0, 1]^U, and K bits:
 
     - descriptor layer: f = σ(A x + a);
     - encoder: h = σ(Θ f + b), bit = [h ≥ 0.5]; with ``join_trunk`` its input is (f, x);
     - decoder: f' = σ(Θᵀ h + b'), eqs. (3) and (4), with tied weights or weights of its own;
     - head: softmax over the classes from 2h − 1, used in training only.
 
-    The loss is a weighted sum of terms, each of which can be switched off with weight 0: the
-    negative log-likelihood of the labels (12), the reconstruction error ‖f − f'‖² (7, 8), the
-    penalty λ‖W‖_p^p (9–11), and, for the paper's constraints on codes, balance and decorrelation
-    of bits and the quantization error. Two things are not the paper's, and serve classes that
-    training has not seen: ``free_share``, bits that are no network's; and distillation, a term that
-    keeps the relations of features after `within_class_whitening`. See
+    The loss is a weighted sum of terms, each of which a weight of 0 turns off: the negative
+    log-likelihood of the labels (12), the reconstruction error ‖f − f'‖² (7, 8), the penalty
+    λ‖W‖_p^p (9–11), and, for the paper's constraints on codes, balance and decorrelation of bits
+    and the quantization error. Two options are not from the paper and help with classes not seen
+    in training: ``free_share``, bits that no network is trained for; and distillation, a term that
+    preserves the relations between features after `within_class_whitening`. See
     `hashlens.hashers.networks.losses`.
 
-    Where the paper is ambiguous or can't be followed, we read it so:
+    Where the paper is ambiguous or can't be followed, we read it as follows:
 
-    - Eq. (6), the count of errors among the top five, has no gradient. It is the measure; what is
-      minimized is (12).
+    - Eq. (6), the number of errors among the top five, has no gradient. It is the metric; (12) is
+      what training minimizes.
     - The encoder's input is "the joined features of the network and the descriptor" or the
-      descriptor: ``join_trunk`` chooses.
-    - Eq. (4) prints b' = −b, which has the wrong shape: b' is a vector of its own.
-    - The descriptor is the decoder's target, and no gradient flows into a target: else the
-      descriptor could become constant, which is restored without error and says nothing.
+      descriptor alone: ``join_trunk`` chooses.
+    - Eq. (4) prints b' = −b, which has the wrong shape: b' is a separate vector.
+    - The descriptor is the decoder's target, and no gradient flows into the target: otherwise the
+      descriptor could become constant, which is reconstructed perfectly and carries no information.
     - "L2 penalty, multiplier 5" is the VGG recipe's 5·10⁻⁴.
-    - The paper's features come from a trunk of its own choice; ours are what ``fit`` gets.
+    - The paper's features come from a trunk of its choice; ours are the input of ``fit``.
 
     Parameters
     ----------
     bits : int, default 64
         Code length K.
     preset : {"default", "general", "paper"}
-        ``paper`` follows the paper to the letter. ``default`` keeps its structure and is as good as
-        we could make it on the classes of its training. ``general`` is for a collection that will
-        hold other classes too: the network is trained for a part of the bits, the others are
-        `whitened_directions`. See `hashlens.hashers.presets`.
+        ``paper`` is the configuration as published. ``default`` keeps its structure and is tuned
+        for the training classes. ``general`` is for collections that will also hold other classes:
+        the network is trained for some of the bits, the others are `whitened_directions`. See
+        `hashlens.hashers.presets`.
     architecture, terms, schedule : mapping, optional
         Fields of `Architecture`, `Terms` and `Schedule` that differ from the preset's.
     random_state : int, default 0
-        Seed of weights, validation part and order of batches.
+        Seed of weights, validation set and batch order.
 
     Attributes
     ----------
     descriptor_weights_, descriptor_bias_ : float32 arrays of shapes (D, U) and (U,)
-        The descriptor layer; standardization and batch norm are folded in.
+        The descriptor layer, with standardization and batch norm folded in.
     code_weights_, code_bias_ : float32 arrays of shapes (U, K) or (U + D, K), and (K,)
-        The encoder, likewise. Free bits have rows of x alone.
+        The encoder, likewise. Free bits depend on x alone.
     history_ : list of Epoch
-        Losses and validation top-5 of every epoch, by the bits that are trained. Not saved.
+        Losses and validation precision at 5 of every epoch, for the trained bits. Not saved.
 
     References
     ----------
@@ -112,21 +112,21 @@ class AutoencoderHasher(Hasher):
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike | None = None, on_epoch: Any = None) -> Self:
         """Train on features ``X`` (n, D) with labels ``y`` (n,).
 
-        A part of the training set is held out to choose the epoch (early stopping); see `Schedule`.
+        Part of the training set is held out to choose the epoch (early stopping); see `Schedule`.
 
         Parameters
         ----------
         X : float array of shape (n, D)
-        y : int array of shape (n,), or table of 0 and 1 of shape (n, C)
+        y : labels of shape (n,), or table of 0 and 1 of shape (n, C)
         on_epoch : callable, optional
-            Called with an `hashlens.hashers.networks.loop.Epoch` after each epoch.
+            Called with a `hashlens.hashers.networks.loop.Epoch` after each epoch.
 
         Raises
         ------
         MissingExtraError
             If PyTorch is not installed.
         ParameterError, DataError
-            See `Hasher.fit`; or a field that the configuration does not have.
+            If the input or a parameter is invalid, or the configuration has no such field.
         """
         check_torch(type(self).__name__)
         from hashlens.hashers.networks.autoencoder_network import train_autoencoder
@@ -142,14 +142,14 @@ class AutoencoderHasher(Hasher):
         return self
 
     def configuration(self) -> dict[str, Any]:
-        """Return the parameters, with layers, terms and schedule as the preset resolves to."""
+        """Return the parameters, with the preset resolved to layers, terms and schedule."""
         preset = resolve_preset(self.preset, self.architecture, self.terms, self.schedule)
         return {**self.get_params(), **asdict(preset)}
 
     def project(self, X: npt.ArrayLike) -> Floats:
         """Return Θ f + b, positive where h > 0.5: float32 of shape (n, bits).
 
-        Sums are taken in float64, so that a vector's code is the same alone and in a batch.
+        Sums are computed in float64, so that a vector gets the same code alone and in a batch.
         """
         vectors = self._check_input(X)
         units = self.descriptor_weights_.shape[1]
@@ -165,10 +165,8 @@ class AutoencoderHasher(Hasher):
         return out
 
     @staticmethod
-    def descriptors(
-        x: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], bias: Floats
-    ) -> npt.NDArray[np.float64]:
-        """Return σ(x A + a) in [0, 1], by tanh, which does not overflow."""
+    def descriptors(x: Doubles, weights: Doubles, bias: Floats) -> Doubles:
+        """Return σ(x A + a) in [0, 1], through tanh, which does not overflow."""
         return (np.tanh((x @ weights + bias) / 2) + 1) / 2
 
     def _input_width(self) -> int:

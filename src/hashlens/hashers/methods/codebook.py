@@ -1,4 +1,4 @@
-"""Codebook head: every class has a codeword far from all others, and vectors are drawn to it."""
+"""Codebook head: vectors are trained toward the codeword of their class, far from all others."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ LOSSES = ("orthohash", "csq")
 
 
 class CodebookHasher(Hasher):
-    """A perceptron whose signs are trained to be the codeword of the vector's class.
+    """A perceptron whose output signs are trained to equal the codeword of the vector's class.
 
-    The codewords are chosen before training, so that any two differ in many bits: a vector that
-    misses a few bits of its codeword is still nearest to it. A vector of several labels is drawn to
-    all of their codewords alike.
+    The codewords are chosen before training so that any two differ in many bits: a vector that
+    misses a few bits of its codeword is still closest to it. A vector with several labels is pulled
+    equally toward all of their codewords.
 
-    It takes any number of bits, also more than dimensions. A tenth of the training vectors chooses
-    the epoch, so it needs about a dozen vectors at least.
+    It accepts any number of bits, also more than dimensions. A tenth of the training vectors is
+    held out to choose the epoch, so it needs at least about a dozen vectors.
 
     Parameters
     ----------
@@ -37,32 +37,33 @@ class CodebookHasher(Hasher):
         Code length K.
     loss : {"orthohash", "csq"}, default "orthohash"
         With v the outputs and c_j ∈ {−1, 1}^K the codeword of class j: cross-entropy over
-        scale · (cos(v, c_j) − margin · [j = label]); or the binary cross-entropy of each
-        (tanh v + 1)/2 with its bit of the label's codeword. Of m labels, each counts for 1/m in
-        the cross-entropy and has its margin; the bits of "csq" are the codewords' means.
+        scale · (cos(v, c_j) − margin · [j = label]); or the binary cross-entropy between each
+        (tanh v + 1)/2 and the corresponding bit of the label's codeword. With m labels, each
+        counts for 1/m in the cross-entropy and has the margin; the target bits of "csq" are the
+        means of the codewords.
     codewords : {"separated", "random"}, default "separated"
-        The best construction of `hashlens.hashers.math.codewords`, or fair coins.
+        The best construction in `hashlens.hashers.math.codewords`, or random bits.
     hidden : int, default 1024
         Units of the hidden layer; 0 is a linear hash without one.
     scale, margin : float, default 8, 0.4
-        Of "orthohash".
+        Parameters of "orthohash".
     schedule : mapping, optional
         Fields of `hashlens.hashers.presets.Schedule` that differ from its defaults.
     random_state : int, default 0
-        Seed of codewords, weights, validation part and order of batches.
+        Seed of codewords, weights, validation set and batch order.
 
     Attributes
     ----------
     mean_ : float32 array of shape (D,)
     hidden_weights_, hidden_bias_ : float32 arrays of shapes (D, hidden) and (hidden,)
-        Batch norms are folded in. Empty, (D, 0), without a hidden layer.
+        With batch norm folded in. Empty, (D, 0), without a hidden layer.
     code_weights_, code_bias_ : float32 arrays of shapes (hidden or D, K) and (K,)
     codewords_ : int8 array of shape (classes, K), entries −1 and 1
-        By rising label. Not saved.
+        In the order of sorted labels. Not saved.
     min_distance_ : int
-        The least Hamming distance of two codewords, in bits. Not saved.
+        The smallest Hamming distance between two codewords, in bits. Not saved.
     history_ : list of Epoch
-        Losses and validation top-5 of every epoch. Not saved.
+        Losses and validation precision at 5 of every epoch. Not saved.
 
     References
     ----------
@@ -70,9 +71,9 @@ class CodebookHasher(Hasher):
     with a single cosine similarity based learning objective", NeurIPS 2021, eq. 6. L. Yuan, T.
     Wang, X. Zhang, F. E. H. Tay, Z. Jie, W. Liu, J. Feng, "Central similarity quantization for
     efficient image and video retrieval", CVPR 2020, eqs. 4 to 6. Deviations: the descriptor is not
-    tuned, a hidden layer takes its place; codewords are searched for rather than drawn; the
-    quantization term of "csq" is left out, as its binary cross-entropy saturates by itself; of
-    several labels, CSQ takes the majority of the codewords' bits and draws the many ties of two.
+    fine-tuned, a hidden layer takes its place; codewords are searched for, not drawn; the
+    quantization term of "csq" is omitted, as its binary cross-entropy saturates by itself; for
+    several labels, CSQ takes the majority of the codewords' bits, with random ties.
 
     Examples
     --------
@@ -129,16 +130,16 @@ class CodebookHasher(Hasher):
         Parameters
         ----------
         X : float array of shape (n, D)
-        y : int array of shape (n,), or table of 0 and 1 of shape (n, C)
+        y : labels of shape (n,), or table of 0 and 1 of shape (n, C)
         on_epoch : callable, optional
-            Called with an `hashlens.hashers.networks.loop.Epoch` after each epoch.
+            Called with a `hashlens.hashers.networks.loop.Epoch` after each epoch.
 
         Raises
         ------
         MissingExtraError
             If PyTorch is not installed.
         ParameterError, DataError
-            See `Hasher.fit`; or a field that the schedule does not have.
+            If the input or a parameter is invalid, or the schedule has no such field.
         """
         check_torch(type(self).__name__)
         from hashlens.hashers.networks.heads import CodewordLoss, train_codebook_head
@@ -161,29 +162,30 @@ class CodebookHasher(Hasher):
         return self
 
     def choose_codewords(self, classes: int) -> Signs:
-        """Return a codeword a class, int8 (classes, bits), entries −1 and 1.
+        """Return one codeword per class: int8 (classes, bits), entries −1 and 1.
 
         Raises
         ------
         ParameterError
-            If there are more classes than words of so many bits.
+            If there are more classes than words of this length.
         """
         if classes > 2**self.bits:
             needed = 8 * math.ceil((classes - 1).bit_length() / 8)
             raise ParameterError(
                 f"{classes:,} classes need as many codewords, but {self.bits} bits make only "
-                f"{2**self.bits}. Expected a 'bits' parameter of at least {needed}."
+                f"{2**self.bits}. The 'bits' parameter must be at least {needed}."
             )
         if self.codewords == "separated":
             return separated_codewords(classes, self.bits, self.random_state)
         return random_codewords(classes, self.bits, np.random.default_rng(self.random_state))
 
     def check_parameters(self) -> Schedule:
-        """Return the schedule, or say which parameter is out of range.
+        """Check all parameters and return the schedule.
 
         Raises
         ------
         ParameterError
+            If one is out of range.
         """
         caller = type(self).__name__
         check_choice(self.loss, "loss", caller, LOSSES)
@@ -197,11 +199,11 @@ class CodebookHasher(Hasher):
         return schedule
 
     def configuration(self) -> dict[str, Any]:
-        """Return the parameters, with the whole schedule."""
+        """Return the parameters, with the complete schedule."""
         return {**self.get_params(), "schedule": asdict(changed(Schedule(), self.schedule))}
 
     def project(self, X: npt.ArrayLike) -> Floats:
-        """Return v, of the sign of the bits: float32 of shape (n, bits)."""
+        """Return v, whose signs are the bits: float32 of shape (n, bits)."""
         vectors = self._check_input(X)
         layers = [(self.code_weights_, self.code_bias_)]
         if self.hidden_bias_.size:

@@ -18,11 +18,11 @@ from hashlens.hashers.presets import Schedule, changed, check_schedule
 class DLBHC(Hasher):
     """h = σ(W x + b), bit = [h ≥ 0.5], trained through a softmax classifier on h.
 
-    The classifier can only tell classes apart by what passes the K sigmoids, and sigmoids that are
-    nearly on or off pass most. It is thrown away after training.
+    The classifier can tell classes apart only by the outputs of the K sigmoids, and sigmoids that
+    are nearly on or off carry the most information. It is discarded after training.
 
-    It takes any number of bits, also more than dimensions. A tenth of the training vectors chooses
-    the epoch, so it needs about a dozen vectors at least.
+    It accepts any number of bits, also more than dimensions. A tenth of the training vectors is
+    held out to choose the epoch, so it needs at least about a dozen vectors.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class DLBHC(Hasher):
         Fields of `hashlens.hashers.presets.Schedule` that differ from its defaults; momentum 0.9
         and weight decay 5·10⁻⁴ are the paper's.
     random_state : int, default 0
-        Seed of weights, validation part and order of batches.
+        Seed of weights, validation set and batch order.
 
     Attributes
     ----------
@@ -41,15 +41,15 @@ class DLBHC(Hasher):
     bias_ : float32 array of shape (K,)
         bit = [(x − mean) weights + bias > 0].
     history_ : list of Epoch
-        Losses and validation top-5 of every epoch. Not saved.
+        Losses and validation precision at 5 of every epoch. Not saved.
 
     References
     ----------
     K. Lin, H.-F. Yang, J.-H. Hsiao, C.-S. Chen, "Deep learning of binary hash codes for fast image
     retrieval", CVPR Workshops 2015, section 3.2. Deviations: the network before the hash layer is
-    the descriptor, which is not tuned; vectors are centered and divided by one common scale; the
-    learning rate follows one cycle. Re-ranking by the descriptor's Euclidean distance (section
-    3.3) is the search's part, for any method.
+    the descriptor, which is not fine-tuned; vectors are centered and divided by one common scale;
+    the learning rate follows one cycle. Re-ranking by the descriptor's Euclidean distance (section
+    3.3) is part of the search, for any method.
 
     Examples
     --------
@@ -84,16 +84,16 @@ class DLBHC(Hasher):
         Parameters
         ----------
         X : float array of shape (n, D)
-        y : int array of shape (n,), or table of 0 and 1 of shape (n, C)
+        y : labels of shape (n,), or table of 0 and 1 of shape (n, C)
         on_epoch : callable, optional
-            Called with an `hashlens.hashers.networks.loop.Epoch` after each epoch.
+            Called with a `hashlens.hashers.networks.loop.Epoch` after each epoch.
 
         Raises
         ------
         MissingExtraError
             If PyTorch is not installed.
         ParameterError, DataError
-            See `Hasher.fit`; or a field that the schedule does not have.
+            If the input or a parameter is invalid, or the schedule has no such field.
         """
         check_torch(type(self).__name__)
         from hashlens.hashers.networks.heads import train_softmax_head
@@ -110,7 +110,7 @@ class DLBHC(Hasher):
         return self
 
     def configuration(self) -> dict[str, Any]:
-        """Return the parameters, with the whole schedule."""
+        """Return the parameters, with the complete schedule."""
         return {**self.get_params(), "schedule": asdict(changed(Schedule(), self.schedule))}
 
     def project(self, X: npt.ArrayLike) -> Floats:

@@ -1,4 +1,4 @@
-"""Iterative quantization (Gong, Lazebnik 2011): PCA, rotated to lose least when binarized."""
+"""Iterative quantization (Gong, Lazebnik 2011): PCA, rotated to minimize quantization loss."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.arrays import Floats
+from hashlens.arrays import Doubles, Floats
 from hashlens.hashers.base import Hasher
 from hashlens.hashers.math.linear import project_centered
 from hashlens.hashers.math.rotation import fit_rotation, random_rotation
@@ -16,21 +16,20 @@ from hashlens.hashers.parameters import check_int, check_random_state
 
 
 class ITQ(Hasher):
-    """Bit = the sign of a principal component after the rotation that fits signs best.
+    """Bit = the sign of a principal component after the rotation that minimizes quantization loss.
 
-    With V (n, K) the first K principal components of the data, ITQ seeks the rotation R and the
-    codes B ∈ {−1, +1}^(n×K) that minimize the quantization loss ‖B − V R‖²_F (eq. 2), by turns:
-    B = sign(V R) for a given R; R the orthogonal Procrustes solution for a given B. Neither step
-    can raise the loss.
+    Let V (n, K) be the first K principal components of the data. ITQ alternates between the codes
+    B ∈ {−1, +1}^(n×K) and the rotation R to minimize the quantization loss ‖B − V R‖²_F (eq. 2);
+    see `hashlens.hashers.math.rotation.fit_rotation`.
 
     Parameters
     ----------
     bits : int, default 64
         Code length K, at most the dimension D and the number of training vectors.
     iterations : int, default 50
-        Turns of the two steps.
+        How often B and R are updated.
     random_state : int or None, default 0
-        Seed of the first rotation; None draws another at every fit.
+        Seed of the initial rotation; None draws a new one at every fit.
 
     Attributes
     ----------
@@ -38,7 +37,7 @@ class ITQ(Hasher):
     weights_ : float32 array of shape (D, K)
         The principal directions after the rotation; bit = [(x − mean) W R > 0].
     losses_ : float64 array of shape (iterations + 1,)
-        ‖B − V R‖²_F / n before the first turn and after each one, never rising. Not saved.
+        ‖B − V R‖²_F / n before the first iteration and after each one, never rising. Not saved.
 
     References
     ----------
@@ -60,7 +59,7 @@ class ITQ(Hasher):
 
     mean_: Floats
     weights_: Floats
-    losses_: npt.NDArray[np.float64]
+    losses_: Doubles
 
     def __init__(self, bits: int = 64, iterations: int = 50, random_state: int | None = 0) -> None:
         self.bits = bits
@@ -73,7 +72,7 @@ class ITQ(Hasher):
         Raises
         ------
         ParameterError
-            If ``iterations`` is no positive int.
+            If ``iterations`` is not a positive int.
         DataError
             If there are fewer dimensions or training vectors than bits.
         """

@@ -16,15 +16,15 @@ from hashlens.hashers.parameters import check_random_state
 class LSH(Hasher):
     """Bit = the side of a random hyperplane: two vectors differ in it with probability angle / π.
 
-    Nothing is learned but the mean of the training vectors. It takes any number of bits, also more
-    than dimensions, and any number of training vectors from two on.
+    Only the mean of the training vectors is learned. It accepts any number of bits, also more than
+    dimensions, and two or more training vectors.
 
     Parameters
     ----------
     bits : int, default 64
         Code length K.
     random_state : int or None, default 0
-        Seed of the hyperplanes; None draws others at every fit.
+        Seed of the hyperplanes; None draws new ones at every fit.
 
     Attributes
     ----------

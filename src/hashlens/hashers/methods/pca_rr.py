@@ -1,4 +1,4 @@
-"""PCA followed by a random rotation: the training-free baseline of every learned code."""
+"""PCA followed by a random rotation: the baseline for every learned code."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from hashlens.hashers.parameters import check_random_state
 class PCARR(Hasher):
     """Bit = the sign of a random direction in the space of the first K principal components.
 
-    The rotation spreads variance evenly over the bits, which `PCAH` lacks. It costs nothing to
-    learn, so a learned method has to beat it. Where the data has fewer than K directions of
-    non-zero variance, all bits share the variance there is.
+    Unlike `PCAH`, the rotation spreads variance evenly over the bits, at no cost: a learned method
+    has to beat it. If the data has fewer than K directions of non-zero variance, all bits share
+    the variance of these.
 
     Parameters
     ----------
     bits : int, default 64
         Code length K, at most the dimension D and the number of training vectors.
     random_state : int or None, default 0
-        Seed of the rotation; None draws another at every fit.
+        Seed of the rotation; None draws a new one at every fit.
 
     Attributes
     ----------

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
-import numpy as np
 import numpy.typing as npt
 
-from hashlens.arrays import Floats
+from hashlens.arrays import Doubles, Floats
 from hashlens.hashers.base import Hasher
 from hashlens.hashers.math.linear import project_centered
 from hashlens.hashers.math.pca import PCA
@@ -17,9 +16,9 @@ from hashlens.hashers.parameters import check_at_most_dimensions, check_enough_s
 class PCAH(Hasher):
     """Bit k = the sign of the k-th principal component.
 
-    Later components carry less and less variance, yet weigh as much as the first in the Hamming
-    distance: more bits can make results worse. Where the data has fewer than K directions of
-    non-zero variance, the bits left over are 0 in every code.
+    Later components carry less variance, yet count as much as the first in the Hamming distance:
+    more bits can make results worse. If the data has fewer than K directions of non-zero variance,
+    the remaining bits are 0 in every code.
 
     Parameters
     ----------
@@ -32,7 +31,7 @@ class PCAH(Hasher):
     weights_ : float32 array of shape (D, K)
         W, the first K eigenvectors of the covariance; bit = [(x − mean) W > 0].
     variances_ : float64 array of shape (K,)
-        Variance along each of them, falling.
+        Variance along each direction, falling. Not saved.
 
     References
     ----------
@@ -42,6 +41,7 @@ class PCAH(Hasher):
 
     Examples
     --------
+    >>> import numpy as np
     >>> X = np.random.default_rng(0).standard_normal((50, 32))
     >>> PCAH(bits=16).fit_transform(X).shape
     (50, 2)
@@ -52,7 +52,7 @@ class PCAH(Hasher):
 
     mean_: Floats
     weights_: Floats
-    variances_: npt.NDArray[np.float64]
+    variances_: Doubles
 
     def __init__(self, bits: int = 64) -> None:
         self.bits = bits
@@ -76,7 +76,7 @@ class PCAH(Hasher):
 
 
 def pca_of_code_length(X: Floats, bits: int, caller: str) -> PCA:
-    """Return as many principal components of ``X`` as ``bits``, or say why there are fewer.
+    """Return the first ``bits`` principal components of ``X``.
 
     Raises
     ------

@@ -7,22 +7,22 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.arrays import Floats
+from hashlens.arrays import Doubles, Floats, Rows
 from hashlens.hashers.base import Hasher
 from hashlens.hashers.math.linear import project_centered
 from hashlens.hashers.math.pca import PCA
 
 
 class SpectralHashing(Hasher):
-    """Bit = the sign of a cosine along a principal direction, the smoothest K of all.
+    """Bit = the sign of a cosine along a principal direction; the K smoothest are chosen.
 
-    The data is taken to be uniform in a box along its principal directions. The balanced,
+    The data is assumed to be uniform in a box along its principal directions. The balanced,
     uncorrelated bits in which near vectors differ least are then eigenfunctions of the box's
-    Laplacian: cosines with k half waves over the width R_i of side i, of eigenvalue (kπ / R_i)².
+    Laplacian: cosines with k half waves over the width R_i of side i, with eigenvalue (kπ / R_i)².
     Wide sides get several bits before narrow ones get their first.
 
-    It takes any number of bits, also more than dimensions, and any number of training vectors from
-    two on. Where all vectors are the same every bit is 1.
+    It accepts any number of bits, also more than dimensions, and two or more training vectors.
+    If all vectors are identical, every bit is 1.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class SpectralHashing(Hasher):
     weights_ : float32 array of shape (D, K)
         The principal direction of each bit; several bits can share one.
     lows_ : float32 array of shape (K,)
-        The training vectors' smallest coordinate along it, relative to the mean.
+        The smallest coordinate of a training vector along it, relative to the mean.
     frequencies_ : float32 array of shape (K,)
         kπ / R_i in radians per unit of length, rising from bit to bit.
         bit = [cos(frequency · (x·w − low)) > 0].
@@ -44,8 +44,8 @@ class SpectralHashing(Hasher):
     ----------
     Y. Weiss, A. Torralba, R. Fergus, "Spectral hashing", NIPS 2008, section 3, with the
     enumeration of modes of the authors' published program: one-dimensional modes only, at most
-    ⌈(K + 1)·R_i / max R⌉ − 1 of them a side. As there, vectors outside of the training box are not
-    clipped to it: the wave goes on.
+    ⌈(K + 1)·R_i / max R⌉ − 1 per side. As there, vectors outside the training box are not clipped
+    to it: the wave continues.
 
     Examples
     --------
@@ -85,28 +85,26 @@ class SpectralHashing(Hasher):
         return waves
 
 
-def smoothest_modes(
-    widths: Floats, bits: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Return the modes of a box with the smallest eigenvalues, the constant one left out.
+def smoothest_modes(widths: Floats, bits: int) -> tuple[Rows, Doubles]:
+    """Return the modes of a box with the smallest eigenvalues, without the constant mode.
 
     Parameters
     ----------
     widths : float array of shape (sides,)
-        R, the box's extent along each principal direction; sides of no width carry no mode.
+        R, the box's extent along each principal direction; a side of zero width carries no mode.
     bits : int
         How many modes to return.
 
     Returns
     -------
     sides : int64 array of shape (bits,)
-        Along which side each mode waves.
+        The side along which each mode varies.
     frequencies : float64 array of shape (bits,)
-        kπ / R of the side, rising; all zero for a box without any width.
+        kπ / R of the side, rising; all zero if every side has zero width.
 
     Examples
     --------
-    A side twice as wide as another gets two modes before the other gets its first.
+    A side about twice as wide as another gets three of the first four modes.
 
     >>> sides, frequencies = smoothest_modes(np.array([4.0, 2.1]), 4)
     >>> sides.tolist(), (frequencies * 4 / np.pi).round(2).tolist()

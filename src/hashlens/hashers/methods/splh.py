@@ -20,26 +20,25 @@ LARGEST_FULL_EIGH = 256
 
 
 class SPLH(Hasher):
-    """Bit = the sign of a direction that mends the pairs which the bits before got wrong.
+    """Bit = the sign of a direction chosen to correct the pairs that earlier bits got wrong.
 
-    Each direction w is the top eigenvector of XᵀX/n + η · X_lᵀ S X_l / L: the variance of all
-    vectors plus the agreement with the labels of L labeled ones, S_ij = 1 for pairs of one class
-    and −1 for others. Then the pairs whose projections have the wrong sign gain weight in S, and
-    the variance along w is taken out of X.
+    Each direction w is the top eigenvector of XᵀX/n + η · X_lᵀ S X_l / L: the variance of all n
+    vectors plus the agreement with the labels of L of them, with S_ij = 1 for pairs of the same
+    class and −1 for others. Then the pairs whose projections have the wrong sign gain weight in S,
+    and the variance along w is removed from X.
 
-    It takes any number of bits, also more than dimensions, and any number of training vectors from
-    two on.
+    It accepts any number of bits, also more than dimensions, and two or more training vectors.
 
     Parameters
     ----------
     bits : int, default 64
         Code length K.
     label_weight : float, default 0.2
-        η, the weight of the labeled pairs against the variance.
+        η, the weight of the labeled pairs relative to the variance.
     labeled : int, default 2000
-        L, how many training vectors are drawn for pairs; memory and time grow with L².
+        L, the number of training vectors drawn to form pairs; memory and time grow with L².
     random_state : int or None, default 0
-        Seed of that draw; None draws others at every fit.
+        Seed of that draw; None draws new ones at every fit.
 
     Attributes
     ----------
@@ -52,7 +51,7 @@ class SPLH(Hasher):
     J. Wang, S. Kumar, S.-F. Chang, "Sequential projection learning for hashing with compact codes",
     ICML 2010, algorithm 1. Deviations: both terms are averages, over n and L, so that η does not
     depend on the amount of data; the projected similarities S̃ are divided by their largest
-    magnitude, so that a correction is of the size of S whatever the scale of the vectors.
+    magnitude, so that a correction is as large as S whatever the scale of the vectors.
 
     Examples
     --------
@@ -84,12 +83,12 @@ class SPLH(Hasher):
         self.random_state = random_state
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike | None = None) -> Self:
-        """Learn the directions one after the other.
+        """Learn one direction after another.
 
         Raises
         ------
         ParameterError
-            If ``label_weight`` is negative or ``labeled`` under 2.
+            If ``label_weight`` is negative or ``labeled`` is below 2.
         DataError
             If labels are missing or of one class only.
         """
@@ -118,7 +117,7 @@ class SPLH(Hasher):
 
 
 class LabeledPairs:
-    """The pairs of L labeled vectors with their similarity S, corrected from bit to bit.
+    """The pairs of L labeled vectors and their similarity S, corrected after each bit.
 
     Parameters
     ----------
@@ -129,7 +128,7 @@ class LabeledPairs:
     Attributes
     ----------
     similarity : float32 array of shape (L, L)
-        S, at first 1 for pairs of one class and −1 for others.
+        S, initially 1 for pairs of the same class and −1 for others.
     """
 
     def __init__(self, vectors: Floats, labels: Labels) -> None:
@@ -173,11 +172,11 @@ def top_eigenvector(matrix: Doubles) -> Doubles:
             from scipy.sparse.linalg import eigsh
         except ImportError as error:
             raise MissingExtraError("SPLH in more than 256 dimensions", "scipy", "train") from error
-        # Products with a large matrix wait for memory: float32 halves the time.
+        # Products with a large matrix are bound by memory bandwidth: float32 halves the time.
         single = matrix.astype(np.float32)
-        if not single.any():  # ARPACK can't begin, and any direction will do.
+        if not single.any():  # ARPACK can't start, and any direction will do.
             return np.eye(1, len(matrix)).ravel()
-        # Where few eigenvalues differ, ARPACK begins again with vectors that it draws from `rng`.
+        # With few distinct eigenvalues, ARPACK restarts with vectors drawn from `rng`.
         rng = np.random.default_rng(0)
         start = rng.standard_normal(len(matrix), dtype=np.float32)
         vector = eigsh(single, k=1, which="LA", v0=start, tol=1e-5, ncv=40, rng=rng)[1][:, 0]

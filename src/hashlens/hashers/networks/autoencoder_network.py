@@ -1,16 +1,15 @@
-"""The autoencoder's network in PyTorch, and its training; `AutoencoderHasher` is its face."""
+"""The network of `AutoencoderHasher` in PyTorch, and its training."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hashlens.arrays import AnyLabels
+from hashlens.arrays import AnyLabels, Floats
 from hashlens.hashers.math.whitening import whitened_directions, within_class_whitening
 from hashlens.hashers.networks import losses
 from hashlens.hashers.networks.folding import fold_batch_norm
@@ -19,7 +18,7 @@ from hashlens.hashers.presets import Architecture, Preset, Terms
 
 
 class Autoencoder(nn.Module):
-    """Descriptor layer, encoder, decoder and head; letters as in `AutoencoderHasher`."""
+    """Descriptor layer, encoder, decoder and head, in the letters of `AutoencoderHasher`."""
 
     def __init__(self, width: int, classes: int, bits: int, architecture: Architecture) -> None:
         super().__init__()
@@ -67,24 +66,24 @@ class Autoencoder(nn.Module):
         return self.architecture.scale * (cosine - self.architecture.margin * own)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return what is thresholded at zero, shape (n, K)."""
+        """Return the values thresholded at zero, shape (n, K)."""
         return self.encode(self.describe(x), x)
 
     def weights(self) -> list[Tensor]:
-        """Return all weight matrices, which the penalty (9, 10) is of."""
+        """Return all weight matrices, to which the penalty (9, 10) applies."""
         layers = [self.descriptor, self.encoder, self.head, self.decoder]
         return [layer.weight for layer in layers if isinstance(layer, nn.Linear)]
 
 
 class AutoencoderLoss:
-    """The weighted terms of a batch; a term of weight 0 is not computed.
+    """Computes the loss terms of a batch; a term of weight 0 is skipped.
 
     Parameters
     ----------
     network : Autoencoder
     terms : Terms
     whitening : float32 Tensor of shape (width, width), optional
-        Of `within_class_whitening`; distillation needs it.
+        `within_class_whitening` of the training data; distillation needs it.
     """
 
     def __init__(self, network: Autoencoder, terms: Terms, whitening: Tensor | None = None) -> None:
@@ -112,14 +111,14 @@ class AutoencoderLoss:
 
 
 def train_autoencoder(
-    X: npt.NDArray[np.float32],
+    X: Floats,
     y: AnyLabels,
     classes: int,
     bits: int,
     preset: Preset,
     seed: int,
     on_epoch: OnEpoch | None = None,
-) -> tuple[dict[str, npt.NDArray[np.float32]], list[Epoch]]:
+) -> tuple[dict[str, Floats], list[Epoch]]:
     """Train an autoencoder.
 
     Parameters
@@ -138,8 +137,8 @@ def train_autoencoder(
     history : list of Epoch
     """
     mean = X.mean(axis=0, dtype=np.float64).astype(np.float32)
-    # One scale for all dimensions: it keeps their relative weights, which whitening would lose.
-    # Vectors that are all the same are left at that.
+    # One scale for all dimensions preserves their relative weights, unlike whitening. If all
+    # vectors are identical, the scale is 1.
     scale = float((X - mean).std()) or 1.0
     free = free_bits(bits, preset.architecture.free_share, *X.shape)
     with torch.random.fork_rng(devices=[]):
@@ -158,19 +157,19 @@ def train_autoencoder(
 
 
 def free_bits(bits: int, share: float, images: int, width: int) -> int:
-    """Return how many bits of a code are free: ``share`` of them, down to a multiple of 8.
+    """Return how many bits of a code are free: ``share`` of them, rounded down to a multiple of 8.
 
-    8 bits at least are trained, and ITQ has no more bits than there are images or dimensions.
+    At least 8 bits are trained, and ITQ has at most as many bits as images or dimensions.
     """
     return min(8 * int(share * bits / 8), bits - 8, 8 * (min(images, width) // 8))
 
 
 def with_linear_bits(
-    arrays: dict[str, npt.NDArray[np.float32]],
-    weights: npt.NDArray[np.float32],
-    bias: npt.NDArray[np.float32],
-) -> dict[str, npt.NDArray[np.float32]]:
-    """Return the arrays of a longer code: the network's bits, then bits of x · weights + bias."""
+    arrays: dict[str, Floats],
+    weights: Floats,
+    bias: Floats,
+) -> dict[str, Floats]:
+    """Append bits [x · weights + bias > 0] to the network's bits, and return the arrays of both."""
     encoder, units = arrays["code_weights"], arrays["descriptor_weights"].shape[1]
     rows, trained = encoder.shape
     longer = np.zeros((units + len(weights), trained + len(bias)), np.float32)
@@ -182,8 +181,8 @@ def with_linear_bits(
     }
 
 
-def folded(network: Autoencoder, mean: Any, scale: float) -> dict[str, npt.NDArray[np.float32]]:
-    """Return the layers with batch norms and standardization folded into weights and biases."""
+def folded(network: Autoencoder, mean: Any, scale: float) -> dict[str, Floats]:
+    """Return the layers, with batch norms and standardization folded into weights and biases."""
     descriptor_weights, descriptor_bias = fold_batch_norm(
         network.descriptor, network.descriptor_norm
     )

@@ -1,15 +1,14 @@
-"""Fold a batch norm into the linear layer before it, so that encoding needs numpy alone."""
+"""Fold a batch norm into the linear layer before it, so that encoding needs only numpy."""
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from torch import nn
 
+from hashlens.arrays import Doubles
 
-def fold_batch_norm(
-    layer: nn.Linear, norm: nn.Module | None = None
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+
+def fold_batch_norm(layer: nn.Linear, norm: nn.Module | None = None) -> tuple[Doubles, Doubles]:
     """Return weights (in, out) and bias (out,) of a layer followed by its batch norm, if any."""
     weights = layer.weight.detach().double().numpy().T.copy()
     bias = np.zeros(len(layer.weight))

@@ -51,27 +51,27 @@ def train_softmax_head(
 
 
 class _Head(nn.Module):
-    """A network that codes, with a companion that is trained along but not part of the code."""
+    """A network that encodes, and a companion that is trained with it but not part of it."""
 
     def __init__(self, coder: nn.Module, companion: nn.Module) -> None:
         super().__init__()
         self.coder, self.companion = coder, companion
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return what is thresholded at zero, shape (n, K)."""
+        """Return the values thresholded at zero, shape (n, K)."""
         out: Tensor = self.coder(x)
         return out
 
 
 class CodewordLoss:
-    """How far outputs are from the codewords of their labels.
+    """Measures how far outputs are from the codewords of their labels.
 
     Parameters
     ----------
     codewords : int8 array of shape (classes, K), entries −1 and 1
     kind : {"orthohash", "csq"}
     scale, margin : float
-        Of "orthohash".
+        Parameters of "orthohash".
     """
 
     def __init__(self, codewords: Signs, kind: str, scale: float, margin: float) -> None:
@@ -105,7 +105,7 @@ def train_codebook_head(
     seed: int,
     on_epoch: OnEpoch | None = None,
 ) -> tuple[dict[str, Floats], list[Epoch]]:
-    """Train a perceptron towards codewords; return the learned arrays of `CodebookHasher`.
+    """Train a perceptron toward codewords; return the learned arrays of `CodebookHasher`.
 
     Parameters
     ----------
@@ -135,12 +135,12 @@ def codebook_network(width: int, hidden: int, bits: int, seed: int) -> nn.Sequen
 
 
 def codebook_arrays(network: nn.Sequential, mean: Floats, scale: float) -> dict[str, Floats]:
-    """Return the learned arrays of `CodebookHasher`, whose input is not standardized yet.
+    """Return the learned arrays of `CodebookHasher`, which take input that is not standardized.
 
     Parameters
     ----------
     network : nn.Sequential
-        Of `codebook_network`, trained on (X − mean) / scale.
+        From `codebook_network`, trained on (X − mean) / scale.
     """
     *before, last, norm = network
     weights, bias = np.zeros((len(mean), 0)), np.zeros(0)
@@ -163,8 +163,8 @@ def codebook_arrays(network: nn.Sequential, mean: Floats, scale: float) -> dict[
 def _standardized(X: Floats) -> tuple[Floats, float, Floats]:
     """Return mean, common scale and (X − mean) / scale.
 
-    One scale for all dimensions keeps their relative weights; vectors that are all the same are
-    left at that.
+    One scale for all dimensions preserves their relative weights. If all vectors are identical,
+    the scale is 1.
     """
     mean = column_means(X)
     centered = X - mean

@@ -1,20 +1,18 @@
-"""The mini-batch loop that all deep hashers share: SGD, a schedule, early stopping."""
+"""The mini-batch loop that deep hashers share: SGD, a learning-rate schedule, early stopping."""
 
 from __future__ import annotations
 
 import copy
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import ParamsT
 
-from hashlens.arrays import AnyLabels
+from hashlens.arrays import AnyLabels, Floats
 from hashlens.codes import pack
 from hashlens.errors import DataError
 from hashlens.evaluation import evaluate_codes
@@ -22,35 +20,35 @@ from hashlens.hashers.presets import Schedule
 from hashlens.labels import images_a_class, rarest_label
 
 MAX_VALIDATION = 5000
-"""Queries that estimate top-5 to half a point; more would only cost time."""
+"""Queries enough to estimate precision at 5 to half a point; more would only cost time."""
 
 MAX_DATABASE = 10_000
-"""Training vectors that validation searches: enough to choose an epoch by. All of them would take a
-fifth of the training's time."""
+"""Training vectors searched in validation: enough to choose an epoch. Searching all of them would
+take a fifth of the training time."""
 
 FINISH_RATE = 0.5
-"""Learning rate of the first step over all vectors, in the schedule's."""
+"""Learning rate of the first step over all vectors, as a share of the schedule's."""
 
 WARM_UP = 1 / 6
-"""Share of the steps over which one-cycle raises the learning rate."""
+"""Share of the steps during which one-cycle raises the learning rate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What one pass over the training data did.
+    """The outcome of one pass over the training data.
 
     Attributes
     ----------
     number : int
         From 1.
     epochs : int
-        How many there will be at most.
+        Maximum number of epochs.
     losses : dict of str to float
-        The mean of every loss term, unweighted.
+        Mean of every loss term, unweighted.
     precision_at_5 : float
         Precision at 5 of validation queries among up to 10,000 training codes, in [0, 1].
     seconds : float
-        Since training began.
+        Time since training began.
     """
 
     number: int
@@ -59,14 +57,10 @@ class Epoch:
     precision_at_5: float
     seconds: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields for JSON."""
-        return asdict(self)
-
 
 OnEpoch = Callable[[Epoch], None]
 LossFunction = Callable[[Tensor, Tensor], dict[str, tuple[float, Tensor]]]
-"""From a batch (inputs, labels) to name → (weight, term)."""
+"""Maps a batch (inputs, labels) to name → (weight, term)."""
 
 
 @dataclass(slots=True)
@@ -76,14 +70,14 @@ class Training:
     Attributes
     ----------
     network : nn.Module
-        Its ``forward`` returns what is thresholded at zero, (n, bits).
+        Its ``forward`` returns the values thresholded at zero, (n, bits).
     terms : callable
-        The loss terms of a batch, each with its weight.
+        Returns the loss terms of a batch, each with its weight.
     schedule : Schedule
     seed : int
-        Of the split and the order of batches. Weights are initialized by the caller.
+        Seed of the split and the batch order. The caller initializes the weights.
     on_epoch : callable, optional
-        Told after each epoch.
+        Called after each epoch.
     """
 
     network: nn.Module
@@ -92,8 +86,8 @@ class Training:
     seed: int
     on_epoch: OnEpoch | None = None
 
-    def run(self, X: npt.NDArray[np.float32], y: AnyLabels) -> list[Epoch]:
-        """Train, go back to the best epoch, finish on all vectors, and return the history.
+    def run(self, X: Floats, y: AnyLabels) -> list[Epoch]:
+        """Train, restore the best epoch, finish on all vectors, and return the history.
 
         Parameters
         ----------
@@ -115,7 +109,7 @@ class Training:
         return history
 
     def _until_best(self, data: _Data, order: torch.Generator) -> list[Epoch]:
-        """Train on the training part, and leave the best epoch's weights in the network."""
+        """Train on the training part, then restore the weights of the best epoch."""
         size = min(self.schedule.batch_size, len(data.training))
         optimizer, rate = make_optimizer(
             self.network.parameters(), self.schedule, len(data.training) // size
@@ -138,7 +132,7 @@ class Training:
         return history
 
     def _finish(self, data: _Data, order: torch.Generator) -> None:
-        """Train on all vectors for a few epochs, of which none is chosen."""
+        """Train on all vectors for a few epochs; the last one is kept."""
         schedule = self.schedule
         rows = torch.cat([data.training, data.validation])
         steps = schedule.finish_epochs * (len(rows) // min(schedule.batch_size, len(rows)))
@@ -157,7 +151,7 @@ class Training:
         rate: torch.optim.lr_scheduler.LRScheduler,
         order: torch.Generator,
     ) -> dict[str, float]:
-        """Go through some rows of the data once; return the mean of every term."""
+        """Pass over some rows of the data once; return the mean of every term."""
         self.network.train()
         size = min(self.schedule.batch_size, len(rows))
         shuffled = epoch_order(rows, data.weights, order)
@@ -169,7 +163,7 @@ class Training:
         return {name: total / batches for name, total in sums.items()}
 
     def _validate(self, data: _Data) -> float:
-        """Precision at 5 of the validation part among codes of the training part."""
+        """Return the precision at 5 of the validation part among codes of the training part."""
         self.network.eval()
         parts = data.validation, data.training[:MAX_DATABASE]
         with torch.inference_mode():
@@ -179,9 +173,11 @@ class Training:
                 )
                 for part in parts
             )
-        # As tensors first: a numpy array indexed by a tensor of one element loses its axis.
-        asked, held = (data.labels[part].numpy() for part in parts)
-        return evaluate_codes(query, asked, database, held, 8 * query.shape[1]).precision.expected
+        # Indexed as tensors: a numpy array indexed by a tensor of one element loses its axis.
+        query_labels, database_labels = (data.labels[part].numpy() for part in parts)
+        return evaluate_codes(
+            query, query_labels, database, database_labels, 8 * query.shape[1]
+        ).precision.expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +192,7 @@ class _Data:
 def validation_split(
     y: AnyLabels, share: float, seed: int, most: int = MAX_VALIDATION
 ) -> tuple[Tensor, Tensor]:
-    """Return indices of the validation part, ``most`` images at most, and of the training part.
+    """Return indices of the validation part, at most ``most`` images, and of the training part.
 
     Raises
     ------
@@ -208,15 +204,15 @@ def validation_split(
     if count < 1 or len(y) - count < 5:
         raise DataError(
             f"{len(y)} labeled vectors are too few to hold out a share of {share} for validation, "
-            "one at least, and to train on the rest, 5 at least. Add images."
+            "at least one, and to train on the rest, at least 5. Add images."
         )
     return torch.from_numpy(order[:count]), torch.from_numpy(order[count:])
 
 
 def sampling_weights(y: AnyLabels, balance: float) -> Tensor | None:
-    """Return how often each image is to be shown, in proportion; None where all are alike.
+    """Return how often each image is shown relative to others; None if all are shown equally.
 
-    Of several labels, an image counts as one of its rarest.
+    An image with several labels counts toward its rarest one.
     """
     classes = y.shape[1] if y.ndim == 2 else int(y.max()) + 1
     sizes = images_a_class(y, classes)[rarest_label(y)]
@@ -226,10 +222,11 @@ def sampling_weights(y: AnyLabels, balance: float) -> Tensor | None:
 
 
 def epoch_order(training: Tensor, weights: Tensor | None, generator: torch.Generator) -> Tensor:
-    """Return the rows of an epoch in random order, as many as there are in ``training``.
+    """Return the rows of an epoch in random order, as many as ``training`` has.
 
-    With weights, a row that is to be shown x times on average comes ⌊x⌋ or ⌈x⌉ times: it is hit by
-    points at distance 1, of which the first is random, on a line where it covers x.
+    With weights, a row that should be shown x times on average appears ⌊x⌋ or ⌈x⌉ times (systematic
+    sampling: rows cover intervals of length x on a line, and points at distance 1 with a random
+    offset select them).
     """
     shuffled = training[torch.randperm(len(training), generator=generator)]
     if weights is None:
@@ -248,7 +245,7 @@ def take_step(
     rate: torch.optim.lr_scheduler.LRScheduler,
     sums: dict[str, float],
 ) -> None:
-    """Descend by the gradient of the weighted terms, and add the terms to their ``sums``.
+    """Take one gradient step on the weighted terms, and add the terms to ``sums``.
 
     Raises
     ------
@@ -272,20 +269,20 @@ def take_step(
 def make_optimizer(
     parameters: ParamsT, schedule: Schedule, batches: int
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    """Return SGD on parameters, and the learning rate of every step.
+    """Return SGD for the parameters and its learning-rate schedule.
 
     Parameters
     ----------
     parameters : iterable of nn.Parameter, or list of dict
-        Groups may have an ``lr``, their peak, and a ``weight_decay`` of their own.
+        Groups may have their own ``lr``, the peak, and ``weight_decay``.
     schedule : Schedule
     batches : int
-        Steps an epoch.
+        Steps per epoch.
     """
     optimizer = _descent(parameters, schedule, schedule.learning_rate)
     if schedule.decay == "constant":
         return optimizer, torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
-    # Of a handful of steps, one at least goes up and one down: both counts are divided by.
+    # Even of a handful of steps, one goes up and one goes down: OneCycleLR divides by both counts.
     steps = max(schedule.epochs * batches + 1, 4)
     return optimizer, torch.optim.lr_scheduler.OneCycleLR(
         optimizer,

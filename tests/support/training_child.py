@@ -18,8 +18,8 @@ from hashlens.datasets import descriptor_cache as cache
 from hashlens.datasets.described import describe_dataset
 from hashlens.datasets.load import load_dataset
 from hashlens.hashers import create_hasher
+from hashlens.model import saving
 from hashlens.model.loading import load_model
-from hashlens.model.model import Model
 from hashlens.training import train_model
 from hashlens.training.finetune.options import TuningOptions, Workplace
 from hashlens.training.finetune.run import finetune
@@ -58,7 +58,7 @@ def arm(point):
     if point == "export":
         kill_at(tuning_module, "verify_network", 1)
     if point == "save":
-        kill_at(Model, "_write_parts", 1, after=True)
+        kill_at(saving, "_write_parts", 1, after=True)
 
 
 def main(tune, point, folder):

@@ -1,4 +1,4 @@
-"""Looking at all images of a labeled data set before it is trained on."""
+"""Check all images of a labeled data set before it is trained on."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _GLANCE = Fit(64)
 
 
 class SelectedImages(LabeledImages):
-    """Some images of a sequence, whose contents are known by their keys.
+    """Some images of a sequence, whose content keys are known.
 
     Parameters
     ----------
     images : LabeledImages
     rows : list of int
     keys : list of bytes
-        What ``content_key`` gives for each of them.
+        The ``content_key`` of each.
     """
 
     def __init__(self, images: LabeledImages, rows: list[int], keys: list[bytes]) -> None:
@@ -52,28 +52,35 @@ class SelectedImages(LabeledImages):
         return self.images.name(self.rows[index])
 
     def content_key(self, index: int) -> bytes:
-        """Return the SHA-256 of the image file's bytes, which are not read again."""
+        """Return the SHA-256 of the image file's bytes without reading them again."""
         return self.keys[index]
 
 
 def check_dataset(
     dataset: Dataset, decode: bool = False, on_progress: OnProgress | None = None
 ) -> tuple[Dataset, DataCheck]:
-    """Look at all images of a data set; return what of it can be used, and what was found.
+    """Return the part of a data set that can be used, and what was found in all of it.
 
     Parameters
     ----------
     dataset : Dataset
     decode : bool
-        Whether to decode the images too. Otherwise images that can't be decoded are found, and left
-        out, when they are described.
+        Whether to decode the images too. Otherwise, images that can't be decoded are found and left
+        out when they are described.
     on_progress : callable, optional
-        Called with "check train" or "check test", and the images that were looked at.
+        Called with "check train" or "check test", and the images of this part that are checked.
+
+    Returns
+    -------
+    Dataset
+        Without unreadable images and, unless the data set is a published one, without copies and
+        images with contradicting labels.
+    DataCheck
 
     Raises
     ------
     DataError
-        If nothing is left to train on or to test with, or only one class.
+        If no image is left in a part, or only one class.
     """
     keys, unreadable = _look_at_all(dataset, decode, on_progress)
     same = _compare(dataset, keys)
@@ -203,7 +210,7 @@ def _look_at_all(
 
 @dataclass(slots=True)
 class _Same:
-    """Images with the content of others; ``surplus`` are those that add nothing."""
+    """Images with the content of others; ``surplus`` are those to leave out."""
 
     conflicts: list[Conflict] = field(default_factory=list)
     copies: list[tuple[str, str]] = field(default_factory=list)
@@ -244,11 +251,11 @@ def _class_counts(dataset: Dataset) -> dict[str, tuple[int, int]]:
 def _check_enough(dataset: Dataset, check: DataCheck) -> None:
     lost = f" {len(check.unreadable):,} images can't be read." if check.unreadable else ""
     if check.conflicts and not check.as_it_is:
-        lost += f" {len(check.conflicts):,} have different labels in different places."
+        lost += f" {len(check.conflicts):,} have contradicting labels."
     for images, what in ((dataset.train, "to train on"), (dataset.test, "to test with")):
         if not len(images):
             raise DataError(
-                f"{check.source} leaves no image {what}. Expected at least 3 different images of a "
+                f"{check.source} leaves no image {what}. Expected at least 3 different images per "
                 "class, so that one can be kept for the test, or a test part of its own."
                 f"{lost}"
             )
@@ -256,6 +263,6 @@ def _check_enough(dataset: Dataset, check: DataCheck) -> None:
     if len(present) < 2:
         only = dataset.classes[int(present[0])]
         raise DataError(
-            f"{check.source} leaves images of one class alone to train on: {only!r}. Expected at "
+            f"{check.source} leaves only one class to train on: {only!r}. Expected at "
             f"least two classes.{lost}"
         )

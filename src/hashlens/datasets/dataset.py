@@ -18,7 +18,7 @@ TEST_SHARE = 0.2
 
 
 class LabeledImages(ABC):
-    """A sequence of encoded images (the bytes of image files) with a label each, or several.
+    """A sequence of encoded images (the bytes of image files) with one label each, or several.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class LabeledImages(ABC):
 
     @abstractmethod
     def name(self, index: int) -> str:
-        """Return what to call the image in messages."""
+        """Return the image's name in messages."""
 
     def content_key(self, index: int) -> bytes:
         """Return the SHA-256 of the image file's bytes.
@@ -67,7 +67,7 @@ class Dataset:
     source : str
         Where it was read from, for people.
     published : bool
-        Whether it is a data set that others measure on too, so that it is taken as it is.
+        Whether others publish figures on it too, so that it is used unchanged.
     """
 
     classes: tuple[str, ...]

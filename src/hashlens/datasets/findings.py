@@ -1,4 +1,4 @@
-"""What is in a labeled data set, and what of it can't be used."""
+"""What the check of a labeled data set found, and which of its images can't be used."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from hashlens.errors import DataError
 RARE = 10
 """A class with fewer training images than this is named as rare."""
 MAX_UNUSABLE = 0.1
-"""Share of images that may be unusable before a training is refused."""
+"""Default share of images that may be unusable before a training is refused."""
 _NAMED_AT_MOST = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """One image, bit for bit, that has different labels in different places.
+    """One image, bit for bit, that has contradicting labels in different places.
 
     Attributes
     ----------
     images : tuple of str
-        Their names.
+        Names of its copies.
     labels : tuple of str
-        What each is labeled.
+        The label of each.
     """
 
     images: tuple[str, ...]
@@ -35,27 +35,27 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class DataCheck:
-    """What a labeled data set holds.
+    """What was found in a labeled data set.
 
     Attributes
     ----------
     source : str
     classes : dict of str to (int, int)
-        Images of each class in the training and in the test part, as found.
+        Images per class in the training and the test part, before any is left out.
     images : (int, int)
-        Images in either part, as found.
+        Images in the training and the test part, before any is left out.
     several : int
         Images with more than one label.
     unreadable : tuple of (name, reason)
-        They are left out.
+        Images that can't be read; they are left out.
     conflicts : tuple of Conflict
     copies : tuple of (name, name)
-        Images with the content and labels of another in the same part, and that other one.
+        Images with the content and labels of another one in the same part, and that one.
     crossing : tuple of (name, name)
         Test images with the content of a training image, and that one.
     as_it_is : bool
-        Whether the data set is a published one, of which conflicts and copies are kept. Of others,
-        every content is used once, in the training part where it is there, and conflicts never.
+        Whether the data set is a published one, whose conflicts and copies are kept. In others,
+        conflicts are left out and every content is used once, in the training part if possible.
     """
 
     source: str
@@ -76,21 +76,21 @@ class DataCheck:
 
     @property
     def spread(self) -> tuple[int, float, int]:
-        """Least, median and most images of a class, both parts together."""
+        """Minimum, median and maximum number of images per class, both parts together."""
         counts = [train + test for train, test in self.classes.values()]
         return min(counts), float(np.median(counts)), max(counts)
 
     def with_unreadable(self, failed: list[tuple[str, str]]) -> DataCheck:
-        """Return the check with images that turned out unreadable later."""
+        """Return the check with images added that turned out to be unreadable later."""
         return replace(self, unreadable=(*self.unreadable, *failed))
 
     def check_limit(self, share: float = MAX_UNUSABLE) -> None:
-        """Refuse data of which too much can't be used.
+        """Refuse data if too many of its images can't be used.
 
         Parameters
         ----------
         share : float
-            Of all images that may be unreadable or in conflict, in [0, 1].
+            Share of all images, in [0, 1], that may be unreadable or have contradicting labels.
 
         Raises
         ------
@@ -103,40 +103,40 @@ class DataCheck:
             examples += [_told(conflict) for conflict in self.conflicts[:2] if torn]
             raise DataError(
                 f"{unusable:,} of {total:,} images of {self.source} can't be used: "
-                f"{len(self.unreadable):,} can't be read and {torn:,} have different labels in "
-                f"different places. Allowed is a share of {share:g}. For example: "
-                f"{'; '.join(examples)}. Mend or remove them, or allow more with --max-unusable."
+                f"{len(self.unreadable):,} can't be read and {torn:,} have contradicting labels. "
+                f"The limit is a share of {share:g}. For example: {'; '.join(examples)}. Fix or "
+                "remove them, or raise the limit with --max-unusable."
             )
 
     def lines(self) -> list[str]:
-        """Return the findings for people, a line each."""
+        """Return the findings for people, one line each."""
         least, median, most = self.spread
-        a_class = f"{least:,} a class"
+        per_class = f"{least:,} per class"
         if least < most:
-            a_class = f"{least:,} to {most:,} a class, median {median:,g}"
+            per_class = f"{least:,} to {most:,} per class, median {median:,g}"
         lines = [
             f"{sum(self.images):,} images of {len(self.classes):,} classes in {self.source}: "
-            f"{self.images[0]:,} to train on, {self.images[1]:,} to test with; {a_class}"
+            f"{self.images[0]:,} to train on, {self.images[1]:,} to test with; {per_class}"
         ]
         if self.several:
             lines.append(f"images with several labels: {self.several:,}")
         if self.rare:
             named = _listed(f"{name} ({count})" for name, count in self.rare.items())
-            lines.append(f"classes of fewer than {RARE} training images: {named}")
+            lines.append(f"classes with fewer than {RARE} training images: {named}")
         return [*lines, *self.losses()]
 
     def losses(self) -> list[str]:
-        """Return for people what of the data is left out, or should be known."""
-        kept = "kept, as the data set is a published one"
+        """Return what is left out, and what else is doubtful, for people, one line each."""
+        kept = "kept, because the data set is a published one"
         lines = [f"skipped {name}: {reason}" for name, reason in self.unreadable[:_NAMED_AT_MOST]]
         if len(self.unreadable) > _NAMED_AT_MOST:
             lines.append(f"skipped {len(self.unreadable) - _NAMED_AT_MOST:,} more")
         for what, fate, entries in (
-            ("different labels of one image", "left out", [_told(c) for c in self.conflicts]),
-            ("copies of another image", "left out", [" = ".join(pair) for pair in self.copies]),
+            ("contradicting labels", "left out", [_told(c) for c in self.conflicts]),
+            ("copies", "left out", [" = ".join(pair) for pair in self.copies]),
             (
-                "test images that are training images too",
-                "left out of the test",
+                "test images that are also training images",
+                "left out of the test part",
                 [" = ".join(pair) for pair in self.crossing],
             ),
         ):
@@ -152,7 +152,7 @@ class DataCheck:
             "source": self.source,
             "images": {"train": self.images[0], "test": self.images[1]},
             "images_with_several_labels": self.several,
-            "images_a_class": {"min": least, "median": median, "max": most},
+            "images_per_class": {"min": least, "median": median, "max": most},
             "classes": {
                 name: {"train": train, "test": test} for name, (train, test) in self.classes.items()
             },
@@ -175,7 +175,7 @@ def _told(conflict: Conflict) -> str:
 
 
 def _listed(entries: Iterable[str]) -> str:
-    """Return the first few entries, and how many more there are."""
+    """Return the first few entries and the number of the others."""
     named = list(entries)
     more = f" and {len(named) - _NAMED_AT_MOST:,} more" if len(named) > _NAMED_AT_MOST else ""
     return ", ".join(named[:_NAMED_AT_MOST]) + more

@@ -1,4 +1,4 @@
-"""Labeled images that a CSV file lists: one a line, with its labels and perhaps its part."""
+"""Labeled images listed in a CSV file: one per line, with its labels and optionally its part."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hashlens.errors import DataError
 
 PARTS = ("train", "test")
 SEPARATOR = "|"
-"""Between the labels of an image that has several."""
+"""Separates the labels of an image that has several."""
 _NAMED_AT_MOST = 5
 
 
@@ -30,7 +30,7 @@ class LabeledPath:
     labels : tuple of str
         Ascending, each once.
     part : str
-        "train", "test", or "" where the table has no column ``split``.
+        "train", "test", or "" if the table has no column ``split``.
     """
 
     path: Path
@@ -72,7 +72,7 @@ def load_label_table(table: Path, seed: int = 0) -> Dataset:
 
 
 def _numbered(rows: list[LabeledPath], classes: tuple[str, ...]) -> AnyLabels:
-    """Return the labels of images: (n,) numbers, or where one has several a table (n, classes)."""
+    """Return labels, int64 (n,); if an image has several, a table, bool (n, classes)."""
     number = {name: label for label, name in enumerate(classes)}
     if all(len(row.labels) == 1 for row in rows):
         return np.array([number[row.labels[0]] for row in rows], dtype=np.int64)
@@ -88,25 +88,24 @@ def read_label_table(table: Path) -> list[LabeledPath]:
     Parameters
     ----------
     table : Path
-        UTF-8. It has the columns ``path`` and ``label`` and may have ``split``, which says "train"
-        or "test" for every image. Others are passed over. Several labels of an image are one value,
-        ``cat|sofa``.
+        In UTF-8, with the columns ``path`` and ``label`` and optionally ``split``, which says
+        "train" or "test" for every image. Other columns are ignored. Several labels of an image are
+        one value, ``cat|sofa``.
 
     Raises
     ------
     DataError
-        If a column or a value is missing, an image is listed with other labels or in the other
-        part again, or a file does not exist. All that is wrong with the lines of one kind is said
-        at once.
+        If a column or a value is missing, an image is listed twice with different labels or in both
+        parts, or a file does not exist. Faults of one kind are reported together.
     """
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
             rows = list(_rows(table, file))
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{table} is neither a folder nor a CSV table: it holds no text in UTF-8. Expected a "
-            "first line that names the columns path and label. A table in another encoding must be "
-            "saved as UTF-8 first."
+            f"{table} is neither a folder nor a CSV table: it is not text in UTF-8. Expected a "
+            "first line that names the columns path and label. Save a table in another encoding as "
+            "UTF-8 first."
         ) from error
     except (OSError, csv.Error) as error:
         raise DataError(f"The table {table} can't be read: {error}") from error
@@ -122,14 +121,14 @@ def read_label_table(table: Path) -> list[LabeledPath]:
         table,
         clashes,
         "lists images under two labels or in both parts",
-        "Keep one line of each; an image that has both labels is one line with 'a|b'.",
+        "Keep one line for each; an image that has both labels is one line with 'a|b'.",
     )
     missing = [str(path) for path in seen if not path.is_file()]
     _refuse(
         table,
         missing,
         "labels files that do not exist",
-        "Paths count from the table's folder. Remove these lines, or mend the paths.",
+        "Paths are relative to the table's folder. Remove these lines, or fix the paths.",
     )
     return list(seen.values())
 

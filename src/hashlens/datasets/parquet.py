@@ -97,7 +97,7 @@ def download_cifar100() -> Path:
         )
     except Exception as error:
         raise DataError(
-            f"CIFAR-100 can't be downloaded: {error}. If it is on your disk, name its folder of "
+            f"CIFAR-100 can't be downloaded: {error}. If it is on your disk, give its folder of "
             "parquet files with --data."
         ) from error
     return Path(folder)

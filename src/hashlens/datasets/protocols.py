@@ -1,11 +1,11 @@
-"""Evaluation protocols: which images train the hasher, which are the database, which the queries.
+"""Evaluation protocols: which images train the hasher, form the database, and are the queries.
 
-A protocol is a pure function of labels and a seed, so a table can be repeated from its protocol's
-name and seed alone. Each protocol also says how to choose hyper-parameters: `selection_split`
-plays the same protocol again inside the part that trains the hasher.
+A protocol is a pure function of labels and a seed, so a table of results can be reproduced from
+the protocol's name and seed alone. Each protocol also defines how to choose hyper-parameters:
+`selection_split` applies the same protocol inside the part that trains the hasher.
 
-Labels may be a table, of which an image has several: `heldout` then divides the images at random,
-and `unseen` leaves out those that have labels of both kinds.
+If images have several labels, `heldout` divides the images at random, and `unseen` leaves out
+images that have labels of both kinds.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ PROTOCOLS: tuple[ProtocolName, ...] = ("standard", "heldout", "unseen")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """Row numbers of the three roles that images play in an evaluation.
+    """The rows of the images in each of the three roles of an evaluation.
 
     Attributes
     ----------
     protocol : {"standard", "heldout", "unseen"}
     seed : int
-        The seed that drew the parts; `standard` draws nothing.
+        Seed that the parts were drawn with; `standard` draws nothing.
     fit : int64 array, sorted
         Rows of the training set that the hasher learns from.
     database : int64 array, sorted
         Rows of the training set that are searched.
     query : int64 array, sorted
-        Rows that are looked up: of the test set, or in a selection split of the training set.
+        Rows of the queries, in the test set or, for a selection split, in the training set.
     query_from : {"test", "train"}
-        Which set ``query`` counts rows of.
+        The set that ``query`` refers to.
     """
 
     protocol: ProtocolName
@@ -52,8 +52,8 @@ class Split:
     query_from: Literal["test", "train"]
 
     def describe(self) -> str:
-        """Return one sentence that says who trained, who is searched and who asks."""
-        # Of roles alone: a model of other data was trained on none of these images.
+        """Return one line that names the training images, the database and the queries."""
+        # Only roles: a model of other data was trained on none of these images.
         overlap = "of these" if np.isin(self.database, self.fit).all() else "none of these"
         return (
             f"{self.protocol}: {len(self.fit):,} to train on, database {len(self.database):,} "
@@ -63,9 +63,9 @@ class Split:
 
 
 def standard(train_labels: npt.ArrayLike, test_labels: npt.ArrayLike, seed: int = 0) -> Split:
-    """Train on the training set and search it with the test set: the paper's protocol.
+    """Train on the training set and search it with the test set, as in the paper.
 
-    The database's labels were seen in training, so a high score is close to plain classification.
+    The database's labels were seen in training, so this is close to plain classification.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def heldout(
     seed: int = 0,
     database_share: float = 0.2,
 ) -> Split:
-    """Train on one part of the training set and search the other; classes are divided alike.
+    """Train on one part of every class in the training set and search the other part.
 
     Examples
     --------
@@ -106,9 +106,9 @@ def unseen(
     seed: int = 0,
     unseen_share: float = 0.25,
 ) -> Split:
-    """Train on some classes; database and queries are of the other classes only.
+    """Train on some classes; database and queries are images of the other classes.
 
-    The honest question for a hash that will meet images its trainer never labeled, after
+    The right protocol for a hash that will meet classes its trainer never labeled, after
     Sablayrolles, Douze, Usunier, Jégou, "How should we evaluate supervised hashing?", 2017,
     arXiv 1609.06753.
 
@@ -125,10 +125,10 @@ def unseen(
     fit, database, queries = _of(train, shown), _of(train, hidden), _of(test, hidden)
     if not len(fit) or not len(database) or not len(queries):
         raise DataError(
-            f"The unseen protocol drew the classes {hidden.tolist()}, of which one of the sets "
-            f"holds no image: {len(database)} training and {len(queries)} test images are of these "
-            f"classes alone, {len(fit)} training images of the others. Expected images of every "
-            "class in both sets."
+            f"The unseen protocol drew the classes {hidden.tolist()}, which leaves a part "
+            f"with no image: {len(database)} training and {len(queries)} test images belong to "
+            f"these classes alone, {len(fit)} training images to the others. Expected images of "
+            "every class in both sets."
         )
     return Split("unseen", seed, fit, database, queries, "test")
 
@@ -136,14 +136,14 @@ def unseen(
 def make_split(
     protocol: str, train_labels: npt.ArrayLike, test_labels: npt.ArrayLike, seed: int = 0
 ) -> Split:
-    """Return the split of a protocol by its name.
+    """Return the split of a protocol, given by its name.
 
     Raises
     ------
     ParameterError
         If there is no protocol of that name.
     DataError
-        If the labels are too few to be divided.
+        If there are too few labels to divide.
     """
     functions: dict[str, Callable[..., Split]] = {
         "standard": standard,
@@ -160,10 +160,10 @@ def make_split(
 def selection_split(
     split: Split, train_labels: npt.ArrayLike, seed: int = 0, share: float = 0.2
 ) -> Split:
-    """Return the same protocol played inside ``split.fit``, to choose hyper-parameters with.
+    """Apply a split's protocol inside ``split.fit``, to choose hyper-parameters.
 
-    All its rows, queries too, are rows of the training set within ``split.fit``; neither the
-    test set nor a held-out database has a part in a choice.
+    All its rows, queries included, are rows of the training set within ``split.fit``, so neither
+    the test set nor a held-out database influences a choice.
 
     Parameters
     ----------
@@ -173,9 +173,9 @@ def selection_split(
         Labels of the whole training set.
     seed : int
     share : float
-        Share of ``split.fit`` that is kept from fitting. `standard` and `heldout` take it from
-        each class alike; `unseen` takes whole classes, so that a choice is made for classes
-        which the candidate did not see.
+        Share of ``split.fit`` that is held out. `standard` and `heldout` take it from every class;
+        `unseen` takes whole classes, so that candidates are compared on classes that they have
+        not seen.
 
     Examples
     --------
@@ -223,9 +223,9 @@ def _of(labels: AnyLabels, classes: Labels) -> Rows:
 def _stratified(
     labels: AnyLabels, rows: Rows, share: float, rng: np.random.Generator
 ) -> tuple[Rows, Rows]:
-    """Divide ``rows`` in two, ``share`` of each class to the second part; of a table, of all."""
+    """Divide ``rows`` in two, with ``share`` of each class (of all, for a table) in the second."""
     if not 0 < share < 1:
-        raise ParameterError(f"A share must be between 0 and 1, both excluded. Got {share!r}.")
+        raise ParameterError(f"A share must be between 0 and 1, exclusive. Got {share!r}.")
     if labels.ndim == 2:
         labels = np.zeros(len(labels), dtype=np.int64)
     second = []
@@ -234,8 +234,8 @@ def _stratified(
         count = round(share * len(of_class))
         if not 0 < count < len(of_class):
             raise DataError(
-                f"Class {label} has {len(of_class)} images, too few to keep a share of {share:.3g} "
-                "of them apart. Expected enough for at least one image on either side."
+                f"Class {label} has {len(of_class)} images, too few to hold out a share of "
+                f"{share:.3g}. Expected enough for at least one image on either side."
             )
         second.append(rng.permutation(of_class)[:count])
     chosen = np.sort(np.concatenate(second))
@@ -245,15 +245,15 @@ def _stratified(
 def _draw_classes(labels: AnyLabels, share: float, rng: np.random.Generator) -> Labels:
     """Draw the classes that are kept unseen: ``share`` of them, at least two on either side.
 
-    Among images of a single class every answer would be right.
+    With a single class, every answer would be right.
     """
     if not 0 < share < 1:
-        raise ParameterError(f"A share must be between 0 and 1, both excluded. Got {share!r}.")
+        raise ParameterError(f"A share must be between 0 and 1, exclusive. Got {share!r}.")
     classes = occurring(labels)
     count = max(2, round(share * len(classes)))
     if len(classes) - count < 2:
         raise DataError(
-            f"Keeping {count} of {len(classes)} classes unseen leaves fewer than two to train on. "
+            f"Holding out {count} of {len(classes)} classes leaves fewer than two to train on. "
             "Expected at least 4 classes."
         )
     return np.sort(rng.permutation(classes)[:count])

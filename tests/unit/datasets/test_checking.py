@@ -19,7 +19,7 @@ def picture(path, number):
 
 
 def fill(folder, counts, first=0):
-    """Write different pictures, so many a class."""
+    """Write different pictures, so many per class."""
     for name, count in counts.items():
         for index in range(count):
             picture(folder / name / f"{index}.png", first + index)
@@ -38,7 +38,7 @@ def test_data_without_faults_are_counted_and_kept_whole(tmp_path):
     assert check.spread == (5, 12.0, 20)
     assert check.rare == {"owl": 4}
     assert check.losses() == []
-    assert check.lines()[0].endswith("30 to train on, 7 to test with; 5 to 20 a class, median 12")
+    assert check.lines()[0].endswith("30 to train on, 7 to test with; 5 to 20 per class, median 12")
     check.check_limit(0)
     whole = load_dataset(tmp_path)
     np.testing.assert_array_equal(data.train.labels, whole.train.labels)
@@ -51,7 +51,7 @@ def test_data_without_faults_are_counted_and_kept_whole(tmp_path):
 def test_of_classes_of_one_size_one_number_is_said(tmp_path):
     fill(tmp_path, {"cat": 5, "dog": 5})
     _, check = check_dataset(load_dataset(tmp_path))
-    assert check.lines()[0].endswith("; 5 a class")
+    assert check.lines()[0].endswith("; 5 per class")
 
 
 def test_every_content_is_used_once_in_the_training_part_where_it_is_there(tmp_path):
@@ -83,7 +83,7 @@ def test_an_image_in_two_classes_is_left_out_and_both_are_named(tmp_path):
     (line,) = check.losses()
     assert re.search(r"cat/3\.png \(cat\)", line)
     assert re.search(r"dog/twin\.png \(dog\)", line)
-    with pytest.raises(DataError, match=r"2 of 41 images .* 2 have different labels .*twin\.png"):
+    with pytest.raises(DataError, match=r"2 of 41 .* 2 have contradicting labels.*twin\.png"):
         check.check_limit(0.04)
 
 
@@ -135,7 +135,7 @@ def test_one_class_that_is_left_is_named(tmp_path):
     fill(tmp_path / "test", {"a": 3, "b": 3}, first=5000)
     for path in (tmp_path / "train" / "b").iterdir():
         path.write_bytes(b"no picture" + path.name.encode())
-    with pytest.raises(DataError, match=r"one class alone .* 'a'.* 3 images can't be read"):
+    with pytest.raises(DataError, match=r"only one class to train on: 'a'.* 3 .* can't be read"):
         check_dataset(load_dataset(tmp_path), decode=True)
 
 
@@ -165,6 +165,6 @@ def test_findings_are_plain_json(tmp_path):
     found = json.loads(json.dumps(check.as_dict()))
     assert found["images"] == {"train": 33, "test": 8}
     assert found["classes"]["cat"] == {"train": 16, "test": 4}
-    assert found["images_a_class"] == {"min": 20, "median": 20.5, "max": 21}
+    assert found["images_per_class"] == {"min": 20, "median": 20.5, "max": 21}
     assert found["unreadable"] == [{"image": "x.png", "reason": "empty"}]
     assert {entry["label"] for entry in found["conflicts"][0]} == {"cat", "dog"}

@@ -108,7 +108,7 @@ def test_many_missing_files_are_counted(folder):
 
 
 def test_a_table_in_another_encoding_is_refused(folder):
-    with pytest.raises(DataError, match="must be saved as UTF-8 first"):
+    with pytest.raises(DataError, match="Save a table in another encoding as UTF-8 first"):
         load_dataset(write(folder, "path,label\na.png,Käse\n", encoding="latin-1"))
 
 

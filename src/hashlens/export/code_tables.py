@@ -1,4 +1,4 @@
-"""A collection's codes for other tools: a Parquet table, or a binary index of FAISS."""
+"""The codes of a collection for other tools: a Parquet table, or a binary index of FAISS."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from hashlens.export.onnx_model import BIT_ORDER
 from hashlens.files.atomic import replacing
 
 ROWS = 65_536
-"""Images that are held at once."""
+"""Number of images in memory at a time."""
 
 
 def export_parquet(storage: Storage, snapshot: Snapshot, path: Path) -> int:
-    r"""Write one row an image, in the order of slots; return how many.
+    r"""Write one row per image, in the order of slots, and return the number of rows.
 
-    Columns: ``slot`` (int64), ``path`` and ``label`` (string; bytes that are no UTF-8 are escaped
+    Columns: ``slot`` (int64), ``path`` and ``label`` (string; bytes that are not UTF-8 are escaped
     as ``\xNN``), ``path_bytes`` (binary, exact), ``code`` (binary of bits / 8 bytes) and
     ``content`` (binary of 32 bytes: SHA-256 of the file). The schema's metadata holds bits, bit
     order and the model's digest.
@@ -30,16 +30,16 @@ def export_parquet(storage: Storage, snapshot: Snapshot, path: Path) -> int:
     ----------
     storage : Storage
     snapshot : Snapshot
-        Of ``storage``, and still open.
+        An open snapshot of ``storage``.
     path : Path
-        Replaced if it is a file.
+        An existing file is replaced.
 
     Raises
     ------
     MissingExtraError
         If the package pyarrow is not installed.
     ParameterError, HashlensError
-        If ``path`` is no file, or can't be written.
+        If ``path`` is not a file, or can't be written.
     """
     try:
         import pyarrow
@@ -57,10 +57,10 @@ def export_parquet(storage: Storage, snapshot: Snapshot, path: Path) -> int:
 
 
 def export_faiss(storage: Storage, snapshot: Snapshot, path: Path) -> int:
-    """Write an IndexBinaryIDMap over an IndexBinaryFlat, with slots as ids; return how many.
+    """Write an IndexBinaryIDMap over an IndexBinaryFlat, with slots as ids; return their number.
 
-    Distances are those of `Collection.search`. FAISS leaves open which of several images at one
-    distance it returns; all of them are within ``range_search`` of that distance.
+    Distances are those of `Collection.search`. FAISS does not define which of several images at the
+    same distance it returns; ``range_search`` with that distance returns all of them.
 
     Parameters and errors are those of `export_parquet`, with the package faiss-cpu.
     """
@@ -85,7 +85,7 @@ def export_faiss(storage: Storage, snapshot: Snapshot, path: Path) -> int:
 
 
 def _images(storage: Storage, snapshot: Snapshot) -> Iterator[tuple[Any, list[ImageRow]]]:
-    """Yield slots and catalog rows of images, in the order of slots."""
+    """Yield slots and their catalog rows, in the order of slots."""
     live = snapshot.live
     for start in range(0, len(live), ROWS):
         slots = live[start : start + ROWS]
@@ -117,10 +117,10 @@ def _columns(rows: list[ImageRow]) -> dict[str, list[Any]]:
 
 
 def _bytes(text: str) -> bytes:
-    """Return the bytes of a name as the file system has it."""
+    """Return the bytes of a name as the file system stores it."""
     return text.encode("utf-8", "surrogateescape")
 
 
 def _text(text: str) -> str:
-    """Return valid Unicode, which a name need not be."""
+    """Return a name as valid Unicode; undecodable bytes are escaped."""
     return _bytes(text).decode("utf-8", "backslashreplace")

@@ -1,4 +1,4 @@
-"""A builder of ONNX graphs, as small as the export needs: every method adds one operation."""
+"""A minimal builder of ONNX graphs: every method adds one operation."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Tensor = str
 
 
 class GraphBuilder:
-    """Operations and constants in the order of evaluation, under names of their own.
+    """Operations and constants in the order of evaluation, under unique names.
 
     Parameters
     ----------
     prefix : str
-        Begins the names of all values, so that they are not those of another graph.
+        Starts the names of all values, so that they differ from those of another graph.
 
     Raises
     ------
@@ -42,13 +42,13 @@ class GraphBuilder:
         return output
 
     def constant(self, array: npt.ArrayLike) -> Tensor:
-        """Add a constant of the array's own dtype."""
+        """Add a constant with the dtype of the array."""
         name = f"{self._prefix}constant_{len(self.initializers)}"
         self.initializers.append(self._onnx.numpy_helper.from_array(np.asarray(array), name))
         return name
 
     def wide(self, array: npt.ArrayLike) -> Tensor:
-        """Add a float64 constant, kept in float32 where nothing is lost by that."""
+        """Add a float64 constant, stored as float32 where that is exact."""
         exact = np.asarray(array, np.float64)
         narrow = exact.astype(np.float32)
         if np.array_equal(narrow, exact):
@@ -68,15 +68,15 @@ class GraphBuilder:
         return self.apply("Cast", x, to=self._onnx.TensorProto.UINT8)
 
     def reshape(self, x: Tensor, *shape: int) -> Tensor:
-        """Reshape; a size of 0 is kept as it is, so that a batch may be of any size."""
+        """Reshape; a size of 0 keeps that axis, so batches may have any size."""
         return self.apply("Reshape", x, self.constant(np.array(shape, np.int64)))
 
     def sum_rows(self, x: Tensor) -> Tensor:
-        """Return the sum over the last axis, which stays with length 1."""
+        """Return the sum over the last axis, which is kept with length 1."""
         return self.apply("ReduceSum", x, self.constant(np.array([-1], np.int64)), keepdims=1)
 
     def halves(self, x: Tensor, length: int, axis: int) -> tuple[Tensor, Tensor]:
-        """Return both halves along an axis of an even length."""
+        """Return both halves along an axis of even length."""
         bounds = [self.constant(np.array([edge], np.int64)) for edge in (0, length // 2, length)]
         along = self.constant(np.array([axis], np.int64))
         low, middle, high = bounds

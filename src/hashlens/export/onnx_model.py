@@ -24,32 +24,32 @@ from hashlens.model.model import Model
 INPUT, OUTPUT = "pixels", "codes"
 BIT_ORDER = "bit 0 is the most significant bit of byte 0 (numpy.packbits)"
 MIN_OPSET = 13
-"""From this version on, ReduceSum takes its axes as an input."""
+"""The first version in which ReduceSum takes its axes as an input."""
 
 _NETWORK_PREFIX, _PREFIX = "descriptor/", "hashlens/"
 
 
 def export_model(model: Model, path: Path) -> None:
-    """Write a model as one ONNX file that needs nothing of hashlens.
+    """Write a model as one ONNX file that runs without hashlens.
 
-    Its input ``pixels`` is uint8 of shape (n, size, size, 3): RGB images that were resized as the
-    metadata's ``preprocessing`` says. Its output ``codes`` is uint8 of shape (n, bits / 8). On the
-    same runtime they are the codes of `Model.encode_pixels`.
+    Its input ``pixels`` is uint8 of shape (n, size, size, 3): RGB images, resized as the
+    metadata entry ``preprocessing`` says. Its output ``codes`` is uint8 of shape (n, bits / 8). On
+    the same runtime, they equal those of `Model.encode_pixels`.
 
     Parameters
     ----------
     model : Model
     path : Path
-        Replaced if it is a file.
+        An existing file is replaced.
 
     Raises
     ------
     MissingExtraError
         If the package onnx is not installed.
     ParameterError
-        If the model's method or network can't be exported, or ``path`` is no file.
+        If the model's method or network can't be exported, or ``path`` is not a file.
     HashlensError
-        If it can't be written, or if its codes are not the model's.
+        If it can't be written, or if its codes differ from the model's.
     """
     check_output(path)
     proto = assemble(model, network_of(model))
@@ -64,7 +64,7 @@ def network_of(model: Model) -> Path:
     Raises
     ------
     ParameterError
-        If the descriptor is no ONNX file.
+        If the descriptor is not an ONNX file.
     """
     descriptor = model.load_descriptor()
     if not isinstance(descriptor, OnnxDescriptor):
@@ -82,9 +82,9 @@ def assemble(model: Model, network: Path, extra: dict[str, str] | None = None) -
     ----------
     model : Model
     network : Path
-        The descriptor's network, or a quantized form of it.
+        The network of the descriptor, or its quantized form.
     extra : dict, optional
-        More metadata.
+        Additional metadata.
     """
     onnx = import_onnx()
     proto = _load_network(onnx, network)
@@ -112,7 +112,7 @@ def assemble(model: Model, network: Path, extra: dict[str, str] | None = None) -
 
 
 def metadata(model: Model) -> dict[str, str]:
-    """Return the properties that an exported model carries; docs/export.md explains them."""
+    """Return the metadata of an exported model; docs/export.md explains it."""
     spec = model.spec
     return {
         "hashlens_version": version("hashlens"),
@@ -144,7 +144,7 @@ def save_model(proto: Any, path: Path) -> None:
     Raises
     ------
     HashlensError
-        If it is no valid ONNX model, for instance because it is larger than 2 GB.
+        If it is not a valid ONNX model, for instance because it exceeds 2 GB.
     OSError
         If it can't be written.
     """
@@ -158,7 +158,7 @@ def save_model(proto: Any, path: Path) -> None:
 
 
 def open_session(path: Path, threads: int = 0) -> Any:
-    """Return an ONNX Runtime session on the CPU; by default with threads for all cores."""
+    """Return an ONNX Runtime session on the CPU; by default with one thread per core."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -168,7 +168,7 @@ def open_session(path: Path, threads: int = 0) -> Any:
 
 
 def _load_network(onnx: Any, path: Path) -> Any:
-    """Return the network under names of its own, in a version that all operators here have."""
+    """Return the network under unique names, in a version that has all operators used here."""
     try:
         proto = onnx.load(path)
         opset = next(o.version for o in proto.opset_import if o.domain in ("", "ai.onnx"))
@@ -223,9 +223,9 @@ def _check_codes(model: Model, path: Path) -> None:
     expected, _ = model.encode_pixels(pixels)
     found = open_session(path).run([OUTPUT], {INPUT: pixels})[0]
     differing = int(np.bitwise_count(expected ^ found).sum())
-    # One bit of rounding may be met, where a projection is as good as zero.
+    # Rounding may flip a bit whose projection is very close to zero.
     if differing > 1:
         raise HashlensError(
-            f"The exported model does not give the model's codes: {differing} of "
+            f"The codes of the exported model differ from the model's: {differing} of "
             f"{expected.size * 8} bits differ. Nothing was written."
         )

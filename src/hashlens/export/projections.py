@@ -1,8 +1,8 @@
-"""Each hasher's projection as ONNX operations: the same sums as in numpy, in float64 like there.
+"""The projection of each hasher as ONNX operations: the same sums as in numpy, also in float64.
 
-A family of methods is one function, entered under the methods' names by `projection`. It gets the
-builder, the fitted hasher and the descriptors, float32 (n, D), and returns what is thresholded at
-zero, float32 (n, bits): `Hasher.project`.
+One function covers a family of methods, registered under their names by `projection`. It takes the
+builder, the fitted hasher and the descriptors, float32 (n, D), and returns `Hasher.project`: the
+values, float32 (n, bits), whose signs are the bits.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from hashlens.hashers import Hasher
 Projection = Callable[[GraphBuilder, Any, Tensor], Tensor]
 
 PROJECTIONS: dict[str, Projection] = {}
-"""What writes the projection of a method, by the method's name."""
+"""The function that adds the projection, by name of the method."""
 
 
 def projection(*names: str) -> Callable[[Projection], Projection]:
-    """Enter a function as the projection of methods."""
+    """Register a function as the projection of methods."""
 
     def enter(function: Projection) -> Projection:
         PROJECTIONS.update(dict.fromkeys(names, function))
@@ -33,12 +33,12 @@ def projection(*names: str) -> Callable[[Projection], Projection]:
 
 
 def add_projection(graph: GraphBuilder, hasher: Hasher, descriptors: Tensor) -> Tensor:
-    """Add a fitted hasher's projection to a graph.
+    """Add the projection of a fitted hasher to a graph.
 
     Raises
     ------
     ParameterError
-        If the method has no form in ONNX here.
+        If the projection of the method is not written in ONNX here.
     """
     if hasher.name not in PROJECTIONS:
         raise ParameterError(

@@ -1,4 +1,4 @@
-"""The int8 form of a model, with what it loses and gains measured on real images."""
+"""The int8 form of a model, its loss and its gain measured on real images."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ from hashlens.indexes.linear import LinearIndex
 from hashlens.model.model import Model
 
 MIN_IMAGES = 20
-"""Fewer tell neither the ranges of activations nor a top-5."""
+"""With fewer, neither the ranges of activations nor the overlap at 5 can be measured."""
 
 _BATCH, _TIMED, _REPEATS, _TOP = 8, 8, 3, 5
 
 
 @dataclass(frozen=True, slots=True)
 class QuantizationReport:
-    """What an int8 model loses and gains against the float32 one.
+    """What an int8 model loses and gains compared with the float32 model.
 
     Attributes
     ----------
     calibration_images, measured_images : int
-        Images that set the ranges of activations; other images, on which the loss was measured.
+        Images that set the ranges of activations, and other images that measured the loss.
     differing_bits : float
-        Share of the bits that are not the float32 model's, in [0, 1].
+        Share of bits that differ from those of the float32 model, in [0, 1].
     overlap_at_5 : float
-        Share of each image's five nearest that both models agree on, in [0, 1]; nearest among the
-        other measured images, by distance and then by order.
+        Share of the five nearest neighbors of each image that both models agree on, in [0, 1];
+        neighbors are the other measured images, ordered by distance and then by position.
     float_bytes, int8_bytes : int
         Sizes of the two files.
     float_images_per_second, int8_images_per_second : float
-        From pixels to codes, on one thread of the machine that exported.
+        From pixels to codes, on one thread of the machine that ran the export.
     """
 
     calibration_images: int
@@ -60,31 +60,31 @@ class QuantizationReport:
 
 
 def export_int8_model(model: Model, path: Path, images: Pixels) -> QuantizationReport:
-    """Write a model whose network computes in int8; see `hashlens.export.export_model`.
+    """Write a model whose network computes in int8; see `export_model` for the rest.
 
-    Every second image sets the ranges of the activations; the loss is measured on the others. The
-    hash itself stays in float. Weights have 7 bits, so that processors without VNNI, whose sums
-    saturate at 16 bits, give the same codes.
+    Every second image sets the ranges of the activations; the others measure the loss. The hash
+    itself stays in float. Weights have 7 bits, so that processors without VNNI, whose sums saturate
+    at 16 bits, give the same codes.
 
     Parameters
     ----------
     model : Model
     path : Path
-        Replaced if it is a file.
+        An existing file is replaced.
     images : uint8 array of shape (n, size, size, 3)
         At least 20, like those that will be encoded.
 
     Returns
     -------
     QuantizationReport
-        Which is in the file's metadata too, under ``quantization``.
+        Also stored in the metadata of the file, under ``quantization``.
 
     Raises
     ------
     DataError
         If there are too few images.
     MissingExtraError, ParameterError, HashlensError
-        As `hashlens.export.export_model`.
+        As for `export_model`.
     """
     import_onnx()
     check_output(path)
@@ -108,7 +108,7 @@ def export_int8_model(model: Model, path: Path, images: Pixels) -> QuantizationR
             ) from error
         report = _measure(whole, small, len(calibration), measured)
         extra = {
-            # Codes of the float model, or of other ranges, can't be compared with these.
+            # Codes of the float model, or with other ranges, can't be compared with these.
             "model_digest": f"{model.digest}-int8-{file_sha256(network)[:16]}",
             "quantization": json.dumps({"scheme": "int8, static, QDQ", **asdict(report)}),
         }
@@ -118,7 +118,7 @@ def export_int8_model(model: Model, path: Path, images: Pixels) -> QuantizationR
 
 
 class _Images:
-    """Batches for ONNX Runtime's calibration, which asks for the next one until there is none."""
+    """Batches for ONNX Runtime's calibration, which asks for the next one until it gets None."""
 
     def __init__(self, name: str, pixels: Pixels, spec: DescriptorSpec) -> None:
         self._batches = (
@@ -160,7 +160,7 @@ def _quantize(network: Path, target: Path, pixels: Pixels, spec: DescriptorSpec)
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the quantizer's advice out of the log: what it advises is done."""
+    """Keep the quantizer's advice out of the log: it is followed already."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -191,7 +191,7 @@ def _codes(session: Any, pixels: Pixels) -> Codes:
 
 
 def _images_per_second(sessions: Sequence[Any], pixels: Pixels) -> list[float]:
-    """Return the speed of each session at its best, taken in turns: others use the machine too."""
+    """Return the best speed of each session, timed in turns so that other load affects all."""
     best = [float("inf")] * len(sessions)
     for _ in range(_REPEATS):
         for number, session in enumerate(sessions):
@@ -218,5 +218,5 @@ def overlap_at_5(codes: Codes, others: Codes) -> float:
 def _nearest(codes: Codes) -> list[Any]:
     """Return the five nearest rows of each row, itself left out."""
     found = LinearIndex.from_codes(codes).search(codes, min(_TOP + 1, len(codes))).ids
-    # With more than five equal codes a row need not find itself; then the last one is dropped.
+    # With more than five equal codes, a row may not find itself; then the last one is dropped.
     return [row[row != number][:_TOP] for number, row in enumerate(found)]

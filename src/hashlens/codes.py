@@ -1,4 +1,4 @@
-"""Packed binary codes: the one place that knows the bit layout.
+"""Packed binary codes; only this module defines their bit layout.
 
 A code of ``bits`` bits is ``ceil(bits / 8)`` bytes of ``uint8`` in `numpy.packbits` order: bit 0 is
 the most significant bit of byte 0. Unused bits of the last byte are zero. ``bits`` is a multiple of
@@ -17,7 +17,7 @@ MAX_BITS = 512
 
 
 def check_bits(bits: int, caller: str = "hashlens") -> int:
-    """Return ``bits`` as an int, or say why it is no code length.
+    """Return ``bits`` as an int, if it is a valid code length.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def check_bits(bits: int, caller: str = "hashlens") -> int:
 
 
 def bytes_per_code(bits: int) -> int:
-    """Return the bytes that a code of ``bits`` bits takes."""
+    """Return the number of bytes per code of ``bits`` bits."""
     return (bits + 7) // 8
 
 
@@ -47,8 +47,8 @@ def check_codes(codes: npt.ArrayLike, bits: int, caller: str = "hashlens") -> Co
     Raises
     ------
     DataError
-        If dtype or shape do not fit. Codes are never converted from another dtype: a float array
-        here is nearly always a vector that was not hashed.
+        If the dtype or shape is wrong. Codes are never converted from another dtype, because a
+        float array is nearly always a vector that was not hashed.
     """
     array = np.asarray(codes)
     expected = bytes_per_code(bits)
@@ -61,7 +61,7 @@ def check_codes(codes: npt.ArrayLike, bits: int, caller: str = "hashlens") -> Co
 
 
 def pack(bits: npt.ArrayLike) -> Codes:
-    """Pack booleans of shape (n, bits) to codes of shape (n, ceil(bits / 8)).
+    """Pack booleans of shape (n, bits) into codes of shape (n, ceil(bits / 8)).
 
     Examples
     --------
@@ -75,7 +75,7 @@ def pack(bits: npt.ArrayLike) -> Codes:
 
 
 def unpack(codes: Codes, bits: int) -> npt.NDArray[np.uint8]:
-    """Unpack codes of shape (n, ceil(bits / 8)) to zeros and ones of shape (n, bits).
+    """Unpack codes of shape (n, ceil(bits / 8)) into zeros and ones of shape (n, bits).
 
     Examples
     --------
@@ -88,8 +88,8 @@ def unpack(codes: Codes, bits: int) -> npt.NDArray[np.uint8]:
 def hamming_distance(a: Codes, b: Codes) -> npt.NDArray[np.int32]:
     """Return the number of bits in which codes differ, broadcasting all but the last axis.
 
-    This is the plain numpy definition that the compiled kernels are tested against; for search
-    use `hashlens.indexes`.
+    This is the numpy definition that the compiled kernels are tested against. To search, use
+    `hashlens.indexes`.
 
     Parameters
     ----------

@@ -386,7 +386,7 @@ def test_methods_of_several_labels_take_a_table_of_them(name):
 def test_tables_that_are_no_labels_are_refused(name):
     without = SEVERAL.copy()
     without[3] = False
-    with pytest.raises(DataError, match="1 of 240 have none"):
+    with pytest.raises(DataError, match="1 of 240 images have none"):
         make(name).fit(X, without)
     with pytest.raises(DataError, match="0 and 1 only"):
         make(name).fit(X, 2 * SEVERAL.astype(int))

@@ -41,9 +41,9 @@ from hashlens.hashers import create_hasher
 from hashlens.model.loading import load_model
 from hashlens.model.model import Model
 from hashlens.training import train_model
-from hashlens.training.finetune.options import TuningOptions, Workplace
 from hashlens.training.finetune.run import finetune
 from hashlens.training.finetune.tunable import TUNING
+from hashlens.training.finetune.tuning_options import TuningOptions, Workplace
 from hashlens.training.listener import Listener
 
 METHOD = "codebook"

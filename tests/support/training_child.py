@@ -21,8 +21,8 @@ from hashlens.hashers import create_hasher
 from hashlens.model import saving
 from hashlens.model.loading import load_model
 from hashlens.training import train_model
-from hashlens.training.finetune.options import TuningOptions, Workplace
 from hashlens.training.finetune.run import finetune
+from hashlens.training.finetune.tuning_options import TuningOptions, Workplace
 
 
 def kill_at(owner, name, number, after=False):

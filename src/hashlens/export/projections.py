@@ -143,7 +143,7 @@ def _center(graph: GraphBuilder, x: Tensor, mean: Any) -> Tensor:
 
 
 def _project_centered(graph: GraphBuilder, x: Tensor, mean: Any, weights: Any) -> Tensor:
-    """`hashlens.hashers.math.linear.project_centered`."""
+    """`hashlens.hashers.math.projection.project_centered`."""
     product = graph.apply("MatMul", _center(graph, x, mean), graph.wide(weights))
     return graph.to_float(product)
 

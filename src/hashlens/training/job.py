@@ -23,8 +23,8 @@ from hashlens.hashers import Hasher
 from hashlens.hashers.inputs import check_labels
 from hashlens.model.model import Model
 from hashlens.model.protocol_search import search_split
-from hashlens.training.finetune.options import TuningOptions, Workplace
-from hashlens.training.fit import fit_split
+from hashlens.training.finetune.tuning_options import TuningOptions, Workplace
+from hashlens.training.fitting import fit_split
 from hashlens.training.listener import Listener
 from hashlens.training.network_file import network_file
 from hashlens.training.output import Output

@@ -13,7 +13,7 @@ from hashlens.descriptors import Descriptor, load_descriptor
 from hashlens.errors import ParameterError
 from hashlens.model.model import Model
 from hashlens.progress import OnMessage, OnProgress, no_progress
-from hashlens.training.finetune.options import TuningOptions
+from hashlens.training.finetune.tuning_options import TuningOptions
 from hashlens.training.job import AnyData, Job
 from hashlens.training.listener import Listener
 from hashlens.training.method import choose_hasher, method_parameters

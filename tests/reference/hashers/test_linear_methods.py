@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hashlens.codes import unpack
-from hashlens.hashers.math.linear import project_centered
 from hashlens.hashers.math.pca import PCA, covariance
+from hashlens.hashers.math.projection import project_centered
 from hashlens.hashers.math.rotation import random_rotation
 from hashlens.hashers.methods.lsh import LSH
 from hashlens.hashers.methods.pca_rr import PCARR

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 from hashlens.arrays import Doubles, Floats
-from hashlens.hashers.math.linear import column_means, project_centered, row_blocks
+from hashlens.hashers.math.projection import column_means, project_centered, row_blocks
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from hashlens.arrays import Doubles, Floats
-from hashlens.hashers.math.linear import row_blocks
+from hashlens.hashers.math.projection import row_blocks
 
 Layer = tuple[Floats, Floats]
 """Weights of shape (in, out) and bias of shape (out,)."""

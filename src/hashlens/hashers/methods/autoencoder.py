@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from hashlens.arrays import Doubles, Floats
 from hashlens.hashers.base import Hasher
-from hashlens.hashers.math.linear import row_blocks
+from hashlens.hashers.math.projection import row_blocks
 from hashlens.hashers.parameters import check_int, check_torch
 from hashlens.hashers.presets import resolve_preset
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from hashlens.arrays import Doubles, Floats, Labels, Mask, Rows
 from hashlens.errors import ParameterError
 from hashlens.hashers.base import Hasher
-from hashlens.hashers.math.linear import column_means, project_centered
+from hashlens.hashers.math.projection import column_means, project_centered
 from hashlens.hashers.parameters import check_int, check_random_state, check_real
 
 INITIAL_DEVIATION = 0.001

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from hashlens.arrays import Floats
 from hashlens.hashers.base import Hasher
-from hashlens.hashers.math.linear import project_centered
+from hashlens.hashers.math.projection import project_centered
 from hashlens.hashers.parameters import check_int, check_torch
 from hashlens.hashers.presets import Schedule, changed, check_schedule
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from hashlens.arrays import Doubles, Floats
 from hashlens.hashers.base import Hasher
-from hashlens.hashers.math.linear import project_centered
+from hashlens.hashers.math.projection import project_centered
 from hashlens.hashers.math.rotation import fit_rotation, random_rotation
 from hashlens.hashers.methods.pcah import pca_of_code_length
 from hashlens.hashers.parameters import check_int, check_random_state

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from hashlens.arrays import Floats
 from hashlens.hashers.base import Hasher
-from hashlens.hashers.math.linear import column_means, project_centered
+from hashlens.hashers.math.projection import column_means, project_centered
 from hashlens.hashers.parameters import check_random_state
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from hashlens.arrays import Floats
 from hashlens.hashers.base import Hasher
-from hashlens.hashers.math.linear import project_centered
+from hashlens.hashers.math.projection import project_centered
 from hashlens.hashers.math.rotation import random_rotation
 from hashlens.hashers.methods.pcah import pca_of_code_length
 from hashlens.hashers.parameters import check_random_state

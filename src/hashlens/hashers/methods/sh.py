@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from hashlens.arrays import Doubles, Floats, Rows
 from hashlens.hashers.base import Hasher
-from hashlens.hashers.math.linear import project_centered
 from hashlens.hashers.math.pca import PCA
+from hashlens.hashers.math.projection import project_centered
 
 
 class SpectralHashing(Hasher):

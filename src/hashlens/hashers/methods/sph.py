@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from hashlens.arrays import Doubles, Floats
 from hashlens.hashers.base import Hasher
-from hashlens.hashers.math.linear import column_means, project_centered, row_blocks
+from hashlens.hashers.math.projection import column_means, project_centered, row_blocks
 from hashlens.hashers.parameters import check_int, check_random_state, check_real
 
 SAMPLES_PER_PIVOT = 5

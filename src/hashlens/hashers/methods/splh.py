@@ -11,8 +11,8 @@ import numpy.typing as npt
 from hashlens.arrays import Doubles, Floats, Labels
 from hashlens.errors import MissingExtraError
 from hashlens.hashers.base import Hasher
-from hashlens.hashers.math.linear import column_means, project_centered
 from hashlens.hashers.math.pca import covariance
+from hashlens.hashers.math.projection import column_means, project_centered
 from hashlens.hashers.parameters import check_int, check_random_state, check_real
 
 LARGEST_FULL_EIGH = 256

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hashlens.arrays import AnyLabels, Floats, Signs
-from hashlens.hashers.math.linear import column_means
+from hashlens.hashers.math.projection import column_means
 from hashlens.hashers.networks.folding import fold_batch_norm
 from hashlens.hashers.networks.loop import Epoch, OnEpoch, Training
 from hashlens.hashers.networks.losses import label_shares, memberships, negative_log_likelihood

@@ -37,10 +37,10 @@ from hashlens.training.finetune.backbone import (
     revive_batch_norms,
 )
 from hashlens.training.finetune.device import choose_device
-from hashlens.training.finetune.options import TuningOptions, Workplace
 from hashlens.training.finetune.tunable import TunableHead, check_tunable, tunable_head
 from hashlens.training.finetune.tuned_network import export_tuned, verify_network
 from hashlens.training.finetune.tuning import TunedNetwork, Tuning
+from hashlens.training.finetune.tuning_options import TuningOptions, Workplace
 from hashlens.training.finetune.views import RECIPE
 from hashlens.training.listener import SILENT, Listener
 

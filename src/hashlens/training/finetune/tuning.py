@@ -33,9 +33,9 @@ from hashlens.training.finetune.activations import Inputs
 from hashlens.training.finetune.checkpoints import read_checkpoint, write_checkpoint
 from hashlens.training.finetune.memory import freed_memory_kept
 from hashlens.training.finetune.mixed_precision import mixed_precision
-from hashlens.training.finetune.options import Regularization
 from hashlens.training.finetune.regularizing import Mixture, moving_average, parameter_groups
 from hashlens.training.finetune.tunable import TunableHead
+from hashlens.training.finetune.tuning_options import Regularization
 
 MAX_VALIDATION = 1_000
 """Images that are held out. A head ends its training on all images, a network does not; and images

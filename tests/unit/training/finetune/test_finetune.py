@@ -32,8 +32,8 @@ from hashlens.training.finetune.activations import (
     cache_activations,
 )
 from hashlens.training.finetune.backbone import load_backbone, revive_batch_norms
-from hashlens.training.finetune.options import TuningOptions, Workplace
 from hashlens.training.finetune.run import finetune
+from hashlens.training.finetune.tuning_options import TuningOptions, Workplace
 from hashlens.training.finetune.views import view
 from hashlens.training.listener import Listener
 

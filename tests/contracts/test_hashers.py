@@ -388,7 +388,7 @@ def test_tables_that_are_no_labels_are_refused(name):
     without[3] = False
     with pytest.raises(DataError, match="1 of 240 images have none"):
         make(name).fit(X, without)
-    with pytest.raises(DataError, match="0 and 1 only"):
+    with pytest.raises(DataError, match="only 0 and 1"):
         make(name).fit(X, 2 * SEVERAL.astype(int))
     with pytest.raises(DataError, match="at least 2 classes"):
         make(name).fit(X, np.ones((len(X), 1), int))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hashlens.datasets.described import DescribedDataset
 from hashlens.errors import HashlensError, ParameterError
+from hashlens.model.card import REPORT_DATA, REPORT_PAGE
 from hashlens.model.folder import check_model_folder, part_of, read_manifest
 from hashlens.model.model import Model
 from hashlens.model.protocol_search import Search
@@ -49,7 +50,7 @@ class Output:
     def save(self, model: Model) -> None:
         """Save a trained model before anything else can fail, and let it use the saved network.
 
-        Its card is written last: see `save_card`.
+        A report of an earlier training goes. The card is written last: see `save_card`.
 
         Raises
         ------
@@ -57,6 +58,8 @@ class Output:
             If it can't be written.
         """
         model.save(self.folder, card=False)
+        for name in (REPORT_PAGE, REPORT_DATA):
+            (self.folder / name).unlink(missing_ok=True)
         network = read_manifest(self.folder).get("network")
         if network is not None:
             model.network = part_of(self.folder, network)

@@ -136,6 +136,16 @@ def test_a_report_that_can_not_be_written_costs_the_report_alone(
     assert load_model(tmp_path / "m").metrics["bits"] == 16
 
 
+def test_a_report_does_not_outlive_its_training(folder, cache, tmp_path):
+    models = [
+        train(folder, "itq", 16, out=tmp_path / "m", report=report, cache=cache)
+        for report in (True, False)
+    ]
+    assert models[0].digest == models[1].digest
+    assert not list((tmp_path / "m").glob("report.*"))
+    assert "report.html" not in (tmp_path / "m" / "MODEL_CARD.md").read_text()
+
+
 def test_a_failure_to_measure_does_not_cost_the_training(folder, cache, tmp_path, monkeypatch):
     def fails(*arguments):
         raise DataError("too few")

@@ -1,10 +1,9 @@
-"""Index real photographs, search them with held-out crops, draw a contact sheet: `make demo`.
+"""Index real photographs, search them with crops, and draw a contact sheet: `make demo`.
 
-Without --images it cuts the photographs that ship inside scikit-image into about a thousand
-overlapping tiles. Queries are crops from between the tiles' places, rescaled, recompressed and
-shifted in color; an answer is right if it is a tile of the same photograph. With --images it
-indexes your folder, and queries are crops of your own images, which should find the image that they
-were cut from.
+By default, the photographs that come with scikit-image are cut into about a thousand overlapping
+tiles. Queries are crops at random places, rescaled, recompressed and shifted in color; an answer is
+right if it is a tile of the same photograph. With --images, your own folder is indexed, and queries
+are crops of your images, which should find the image that they were cut from.
 """
 
 from __future__ import annotations
@@ -21,11 +20,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance
 
+from hashlens import Collection, Hit
 from hashlens.cli.console import note, progress_bar
-from hashlens.collection import Collection, Hit
 from hashlens.errors import HashlensError
 from hashlens.images import walk_images
-from hashlens.model.loading import load_model
 from hashlens.report.sheet import save_sheet
 
 PHOTOGRAPHS = (
@@ -47,14 +45,14 @@ PHOTOGRAPHS = (
     "rocket.jpg",
 )
 TILE_SHARES = (0.55, 0.4, 0.3)
-"""Sides of square tiles, as shares of a photograph's shorter side; tiles overlap by half."""
+"""Sides of square tiles, relative to the shorter side of a photograph; tiles overlap by half."""
 QUERIES, K = 64, 5
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=Path, help="a folder of your own images")
-    parser.add_argument("--out", type=Path, default=Path("demo-out"), help="where results go")
+    parser.add_argument("--out", type=Path, default=Path("demo-out"), help="folder for the results")
     arguments = parser.parse_args()
     try:
         run(arguments.images, arguments.out)
@@ -78,7 +76,7 @@ def run(images: Path | None, out: Path) -> None:
         folder_of = os.path.abspath
     made = make_queries(photographs, queries, rng)
 
-    with Collection.create(out / "collection", load_model()) as collection:
+    with Collection.create(out / "collection") as collection:
         began = time.perf_counter()
         with progress_bar("images") as move:
             report = collection.index([folder], on_progress=move)
@@ -101,12 +99,12 @@ def run(images: Path | None, out: Path) -> None:
     print_table(
         {
             "images indexed": f"{info.images:,}",
-            "images a second": f"{report.added / indexing:,.0f}",
-            "bytes an image": f"{info.bytes_per_image} ({info.bits} bits)",
+            "images per second": f"{report.added / indexing:,.0f}",
+            "bytes per image": f"{info.bytes_per_image} ({info.bits} bits)",
             "queries": f"{len(made)} crops, rescaled, recompressed, color-shifted",
-            "first answer right": f"{100 * np.mean(first):.1f} %",
+            "first answer is right": f"{100 * np.mean(first):.1f} %",
             **({"precision at 5": f"{100 * np.mean(right):.1f} %"} if images is None else {}),
-            "time a query": f"{1000 * searching / len(made):.1f} ms, encoding included",
+            "time per query": f"{1000 * searching / len(made):.1f} ms, including encoding",
         }
     )
     chosen = sample_rows(made, answers)
@@ -116,17 +114,17 @@ def run(images: Path | None, out: Path) -> None:
 
 
 def scikit_image_photographs() -> Iterator[Path]:
-    """Yield the photographs that lie in scikit-image's package."""
+    """Yield the photographs that come with scikit-image."""
     try:
         import skimage
     except ImportError:
-        sys.exit("The demo's photographs are scikit-image's: pip install 'hashlens[demo]'")
+        sys.exit("The demo uses photographs of scikit-image: pip install 'hashlens[demo]'")
     for name in PHOTOGRAPHS:
         path = Path(skimage.__file__).parent / "data" / name
         if path.is_file():
             yield path
         else:
-            note(f"this scikit-image ships no {name}; going on without it")
+            note(f"skipping {name}, which this version of scikit-image does not have")
 
 
 def cut_tiles(photograph: Path, folder: Path) -> None:
@@ -144,9 +142,9 @@ def cut_tiles(photograph: Path, folder: Path) -> None:
 def make_queries(
     photographs: list[Path], folder: Path, rng: np.random.Generator
 ) -> list[tuple[Path, Path]]:
-    """Write distorted crops, and return each with the photograph that it is from."""
+    """Write distorted crops, and return each with the photograph that it was cut from."""
     if not photographs:
-        sys.exit("There are no images in that folder.")
+        sys.exit("There are no images in this folder.")
     made = []
     for number in range(QUERIES):
         source = photographs[number % len(photographs)]
@@ -169,7 +167,7 @@ def random_crop(pixels: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def distorted(crop: Image.Image, rng: np.random.Generator) -> bytes:
-    """Return the crop rescaled, shifted in color and brightness, as a JPEG of low quality."""
+    """Return the crop, rescaled and shifted in color and brightness, as a low-quality JPEG."""
     side = int(rng.uniform(96, 320))
     changed = crop.resize((side, side), Image.Resampling.BILINEAR)
     changed = ImageEnhance.Color(changed).enhance(rng.uniform(0.5, 1.5))
@@ -193,7 +191,7 @@ def sample_rows(
 
 def print_table(figures: dict[str, str]) -> None:
     for name, value in figures.items():
-        print(f"{name:20} {value}")
+        print(f"{name:22} {value}")
 
 
 if __name__ == "__main__":

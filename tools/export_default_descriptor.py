@@ -85,10 +85,10 @@ class Trunk(nn.Module):
 
 
 def store_weights_as_fp16(model: onnx.ModelProto) -> None:
-    """Replace large float32 weights by fp16 ones and a cast that the run time folds at start.
+    """Replace large float32 weights by fp16 ones and a cast, which the runtime folds at startup.
 
-    Biases, the stem and depthwise kernels stay float32: they are 5 % of the numbers and most of
-    the rounding error.
+    Biases, the stem and depthwise kernels stay float32: they are 5 % of the weights, and would
+    cause most of the rounding error.
     """
     casts = []
     for tensor in model.graph.initializer:

@@ -1,19 +1,19 @@
-"""Fit the default hash: 128 bits, no labels and no images of the kind that it will meet.
+"""Fit the default hash: 128 bits, without labels and without images like those it is used on.
 
     pip install 'hashlens[demo]'
     python tools/export_default_descriptor.py --classifier FOLDER
     python tools/fit_default_hash.py FOLDER/classifier.npz
 
 It learns from two sources. The 1,000 rows of the ImageNet classifier are directions in which the
-descriptor tells things apart. The photographs that ship inside scikit-image, cut into tiles and
+descriptor separates classes. The photographs that come with scikit-image, cut into tiles and
 degraded (reduced, blurred, recompressed, darkened, desaturated), show in which directions a
-descriptor moves although the picture stays the same, and where descriptors lie on average.
+descriptor moves although the content stays the same, and give the mean descriptor.
 
-1. Take the directions out of the rows in which degradation moves descriptors most.
-2. PCA of the centered rows; every direction weighs as much as the inverse root of its deviation, so
-   that bits do not all ask for the few strongest.
+1. Remove from the rows the directions in which degradation moves descriptors most.
+2. PCA of the centered rows; each direction is weighted by the inverse square root of its standard
+   deviation, so that the bits do not all depend on the few strongest directions.
 3. ITQ: the rotation whose signs fit the rows best.
-4. Center descriptors with the mean of all tiles.
+4. Center descriptors by the mean of all tiles.
 
 Writes the model directory ``src/hashlens/descriptors/default/model``.
 """
@@ -81,7 +81,7 @@ DEGRADATIONS: tuple[Change, ...] = (
 
 
 def degraded_tiles() -> Iterator[np.ndarray]:
-    """Yield random tiles of the photographs: uint8 (degradations, 224, 224, 3) each."""
+    """Yield random tiles of the photographs, each uint8 (degradations, 224, 224, 3)."""
     rng = np.random.default_rng(SEED)
     for name in PHOTOGRAPHS:
         photograph = Image.open(Path(skimage.__file__).parent / "data" / name).convert("RGB")
@@ -123,7 +123,7 @@ def fit(classifier: np.ndarray, tiles: np.ndarray) -> ITQ:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("classifier", type=Path, help="classifier.npz of the export")
+    parser.add_argument("classifier", type=Path, help="classifier.npz, as exported")
     classifier = np.load(parser.parse_args().classifier)["weight"]
     descriptor = default_descriptor()
     tiles = np.stack([descriptor.describe(tile) for tile in degraded_tiles()])

@@ -16,7 +16,7 @@ from hashlens.collection.results import IndexReport
 from hashlens.collection.store import Change, ImageRow, Storage
 from hashlens.errors import ImageError
 from hashlens.files.records import Records
-from hashlens.images import decode_image, map_ordered, read_image_file
+from hashlens.images import FileState, decode_image, map_ordered, read_image_file
 from hashlens.model.model import Model
 from hashlens.progress import OnProgress, no_progress
 
@@ -126,7 +126,7 @@ class Indexer:
         """Read a file and, unless its content is known, decode it. Called in threads."""
         file = read_image_file(path)
         content = hashlib.sha256(file.data).digest()
-        row = ImageRow(path, file.size, file.mtime_ns, content, None)
+        row = ImageRow(path, file.state.size, file.state.mtime_ns, content, None)
         slot = self.storage.catalog.slot_of_content(content)
         if slot is not None:
             return _Work(row._replace(slot=slot), content)
@@ -231,7 +231,8 @@ def _is_unchanged(path: str, known: ImageRow) -> bool:
         status = os.stat(path)
     except (OSError, ValueError):
         return False
-    return (status.st_size, status.st_mtime_ns) == (known.size, known.mtime_ns)
+    state = FileState.of(status)
+    return (state.size, state.mtime_ns) == (known.size, known.mtime_ns)
 
 
 def _no_label(path: str) -> None:

@@ -2,6 +2,7 @@
 
 from hashlens.arrays import Pixels
 from hashlens.images.decode import decode_image
+from hashlens.images.file_state import FileState
 from hashlens.images.fit import Fit, fit_pixels
 from hashlens.images.image_file import ImageFile, read_image_file
 from hashlens.images.pipeline import Batch, decode_batches, map_ordered
@@ -11,6 +12,7 @@ from hashlens.images.walk import IMAGE_SUFFIXES, walk_images
 __all__ = [
     "IMAGE_SUFFIXES",
     "Batch",
+    "FileState",
     "Fit",
     "ImageFile",
     "ImageSource",

@@ -7,6 +7,7 @@ import stat
 from dataclasses import dataclass
 
 from hashlens.errors import ImageError
+from hashlens.images.file_state import FileState
 from hashlens.images.walk import reason_of
 
 MAX_FILE_BYTES = 1 << 30
@@ -20,16 +21,13 @@ class ImageFile:
     Attributes
     ----------
     data : bytes
-    size : int
-        Size in bytes.
-    mtime_ns : int
-        Time of the last modification, in nanoseconds since the epoch. If the file changes
-        while it is read, its time is later afterwards, which shows that it must be read again.
+    state : FileState
+        If the file changes while it is read, its time of modification is later afterwards, which
+        shows that it must be read again.
     """
 
     data: bytes
-    size: int
-    mtime_ns: int
+    state: FileState
 
 
 def read_image_file(path: str) -> ImageFile:
@@ -39,7 +37,8 @@ def read_image_file(path: str) -> ImageFile:
     ------
     ImageError
         If it does not exist, is not a regular file, is larger than `MAX_FILE_BYTES`, or can't be
-        read. The text does not contain the path.
+        read, for lack of memory too. The text does not contain the path; a later read may succeed
+        (`ImageError.retry`).
     """
     try:
         # Otherwise, opening a pipe would wait for a writer, forever if there is none.
@@ -47,11 +46,14 @@ def read_image_file(path: str) -> ImageFile:
         with open(descriptor, "rb", buffering=0) as file:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                raise ImageError("not a regular file")
+                raise ImageError("not a regular file", retry=True)
             if status.st_size > MAX_FILE_BYTES:
                 raise ImageError(
-                    f"too large: {status.st_size:,} bytes, the limit is {MAX_FILE_BYTES:,} bytes"
+                    f"too large: {status.st_size:,} bytes, the limit is {MAX_FILE_BYTES:,} bytes",
+                    retry=True,
                 )
-            return ImageFile(file.readall(), status.st_size, status.st_mtime_ns)
+            return ImageFile(file.readall(), FileState.of(status))
+    except MemoryError:
+        raise ImageError("can't be read: there is not enough memory", retry=True) from None
     except (OSError, ValueError) as error:
-        raise ImageError(f"can't be read: {reason_of(error)}") from error
+        raise ImageError(f"can't be read: {reason_of(error)}", retry=True) from error

@@ -126,3 +126,11 @@ def test_a_missing_folder_is_reported(collection, tmp_path):
     report = collection.index([tmp_path / "missing"])
     assert report.failed == [(str(tmp_path / "missing"), "no such file or folder")]
     assert collection.info().roots == []
+
+
+def test_times_after_2262_are_no_obstacle(collection, photos):
+    os.utime(photos / "a/00.png", ns=(1 << 63, 1 << 63))
+    if os.stat(photos / "a/00.png").st_mtime_ns < 1 << 63:
+        pytest.skip("the file system of the test clamps times itself")
+    assert collection.index([photos]).added == 12
+    assert collection.index([photos]).skipped == 12

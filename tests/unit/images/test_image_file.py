@@ -1,12 +1,13 @@
 """Reading files: regular ones, of a bounded size, or an ImageError."""
 
 import os
+from types import SimpleNamespace
 
 import pytest
 
 from hashlens.errors import ImageError
+from hashlens.images import FileState, read_image_file
 from hashlens.images import image_file as files
-from hashlens.images import read_image_file
 
 
 def test_content_size_and_time(tmp_path):
@@ -14,7 +15,7 @@ def test_content_size_and_time(tmp_path):
     path.write_bytes(b"content")
     os.utime(path, ns=(5, 123_456_789_123))
     read = read_image_file(str(path))
-    assert (read.data, read.size, read.mtime_ns) == (b"content", 7, 123_456_789_123)
+    assert (read.data, read.state.size, read.state.mtime_ns) == (b"content", 7, 123_456_789_123)
 
 
 def test_a_missing_file():
@@ -42,6 +43,28 @@ def test_an_unreadable_file(tmp_path, monkeypatch):
     with pytest.raises(ImageError, match="can't be read: permission denied") as raised:
         read_image_file(str(path))
     assert str(path) not in str(raised.value)
+    assert raised.value.retry
+
+
+def test_a_file_that_memory_does_not_hold_now(tmp_path, monkeypatch):
+    path = tmp_path / "large.png"
+    path.write_bytes(b"x")
+
+    def exhausted(*arguments):
+        raise MemoryError
+
+    monkeypatch.setattr(os, "open", exhausted)
+    with pytest.raises(ImageError, match="not enough memory") as raised:
+        read_image_file(str(path))
+    assert raised.value.retry
+
+
+@pytest.mark.parametrize("claimed", [1 << 64, -(1 << 70), 12_345])
+def test_absurd_sizes_and_times_fit_a_database(claimed):
+    status = SimpleNamespace(st_size=5, st_mtime_ns=claimed, st_dev=3, st_ino=(1 << 64) - 1)
+    state = FileState.of(status)
+    assert state.mtime_ns == max(-(1 << 63), min(claimed, (1 << 63) - 1))
+    assert (state.size, state.device, state.inode) == (5, 3, -1)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")

@@ -1,6 +1,7 @@
-# Two commands do everything on a fresh machine with Python 3.11 and a C++17 compiler:
-#   make demo    a small install, a search over real photographs, a contact sheet
-#   make test    all extras, the whole test-suite
+# On a fresh machine with Python 3.11 or later and a C++17 compiler:
+#   make demo     a small install, a search over real photographs, a contact sheet
+#   make test     all extras, the whole test suite
+#   make quick    the tests to run after every change
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +9,7 @@ NATIVE := $(wildcard src/native/*) CMakeLists.txt
 IMAGES ?=
 OUT ?= demo-out
 
-.PHONY: demo test check format lint types layers sanitize bench clean help
+.PHONY: demo test quick check format lint types layers sanitize bench clean help
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -16,8 +17,11 @@ help: ## list the targets
 demo: $(VENV)/.demo ## index real photographs and search them (IMAGES=folder for your own)
 	$(BIN)/python examples/demo.py --out $(OUT) $(if $(IMAGES),--images "$(IMAGES)")
 
-test: $(VENV)/.dev ## the test-suite, with all extras
+test: $(VENV)/.dev ## the whole test suite, with all extras
 	$(BIN)/python -m pytest
+
+quick: $(VENV)/.dev ## the tests without PyTorch and without the command, in about a minute
+	$(BIN)/python -m pytest -m "not slow and not e2e and not torch" --hypothesis-profile quick
 
 check: lint types layers test ## what CI runs
 
@@ -25,14 +29,14 @@ format: $(VENV)/.dev ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lint: $(VENV)/.dev
+lint: $(VENV)/.dev ## format and lint, without changing a file
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: $(VENV)/.dev
+types: $(VENV)/.dev ## mypy
 	$(BIN)/mypy
 
-layers: $(VENV)/.dev
+layers: $(VENV)/.dev ## which room may import which
 	$(BIN)/lint-imports
 
 sanitize: ## the native tests under address and undefined-behavior sanitizers (needs cmake)
@@ -50,9 +54,15 @@ $(VENV)/.demo: $(BIN)/python pyproject.toml $(NATIVE)
 	$(BIN)/pip install --quiet '.[demo]'
 	touch $@
 
-$(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt $(NATIVE)
+# An editable install knows each module by its file, so it is repeated after one was added or moved.
+$(VENV)/.modules: $(BIN)/python FORCE
+	@find src/hashlens -name '*.py' | sort > $@.new; cmp -s $@.new $@ || cp $@.new $@; rm $@.new
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt $(NATIVE) $(VENV)/.modules
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,bench,demo,dev]'
 	touch $@ $(VENV)/.demo
+
+FORCE:
 
 clean: ## remove what was built
 	rm -rf build dist $(VENV) $(OUT)

@@ -44,7 +44,10 @@ def load(kind: str, folder) -> Descriptor:
     return load_descriptor(KINDS[kind](folder), weights)
 
 
-@pytest.fixture(scope="module", params=KINDS)
+MARKED = [pytest.param(k, marks=pytest.mark.torch if "timm" in k else ()) for k in KINDS]
+
+
+@pytest.fixture(scope="module", params=MARKED)
 def kind(request) -> str:
     return request.param
 
@@ -117,6 +120,7 @@ def test_the_spec_survives_json(descriptor):
     assert DescriptorSpec.from_dict(descriptor.spec.to_dict()).digest == descriptor.spec.digest
 
 
+@pytest.mark.torch
 def test_kinds_have_digests_of_their_own(tmp_path):
     digests = set()
     for kind in KINDS:

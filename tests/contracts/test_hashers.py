@@ -7,12 +7,13 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from document import run_python
+from method_cases import each_method
 
 import hashlens.hashers
 from hashlens.codes import unpack
@@ -48,14 +49,8 @@ NEEDS_BITS_DIMENSIONS = {"pcah", "pca-rr", "itq", "kmh"}
 NEEDS_BITS_SAMPLES = {"pcah", "pca-rr", "itq", "kmh"}
 """Methods that refuse fewer training vectors than bits."""
 
-DEEP = {"dh", "sdh", "dlbhc", "autoencoder", "codebook"}
 SUPERVISED = [name for name in METHODS if hasher_class(name).supervised]
 SEVERAL_LABELS = [name for name in METHODS if hasher_class(name).several_labels]
-
-
-def each(names: Iterable[str]) -> list[Any]:
-    """Return parameters that mark the methods which train with PyTorch."""
-    return [pytest.param(name, marks=[pytest.mark.torch] if name in DEEP else []) for name in names]
 
 
 def make_data(n: int = 240, dimensions: int = DIMENSIONS, seed: int = 0):
@@ -75,7 +70,7 @@ def make(name: str, bits: int = BITS, **params: Any) -> Hasher:
     return create_hasher(name, bits, **{**SMALL.get(name, {}), **params})
 
 
-@pytest.fixture(scope="module", params=each(METHODS))
+@pytest.fixture(scope="module", params=each_method())
 def name(request) -> str:
     return request.param
 
@@ -338,7 +333,7 @@ def test_vectors_that_are_all_the_same_get_one_code(name):
 # Labels
 
 
-@pytest.mark.parametrize("name", each(SUPERVISED))
+@pytest.mark.parametrize("name", each_method(SUPERVISED))
 def test_supervised_methods_say_what_is_wrong_with_labels(name):
     with pytest.raises(DataError, match=r"learns from labels: fit\(X, y\) needs a label"):
         make(name).fit(X)
@@ -350,13 +345,13 @@ def test_supervised_methods_say_what_is_wrong_with_labels(name):
         make(name).fit(X, Y + 0.5)
 
 
-@pytest.mark.parametrize("name", each(SUPERVISED))
+@pytest.mark.parametrize("name", each_method(SUPERVISED))
 def test_only_the_partition_of_labels_matters_not_their_numbers(name):
     codes = make(name).fit(X, Y).transform(QUERIES)
     np.testing.assert_array_equal(make(name).fit(X, 10 * Y - 7).transform(QUERIES), codes)
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if name not in SUPERVISED])
+@pytest.mark.parametrize("name", each_method(m for m in METHODS if m not in SUPERVISED))
 def test_unsupervised_methods_ignore_labels(name):
     np.testing.assert_array_equal(
         make(name).fit(X).transform(QUERIES), make(name).fit(X, Y).transform(QUERIES)
@@ -368,7 +363,7 @@ SEVERAL[::4, 0] = True
 """A table of labels: every fourth vector is of the first class too."""
 
 
-@pytest.mark.parametrize("name", each(SEVERAL_LABELS))
+@pytest.mark.parametrize("name", each_method(SEVERAL_LABELS))
 def test_methods_of_several_labels_take_a_table_of_them(name):
     one_each = np.eye(CLASSES, dtype=bool)[Y]
     codes = make(name).fit(X, Y).transform(QUERIES)
@@ -382,7 +377,7 @@ def test_methods_of_several_labels_take_a_table_of_them(name):
     )
 
 
-@pytest.mark.parametrize("name", each(SEVERAL_LABELS))
+@pytest.mark.parametrize("name", each_method(SEVERAL_LABELS))
 def test_tables_that_are_no_labels_are_refused(name):
     without = SEVERAL.copy()
     without[3] = False
@@ -398,8 +393,11 @@ def test_tables_that_are_no_labels_are_refused(name):
 
 @pytest.mark.parametrize(
     ("name", "params"),
-    [(name, {}) for name in SUPERVISED if not hasher_class(name).several_labels]
-    + [("bre", {"use_labels": True})],
+    [
+        pytest.param("sdh", {}, marks=pytest.mark.torch),
+        ("splh", {}),
+        ("bre", {"use_labels": True}),
+    ],
 )
 def test_methods_of_one_label_name_those_that_take_several(name, params):
     with pytest.raises(
@@ -479,11 +477,9 @@ def test_every_parameter_is_on_its_page():
 
 
 def test_the_hasher_of_the_guide_works():
-    guide = (DOCS / "adding-a-hasher.md").read_text()
-    names: dict[str, Any] = {"__name__": "guide"}
-    exec(re.search(r"```python\n(.*?)```", guide, re.DOTALL).group(1), names)
-    hasher = names["MedianHashing"](bits=16).fit(X)
+    median_hashing = run_python(DOCS / "adding-a-hasher.md").MedianHashing
+    hasher = median_hashing(bits=16).fit(X)
     bits = unpack(hasher.transform(X), 16)
     np.testing.assert_allclose(bits.mean(axis=0), 0.5, atol=0.01)
-    twin = names["MedianHashing"].from_state(hasher.state(), hasher.get_params())
+    twin = median_hashing.from_state(hasher.state(), hasher.get_params())
     np.testing.assert_array_equal(twin.transform(QUERIES), hasher.transform(QUERIES))

@@ -2,13 +2,11 @@
 
 import copy
 import pickle
-import re
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
+from document import run_python
 from search_cases import ManySegments, clumped_codes
 
 from hashlens.codes import hamming_distance
@@ -37,10 +35,7 @@ class BuiltEarly(AutoIndex):
 
 def index_of_the_guide():
     """Return the class that docs/adding-an-index.md defines, and run the page's example."""
-    guide = (Path(__file__).parents[2] / "docs" / "adding-an-index.md").read_text()
-    module = sys.modules["index_guide"] = ModuleType("index_guide")  # where pickle looks for it
-    exec("\n".join(re.findall(r"```python\n(.*?)```", guide, re.DOTALL)), vars(module))
-    return module.OnesIndex
+    return run_python(Path(__file__).parents[2] / "docs" / "adding-an-index.md").OnesIndex
 
 
 INDEXES = [

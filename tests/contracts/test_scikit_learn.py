@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pytest
+from method_cases import each_method
 
 from hashlens.codes import unpack
 from hashlens.errors import DataError
@@ -46,16 +46,7 @@ EXPECTED_FAILURES: dict[str, dict[str, str]] = {}
 """Method → check → reason. There are none."""
 
 
-DEEP = {"dh", "sdh", "dlbhc", "autoencoder", "codebook"}
-
-
-def parametrized(names: Iterable[str] = METHODS) -> list[Any]:
-    return [pytest.param(name, marks=[pytest.mark.torch] if name in DEEP else []) for name in names]
-
-
 def make(name: str, bits: int = BITS, **params: Any) -> Hasher:
-    if name in DEEP:
-        pytest.importorskip("torch")
     return create_hasher(name, bits, **{**SMALL.get(name, {}), **params})
 
 
@@ -99,7 +90,7 @@ def failures_of(hasher: Hasher) -> list[str]:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", parametrized(m for m in METHODS if m not in ONE_DIRECTION_PER_BIT))
+@pytest.mark.parametrize("name", each_method(m for m in METHODS if m not in ONE_DIRECTION_PER_BIT))
 def test_the_checks_of_scikit_learn_pass(name):
     assert failures_of(make(name)) == []
 
@@ -117,7 +108,7 @@ def test_the_checks_pass_with_the_default_constructor(name):
     assert failures_of(hasher_class(name)()) == []
 
 
-@pytest.mark.parametrize("name", parametrized())
+@pytest.mark.parametrize("name", each_method())
 def test_tags_say_whether_labels_are_needed(name):
     tags = get_tags(make(name))
     assert tags.target_tags.required == hasher_class(name).supervised
@@ -131,7 +122,7 @@ def test_tags_follow_the_parameters():
     assert not get_tags(create_hasher("lsh")).non_deterministic
 
 
-@pytest.mark.parametrize("name", parametrized())
+@pytest.mark.parametrize("name", each_method())
 def test_a_pipeline_gives_the_codes_of_its_steps(name, data):
     X, y = data
     pipeline = make_pipeline(StandardScaler(), make(name)).fit(X, y)
@@ -144,7 +135,7 @@ def test_a_pipeline_gives_the_codes_of_its_steps(name, data):
     assert isinstance(pipeline._repr_html_(), str)
 
 
-@pytest.mark.parametrize("name", parametrized())
+@pytest.mark.parametrize("name", each_method())
 def test_clones_pickles_and_copies_are_as_good(name, data):
     X, y = data
     hasher = make(name).fit(X, y)
@@ -180,7 +171,7 @@ def test_a_grid_search_chooses_parameters_by_a_score_over_codes(data):
     assert search.transform(X).shape == (90, search.best_params_["hash__bits"] // 8)
 
 
-@pytest.mark.parametrize("name", parametrized(m for m in METHODS if hasher_class(m).supervised))
+@pytest.mark.parametrize("name", each_method(m for m in METHODS if hasher_class(m).supervised))
 @pytest.mark.parametrize("form", ["strings", "objects", "floats", "booleans"])
 def test_labels_may_be_of_any_type_of_class(name, data, form):
     X, y = data

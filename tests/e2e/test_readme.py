@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import sys
+import re
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from document import Step, run_step, steps_of
+from document import Step, reader_environment, run_step, steps_of
 from PIL import Image
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
 COLORS = {"bags": (200, 60, 40), "hats": (60, 170, 70), "shoes": (50, 80, 200)}
 
 for package in ("torch", "onnx", "pyarrow", "faiss"):
@@ -44,11 +45,10 @@ def runnable(step: Step) -> bool:
     return step.language == "python" or step.code.lstrip().startswith("hashlens ")
 
 
+@pytest.mark.torch
 def test_every_example_of_the_readme_runs(tmp_path):
     fill(tmp_path)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("HASHLENS_")}
-    commands = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = kept | {"HOME": str(tmp_path / "home"), "PATH": commands}
+    environment = reader_environment(tmp_path / "home")
     steps = [step for step in steps_of(README) if runnable(step)]
     assert [step.language for step in steps].count("python") >= 3
     printed = [run_step(step, tmp_path, environment) for step in steps]
@@ -57,3 +57,22 @@ def test_every_example_of_the_readme_runs(tmp_path):
         assert (tmp_path / name).stat().st_size > 0
     for name in ("photos.hashlens", "shop.hashlens"):
         assert (tmp_path / name / "catalog.sqlite").is_file()
+
+
+def test_blocks_that_are_not_run_call_targets_of_the_makefile():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    text = README.read_text("utf-8")
+    left_out = [step for step in steps_of(README) if not runnable(step)]
+    lines = [line.split() for step in left_out for line in step.code.splitlines()]
+    assert {command for command, *_ in lines} == {"make"}
+    assert {target for _, target, *_ in lines} <= targets
+    assert set(re.findall(r"`make ([a-z]+)", text)) <= targets
+
+
+def test_extras_that_it_names_exist():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    named = re.findall(r"'(?:\.|hashlens)\[([a-z,]+)\]'", README.read_text("utf-8"))
+    assert named
+    assert {extra for names in named for extra in names.split(",")} <= set(
+        project["optional-dependencies"]
+    )

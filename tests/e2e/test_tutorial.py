@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
 import pytest
-from document import check_quoted, run_step, steps_of
+from document import check_quoted, reader_environment, run_step, steps_of
 
 from hashlens.model.loading import load_model
 
@@ -19,11 +17,7 @@ for package in ("torch", "onnx", "sklearn"):
 
 
 def test_the_tutorial_does_and_prints_what_it_says(tmp_path):
-    home = tmp_path / "home"
-    home.mkdir()
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("HASHLENS_")}
-    commands = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = kept | {"HOME": str(home), "PATH": commands}
+    environment = reader_environment(tmp_path / "home")
     steps = steps_of(PAGE)
     assert {"train", "index", "search", "duplicates", "calibrate", "export"} <= {
         line.split()[1]

@@ -175,11 +175,5 @@ def below(name, place):
     return place in ("", name) or name.startswith(place + "/")
 
 
-CollectionMachine.TestCase.settings = settings(
-    max_examples=60,
-    stateful_step_count=20,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
+CollectionMachine.TestCase.settings = settings(suppress_health_check=list(HealthCheck))
 TestCollection = CollectionMachine.TestCase

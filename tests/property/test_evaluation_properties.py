@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hashlens.codes import hamming_distance, pack
@@ -33,7 +33,6 @@ def collections(draw):
     return codes[:queries], labels[:queries], codes[queries:], labels[queries:], bits
 
 
-@settings(max_examples=60, deadline=None)
 @given(collections(), st.data())
 def test_expectations_lie_between_their_bounds(collection, data):
     histograms = hamming_histograms(*collection)
@@ -57,7 +56,6 @@ def test_expectations_lie_between_their_bounds(collection, data):
     assert ((found >= 0) & (found <= 1 + 1e-12)).all()
 
 
-@settings(max_examples=40, deadline=None)
 @given(collections(), st.integers(0, 2**32 - 1))
 def test_the_order_of_the_database_changes_no_figure(collection, seed):
     query_codes, query_labels, codes, labels, bits = collection
@@ -68,7 +66,6 @@ def test_the_order_of_the_database_changes_no_figure(collection, seed):
     assert str(before.to_dict(curves=True)) == str(after.to_dict(curves=True))
 
 
-@settings(max_examples=40, deadline=None)
 @given(collections())
 def test_histograms_are_the_counts_of_the_naive_distances(collection):
     query_codes, query_labels, codes, labels, bits = collection

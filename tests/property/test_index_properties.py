@@ -4,7 +4,7 @@ import copy
 import pickle
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from search_cases import ManySegments, clumped_codes
 
@@ -40,7 +40,6 @@ COPIES = [lambda index: index, copy.copy, copy.deepcopy, lambda i: pickle.loads(
 
 
 @given(sessions(), st.booleans(), st.data())
-@settings(max_examples=60, deadline=None)
 def test_every_index_equals_the_naive_scan(session, filtered, data):
     bits, steps, queries, k, radius = session
     indexes = [
@@ -85,7 +84,6 @@ def test_every_index_equals_the_naive_scan(session, filtered, data):
 
 
 @given(st.data())
-@settings(max_examples=40, deadline=None)
 def test_a_large_k_equals_the_naive_scan(data):
     bits = data.draw(st.sampled_from([32, 64, 72, 128]))
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
@@ -120,7 +118,6 @@ def test_a_large_k_equals_the_naive_scan(data):
 
 
 @given(sessions())
-@settings(max_examples=30, deadline=None)
 def test_pairs_equal_those_of_the_distance_matrix(session):
     _, steps, _, _, radius = session
     codes = np.concatenate([codes for codes, _, _ in steps])

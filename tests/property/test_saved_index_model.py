@@ -112,11 +112,5 @@ class SavedIndexMachine(RuleBasedStateMachine):
                     assert within.ids[row, : within.counts[row]].tolist() == expected
 
 
-SavedIndexMachine.TestCase.settings = settings(
-    max_examples=30,
-    stateful_step_count=20,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
+SavedIndexMachine.TestCase.settings = settings(suppress_health_check=list(HealthCheck))
 TestSavedIndex = SavedIndexMachine.TestCase

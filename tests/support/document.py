@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 _FENCE = re.compile(r"^```(python|sh|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
@@ -31,6 +33,24 @@ def steps_of(page: Path) -> list[Step]:
         else:
             steps.append(Step(language, content, []))
     return steps
+
+
+def run_python(page: Path) -> ModuleType:
+    """Run the ``python`` blocks of a page as one module, where pickle finds it, and return it."""
+    code = "\n".join(step.code for step in steps_of(page) if step.language == "python")
+    name = page.stem.replace("-", "_")
+    module = sys.modules[name] = ModuleType(name)
+    exec(compile(code, str(page), "exec"), vars(module))
+    return module
+
+
+def reader_environment(home: Path) -> dict[str, str]:
+    """Return the environment of a new user: an empty home, and the commands of this Python."""
+    home.mkdir(exist_ok=True)
+    ours = ("HASHLENS_", "XDG_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    commands = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return kept | {"HOME": str(home), "PATH": commands}
 
 
 def run_step(step: Step, folder: Path, environment: dict[str, str]) -> list[str]:

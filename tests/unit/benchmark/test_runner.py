@@ -227,8 +227,8 @@ def test_a_collapsed_code_has_a_row_and_costs_no_other(features, tmp_path, monke
     assert other["method"] == "sh"
 
 
+@pytest.mark.torch
 def test_a_preset_that_changes_is_measured_anew(features, tmp_path, monkeypatch):
-    pytest.importorskip("torch")
     settings = Settings(
         bits=(8,), methods=("autoencoder",), protocols=("standard",), seeds=1,
         budget=SMALL_BUDGET,

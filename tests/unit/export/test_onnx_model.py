@@ -9,19 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from export_models import SIZE, photograph_tiles, pooling_model
+from method_cases import each_method
 
 import hashlens
 from hashlens.errors import HashlensError, MissingExtraError, ParameterError
 from hashlens.export import export_model
 from hashlens.export import onnx_model as exporting
-from hashlens.hashers import METHODS
 from hashlens.model.loading import load_model
 from hashlens.model.model import Model
 
 pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
-
-DEEP = {"dh", "sdh", "dlbhc", "autoencoder", "codebook"}
 
 
 def exported_codes(path: Path, pixels: np.ndarray) -> np.ndarray:
@@ -38,10 +36,8 @@ def assert_same_codes(model: Model, folder: Path, pixels: np.ndarray) -> None:
     np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", each_method())
 def test_codes_of_every_method(method, tmp_path):
-    if method in DEEP:
-        pytest.importorskip("torch")
     assert_same_codes(pooling_model(tmp_path, method), tmp_path, photograph_tiles(SIZE, 23))
 
 
@@ -50,13 +46,15 @@ def test_codes_of_every_method(method, tmp_path):
     [
         ("kmh", {"bits_per_subspace": 2}),
         ("kmh", {"bits_per_subspace": 8}),
-        ("codebook", {"hidden": 0}),
-        ("autoencoder", {"architecture": {"descriptor_units": 32, "join_trunk": True}}),
+        pytest.param("codebook", {"hidden": 0}, marks=pytest.mark.torch),
+        pytest.param(
+            "autoencoder",
+            {"architecture": {"descriptor_units": 32, "join_trunk": True}},
+            marks=pytest.mark.torch,
+        ),
     ],
 )
 def test_variants_of_methods(method, params, tmp_path):
-    if method in DEEP:
-        pytest.importorskip("torch")
     model = pooling_model(tmp_path, method, **params)
     assert_same_codes(model, tmp_path, photograph_tiles(SIZE, 31))
 

@@ -48,7 +48,10 @@ def export_parquet(storage: Storage, snapshot: Snapshot, path: Path) -> int:
         raise MissingExtraError("Exporting to Parquet", "pyarrow", "train") from None
     schema = _schema(pyarrow, snapshot.state)
     count = 0
-    with replacing(path) as partial, pyarrow.parquet.ParquetWriter(partial, schema) as writer:
+    with (
+        replacing(path, follow_link=True) as partial,
+        pyarrow.parquet.ParquetWriter(partial, schema) as writer,
+    ):
         for slots, rows in _images(storage, snapshot):
             columns = _columns(rows) | {"code": [row.tobytes() for row in snapshot.codes[slots]]}
             writer.write_table(pyarrow.Table.from_pydict(columns, schema))
@@ -70,7 +73,7 @@ def export_faiss(storage: Storage, snapshot: Snapshot, path: Path) -> int:
         raise MissingExtraError("Exporting to FAISS", "faiss-cpu", "bench") from None
     index = faiss.IndexBinaryIDMap(faiss.IndexBinaryFlat(snapshot.state.bits))
     live = snapshot.live
-    with replacing(path) as partial:
+    with replacing(path, follow_link=True) as partial:
         for start in range(0, len(live), ROWS):
             slots = live[start : start + ROWS]
             index.add_with_ids(np.ascontiguousarray(snapshot.codes[slots]), slots)

@@ -53,7 +53,7 @@ def export_model(model: Model, path: Path) -> None:
     """
     check_output(path)
     proto = assemble(model, network_of(model))
-    with replacing(path) as partial:
+    with replacing(path, follow_link=True) as partial:
         save_model(proto, partial)
         _check_codes(model, partial)
 

@@ -112,7 +112,7 @@ def export_int8_model(model: Model, path: Path, images: Pixels) -> QuantizationR
             "model_digest": f"{model.digest}-int8-{file_sha256(network)[:16]}",
             "quantization": json.dumps({"scheme": "int8, static, QDQ", **asdict(report)}),
         }
-        with replacing(path) as partial:
+        with replacing(path, follow_link=True) as partial:
             save_model(assemble(model, network, extra), partial)
     return report
 

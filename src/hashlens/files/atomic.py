@@ -28,10 +28,18 @@ def check_output(path: Path) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, follow_link: bool = False) -> Iterator[Path]:
     """Yield the path of a file to write beside ``path``, which replaces ``path`` in the end.
 
     After an error, or a kill, what was at ``path`` is still there, unchanged.
+
+    Parameters
+    ----------
+    path : Path
+    follow_link : bool
+        Whether ``path`` was named by the user, so that the file which a link leads to is replaced
+        and the link stays. Otherwise the link itself is replaced: one in a directory that came from
+        somebody else must not lead to files of the user.
 
     Raises
     ------
@@ -41,8 +49,7 @@ def replacing(path: Path) -> Iterator[Path]:
         If it can't be written, for instance because the disk is full.
     """
     check_output(path)
-    # Through a link, the file that it leads to is replaced, and the link stays.
-    target = path.resolve()
+    target = path.resolve() if follow_link else path.parent.resolve() / path.name
     partial = target.with_name(f".{target.name}.{os.urandom(16).hex()}")
     try:
         yield partial

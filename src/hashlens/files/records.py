@@ -21,6 +21,7 @@ import numpy.typing as npt
 from hashlens.errors import FormatError, ModelMismatchError
 from hashlens.files.atomic import sync_file, sync_folder
 from hashlens.files.disk_errors import disk_errors, write_all
+from hashlens.files.regular import open_regular
 
 FORMAT_VERSION = 1
 HEADER_BYTES = 128
@@ -106,7 +107,7 @@ class RecordFile:
         self.path = folder / layout.file_name
         self.layout = layout
         try:
-            self._descriptor = os.open(self.path, os.O_RDWR if write else os.O_RDONLY)
+            self._descriptor = open_regular(self.path, os.O_RDWR if write else os.O_RDONLY)
         except FileNotFoundError:
             raise FormatError(
                 f"The collection's file {self.path} is missing. Restore it, or delete the "
@@ -123,7 +124,8 @@ class RecordFile:
         """Create the file without records, replacing a leftover of the same name."""
         path = folder / layout.file_name
         with disk_errors(f"Creating {path}"):
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
+            path.unlink(missing_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
             try:
                 write_all(descriptor, layout.header(), 0)
                 sync_file(descriptor)

@@ -8,6 +8,10 @@ from typing import Any
 
 from hashlens.errors import FormatError
 from hashlens.files.atomic import replacing
+from hashlens.files.regular import read_regular
+
+MAX_JSON_BYTES = 64 << 20
+"""Larger files are refused: 64 MiB. A model's manifest has a few kB, a report some MB."""
 
 
 def read_versioned(path: Path, supported: int, hint: str = "") -> dict[str, Any]:
@@ -25,13 +29,14 @@ def read_versioned(path: Path, supported: int, hint: str = "") -> dict[str, Any]
     FileNotFoundError
         If there is no such file.
     FormatError
-        If it is not a JSON object, or states no version or a newer one.
+        If it is not a regular file with a JSON object of at most `MAX_JSON_BYTES`, or states no
+        version or a newer one.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_regular(path, MAX_JSON_BYTES).decode("utf-8"))
     except FileNotFoundError:
         raise
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise FormatError(f"{path} is not a readable JSON file: {error}. {hint}".strip()) from error
     version = content.get("format_version") if isinstance(content, dict) else None
     if not isinstance(version, int):

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from hashlens.descriptors.spec import file_sha256
 from hashlens.errors import FormatError, HashlensError, ParameterError
 from hashlens.files.atomic import sync_folder
+from hashlens.files.regular import check_regular
 from hashlens.files.versioned_json import read_versioned
 from hashlens.model.calibration_file import CALIBRATION_FILE
 from hashlens.model.card import CARD_FILE
@@ -66,6 +67,7 @@ def writing(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         sync_folder(folder.parent)
+        check_regular(folder / LOCK)
         with FileLock(folder / LOCK, timeout=PATIENCE):
             yield
     except Timeout:

@@ -74,6 +74,10 @@ class Catalog:
         """Close the catalog."""
         self._database.close()
 
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Keep other threads' reads and changes waiting meanwhile."""
+        return self._database.exclusive()
+
     def snapshot(self) -> AbstractContextManager[None]:
         """Let all reads inside see the same instant, whatever a writer does meanwhile."""
         return self._database.snapshot()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hashlens.collection.store.catalog import FILE_NAME, is_catalog
 from hashlens.errors import CollectionError
+from hashlens.files.regular import check_regular
 
 MARKER = "creation.incomplete"
 """Stands in a directory from the beginning of a creation to its end. Only a directory that holds it
@@ -42,9 +43,10 @@ def check_vacant(folder: Path) -> None:
 def begin_creation(folder: Path) -> None:
     """Mark a vacant directory as being made, and clear what an earlier attempt left behind."""
     check_vacant(folder)
+    check_regular(folder / MARKER)
     (folder / MARKER).touch()
     for path in _matching(folder, _OWN) - {folder / MARKER}:
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink()

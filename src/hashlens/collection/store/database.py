@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from hashlens.errors import CollectionError, CollectionLockedError, FormatError
+from hashlens.files.regular import check_regular
 
 _BUSY_SECONDS = 30.0
 _NO_SHARED_INDEX = (
@@ -42,11 +43,25 @@ class Database:
     def __init__(self, path: Path, write: bool = False) -> None:
         self.path = path
         self._lock = threading.RLock()
+        self._is_closed = False
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            check_regular(path.with_name(path.name + suffix))
         self._connection = _connect(path, write)
 
     def close(self) -> None:
-        """Close the connection. The last one folds the write-ahead log into the file."""
-        self._connection.close()
+        """Close the connection once statements and blocks of other threads have ended.
+
+        The last connection folds the write-ahead log into the file.
+        """
+        with self._lock:
+            self._is_closed = True
+            self._connection.close()
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keep the statements and blocks of other threads waiting meanwhile."""
+        with self._lock:
+            yield
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -96,6 +111,10 @@ class Database:
 
     @contextmanager
     def _translated(self, action: str) -> Iterator[None]:
+        if self._is_closed:
+            raise CollectionError(
+                f"The collection {self.path.parent} is closed. Open it again with Collection.open."
+            )
         try:
             yield
         except sqlite3.Error as error:

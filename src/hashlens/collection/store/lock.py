@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
-from hashlens.errors import CollectionLockedError
+from hashlens.errors import CollectionLockedError, FormatError
 from hashlens.files.disk_errors import disk_errors
+from hashlens.files.regular import check_regular, read_regular
 
 
 class WriterLock:
@@ -31,9 +33,12 @@ class WriterLock:
         ------
         CollectionLockedError
             If another process, or another `Collection` of this one, holds it.
+        FormatError
+            If there is no plain file in its place.
         """
         from filelock import Timeout
 
+        check_regular(Path(self._lock.lock_file))
         with disk_errors(f"Locking {self._folder} for writing"):
             try:
                 self._lock.acquire()
@@ -42,21 +47,22 @@ class WriterLock:
                     f"Another {self._holder()} is writing to the collection {self._folder}. Wait "
                     "until it has finished; searching is possible meanwhile."
                 ) from None
-        try:
-            self._pid_file.write_text(f"{os.getpid()}\n", encoding="ascii")
-        except OSError:
-            # The name of the holder is a courtesy; without it (a full disk) all still works.
+        # The name of the holder is a courtesy; without it (a full disk) all still works.
+        with suppress(OSError):
             self._pid_file.unlink(missing_ok=True)
+            with self._pid_file.open("x", encoding="ascii") as file:
+                file.write(f"{os.getpid()}\n")
 
     def release(self) -> None:
         """Give the lock back; harmless if it is not held."""
         if self._lock.is_locked:
-            self._pid_file.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._pid_file.unlink(missing_ok=True)
             self._lock.release()
 
     def _holder(self) -> str:
         try:
-            pid = int(self._pid_file.read_text(encoding="ascii"))
-        except (OSError, ValueError):
+            pid = int(read_regular(self._pid_file, 32))
+        except (OSError, ValueError, FormatError):
             return "process"
         return f"process (pid {pid})"

@@ -8,8 +8,9 @@ only, and what is behind them is overwritten by the next writer.
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -103,6 +104,7 @@ class Storage:
             )
         self.folder = folder
         self._files: dict[str, RecordFile] = {}
+        self._changing = threading.RLock()
         self._dead: tuple[int, npt.NDArray[np.int64]] | None = None
         self._lock = WriterLock(folder) if write else None
         if self._lock is not None:
@@ -161,14 +163,19 @@ class Storage:
         return self._lock is not None
 
     def close(self) -> None:
-        """Close all files and give the writer's lock back."""
-        for file in self._files.values():
-            file.close()
-        self._files = {}
-        if hasattr(self, "catalog"):
-            self.catalog.close()
-        if self._lock is not None:
-            self._lock.release()
+        """Close all files and give the writer's lock back.
+
+        Reads and changes of other threads are waited for; later ones are refused.
+        """
+        catalog: Catalog | None = getattr(self, "catalog", None)  # not there if it can't be opened
+        with self._changing, nullcontext() if catalog is None else catalog.exclusive():
+            for file in self._files.values():
+                file.close()
+            self._files = {}
+            if catalog is not None:
+                catalog.close()
+            if self._lock is not None:
+                self._lock.release()
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
@@ -194,10 +201,11 @@ class Storage:
 
     def record(self, slot: int) -> tuple[Codes, Records | None]:
         """Return the code of a slot, (bits / 8,), and its descriptor where they are kept."""
-        self._open_files(self.catalog.state())
-        descriptors = self._files.get("descriptors")
-        code = self._files["codes"].read(slot, 1)[0]
-        return code, None if descriptors is None else descriptors.read(slot, 1)[0]
+        with self.catalog.exclusive():
+            self._open_files(self.catalog.state())
+            descriptors = self._files.get("descriptors")
+            code = self._files["codes"].read(slot, 1)[0]
+            return code, None if descriptors is None else descriptors.read(slot, 1)[0]
 
     def commit(self, changes: Sequence[Change]) -> None:
         """Write images; they are durable when this returns, or nothing has changed.
@@ -207,18 +215,19 @@ class Storage:
         CollectionError
             If the disk is full or fails.
         """
-        state = self.catalog.state()
-        self._open_files(state)
-        fresh = [change for change in changes if change.code is not None]
-        segment = self._append(state.slots, fresh)
-        slots = iter(range(state.slots, state.slots + len(fresh)))
-        with self.catalog.transaction():
-            for change in changes:
-                slot = change.row.slot if change.code is None else next(slots)
-                self.catalog.put(change.row._replace(slot=slot))
-            if segment is not None:
-                self.catalog.put_segment(segment)
-            self._advance(state, slots=state.slots + len(fresh))
+        with self._changing:
+            state = self.catalog.state()
+            self._open_files(state)
+            fresh = [change for change in changes if change.code is not None]
+            segment = self._append(state.slots, fresh)
+            slots = iter(range(state.slots, state.slots + len(fresh)))
+            with self.catalog.transaction():
+                for change in changes:
+                    slot = change.row.slot if change.code is None else next(slots)
+                    self.catalog.put(change.row._replace(slot=slot))
+                if segment is not None:
+                    self.catalog.put_segment(segment)
+                self._advance(state, slots=state.slots + len(fresh))
 
     def remove(self, paths: Sequence[str], below: bool = False) -> int:
         """Forget images, with ``below`` all under these paths; return how many there were."""
@@ -241,6 +250,10 @@ class Storage:
 
         Images keep their order. Readers that have the old files open go on with them.
         """
+        with self._changing:
+            self._compact()
+
+    def _compact(self) -> None:
         with self.snapshot() as before:
             old, live = before.state, before.live
             new = replace(old, generation=old.generation + 1, slots=len(live))

@@ -51,7 +51,7 @@ def write_index_file(
     """
     plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     header = _header(about, plain)
-    with replacing(Path(path)) as partial, partial.open("wb") as file:
+    with replacing(Path(path), follow_link=True) as partial, partial.open("wb") as file:
         file.write(MAGIC + struct.pack("<II", len(header), zlib.crc32(header)) + header)
         for array in plain.values():
             file.write(b"\0" * (-file.tell() % _ALIGNMENT))

@@ -9,7 +9,7 @@ import pytest
 
 import hashlens
 
-HEAVY = ("torch", "matplotlib", "sklearn", "scipy", "onnx", "jinja2", "pandas", "rich", "typer")
+HEAVY = ("torch", "matplotlib", "sklearn", "scipy", "onnx", "jinja2", "pandas", "rich", "click")
 NAMES = {
     "AutoIndex",
     "Collection",

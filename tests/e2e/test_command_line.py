@@ -204,7 +204,7 @@ def test_ctrl_c_keeps_what_was_done(tmp_path):
         (["index", "no-such-folder"], 1, "no file or folder no-such-folder"),
         (["search", "query.png", "-k", "0"], 2, "-k"),
         (["duplicates", "--radius", "-1"], 2, "radius"),
-        (["search"], 2, "images"),
+        (["search"], 2, "IMAGES"),
         (["train", "no-such-data"], 1, "does not exist"),
         (["train", "data", "--method", "itqq"], 2, "did you mean 'itq'?"),
         (["train", "data", "--method", "itq", "--epochs", "3"], 2, "takes no 'epochs'"),

@@ -5,19 +5,20 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from hashlens.cli.console import command_line, note, print_json, progress_bar, report_failures
 from hashlens.cli.options import (
-    CacheOption,
-    DataFolderOption,
-    DescriptorOption,
-    JsonOption,
-    WeightsOption,
+    PATH,
     bit_lengths,
+    cache_option,
     comma_separated,
+    data_folder_option,
+    descriptor_option,
+    json_option,
+    weights_option,
 )
 from hashlens.progress import OnProgress
 
@@ -25,62 +26,85 @@ if TYPE_CHECKING:
     from hashlens.benchmark import Features, Results
 
 
-_Data = Annotated[
-    str,
-    typer.Argument(
-        metavar="DATA",
-        help="cifar100, or a folder of labeled images as `train` takes it.",
-        show_default=False,
-    ),
-]
-_Out = Annotated[
-    Path,
-    typer.Option(
-        metavar="DIR", help="Folder for the results; an interrupted run resumes from what is there."
-    ),
-]
-_Bits = Annotated[str, typer.Option(help="Code lengths, separated by commas.")]
-_Methods = Annotated[
-    str,
-    typer.Option(help="Methods, separated by commas, such as itq,autoencoder-paper; or all."),
-]
-_Protocols = Annotated[str, typer.Option(help="Protocols, separated by commas.")]
-_Seeds = Annotated[int, typer.Option(min=1, help="How often each cell is trained and measured.")]
-_SplitSeed = Annotated[
-    int,
-    typer.Option(help="Random seed of the splits of heldout and unseen, the same for all methods."),
-]
-_Candidates = Annotated[
-    int, typer.Option(min=1, help="Parameter sets that each method may try; 1 disables tuning.")
-]
-_Jobs = Annotated[
-    int, typer.Option(min=1, help="Number of processes that share the cells and the cores.")
-]
-_Plots = Annotated[bool, typer.Option(help="Draw figures (needs the extra bench).")]
-
-
+@click.command()
+@click.argument("data")
+@click.option(
+    "--out",
+    type=PATH,
+    required=True,
+    metavar="DIR",
+    help="Folder for the results; an interrupted run resumes from what is there.",
+)
+@click.option(
+    "--bits",
+    metavar="LENGTHS",
+    default="32,48,64,128",
+    help="Code lengths, separated by commas.",
+)
+@click.option(
+    "--methods",
+    metavar="NAMES",
+    default="all",
+    help="Methods, separated by commas, such as itq,autoencoder-paper; or all.",
+)
+@click.option(
+    "--protocols",
+    metavar="NAMES",
+    default="standard,heldout,unseen",
+    help="Protocols, separated by commas.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    default=3,
+    help="How often each cell is trained and measured.",
+)
+@click.option(
+    "--split-seed",
+    default=0,
+    help="Random seed of the splits of heldout and unseen, the same for all methods.",
+)
+@click.option(
+    "--candidates",
+    type=click.IntRange(min=1),
+    default=4,
+    help="Parameter sets that each method may try; 1 disables tuning.",
+)
+@descriptor_option
+@weights_option
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    help="Number of processes that share the cells and the cores.",
+)
+@click.option("--plots/--no-plots", default=True, help="Draw figures (needs the extra bench).")
+@data_folder_option
+@cache_option
+@json_option
 def benchmark(
-    data: _Data,
-    out: _Out,
-    bits: _Bits = "32,48,64,128",
-    methods: _Methods = "all",
-    protocols: _Protocols = "standard,heldout,unseen",
-    seeds: _Seeds = 3,
-    split_seed: _SplitSeed = 0,
-    candidates: _Candidates = 4,
-    descriptor: DescriptorOption = "default",
-    weights: WeightsOption = None,
-    jobs: _Jobs = 1,
-    plots: _Plots = True,
-    data_folder: DataFolderOption = None,
-    cache: CacheOption = None,
-    json: JsonOption = False,
+    data: str,
+    out: Path,
+    bits: str,
+    methods: str,
+    protocols: str,
+    seeds: int,
+    split_seed: int,
+    candidates: int,
+    descriptor: str,
+    weights: Path | None,
+    jobs: int,
+    plots: bool,
+    data_folder: Path | None,
+    cache: Path | None,
+    json: bool,
 ) -> None:
     """Compare hashing methods.
 
-    All methods get the same descriptors. Every cell of the table is kept in a file of its own, so
-    an interrupted run resumes where it stopped. Parameters are chosen on a part of the training
-    images, never on test images. Figures are exact expectations over all orders of ties.
+    DATA is labeled images, as `hashlens train` takes them. All methods get the same descriptors.
+    Every cell of the table is kept in a file of its own, so an interrupted run resumes where it
+    stopped. Parameters are chosen on a part of the training images, never on test images. Figures
+    are exact expectations over all orders of ties.
 
     \b
     Examples:
@@ -122,7 +146,7 @@ def benchmark(
     for failure in results.failures:
         note(f"not measured: {failure['step']}: {failure['error']} ({failure['where']})")
     if results.failures:
-        raise typer.Exit(1)
+        raise SystemExit(1)
 
 
 def _features(

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 import hashlens
 from hashlens.cli.console import note, print_json, progress_bar
 from hashlens.cli.options import (
-    CacheOption,
-    DataArgument,
-    DataFolderOption,
-    JsonOption,
+    PATH,
     bit_lengths,
+    cache_option,
     comma_separated,
+    data_folder_option,
+    json_option,
 )
 from hashlens.cli.radii import print_lengths, print_radii, radius_row
 from hashlens.codes import check_bits
@@ -25,55 +24,58 @@ from hashlens.evaluation.bootstrap import Resampling
 from hashlens.model.folder import check_model_folder
 from hashlens.model.loading import DEFAULT_MODEL
 
-_Model = Annotated[
-    str,
-    typer.Argument(
-        metavar="MODEL",
-        help="A model directory, a collection (its own copy of the model is calibrated), or "
-        "'default' with --out.",
-        show_default=False,
-    ),
-]
-_Precision = Annotated[
-    str, typer.Option(help="Wanted precisions, separated by commas: shares in (0, 1].")
-]
-_Bits = Annotated[
-    str | None,
-    typer.Option(
-        help="Also train the model's method on DATA at these code lengths, separated by commas "
-        "such as 32,64,128, and say which is long enough. Each length is trained once.",
-        show_default=False,
-    ),
-]
-_Out = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="DIR",
-        help="Write a calibrated copy of the model to DIR, and leave MODEL unchanged.",
-        show_default=False,
-    ),
-]
-_Confidence = Annotated[float, typer.Option(help="Confidence level of the intervals.")]
-_Resamples = Annotated[
-    int, typer.Option(min=1, help="Number of bootstrap resamples of the images.")
-]
-_Seed = Annotated[int, typer.Option(help="Random seed of the bootstrap.")]
 
-
+@click.command()
+@click.argument("model")
+@click.argument("data")
+@click.option(
+    "--precision",
+    metavar="SHARES",
+    default="0.9,0.95,0.99",
+    help="Wanted precisions, separated by commas: shares in (0, 1].",
+)
+@click.option(
+    "--bits",
+    metavar="LENGTHS",
+    help="Also train the model's method on DATA at these code lengths, separated by commas such as "
+    "32,64,128, and say which is long enough. Each length is trained once.",
+)
+@click.option(
+    "--out",
+    type=PATH,
+    metavar="DIR",
+    help="Write a calibrated copy of the model to DIR, and leave MODEL unchanged.",
+)
+@click.option("--confidence", default=0.95, help="Confidence level of the intervals.")
+@click.option(
+    "--resamples",
+    type=click.IntRange(min=1),
+    default=1000,
+    help="Number of bootstrap resamples of the images.",
+)
+@click.option("--seed", default=0, help="Random seed of the bootstrap.")
+@data_folder_option
+@cache_option
+@json_option
 def calibrate(
-    model: _Model,
-    data: DataArgument,
-    precision: _Precision = "0.9,0.95,0.99",
-    bits: _Bits = None,
-    out: _Out = None,
-    confidence: _Confidence = 0.95,
-    resamples: _Resamples = 1000,
-    seed: _Seed = 0,
-    data_folder: DataFolderOption = None,
-    cache: CacheOption = None,
-    json: JsonOption = False,
+    model: str,
+    data: str,
+    precision: str,
+    bits: str | None,
+    out: Path | None,
+    confidence: float,
+    resamples: int,
+    seed: int,
+    data_folder: Path | None,
+    cache: Path | None,
+    json: bool,
 ) -> None:
     """Find the radius that reaches a wanted precision.
+
+    MODEL is a model directory, a collection (its own copy of the model is calibrated), or 'default'
+    with --out.
+    DATA is a folder with one sub-folder per class, a CSV file with the columns path and label, a
+    folder of parquet files, or 'cifar100'.
 
     The precision of a radius is the share of pairs within it that have the same label, here with a
     confidence interval. Only images that the model was not trained on count. Afterwards, `search`

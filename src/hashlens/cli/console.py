@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import typer
+import click
 
 from hashlens.progress import OnProgress, no_progress
 
@@ -25,7 +25,7 @@ def print_json(document: Any) -> None:
     ValueError
         If a number is not finite: JSON has no NaN.
     """
-    typer.echo(json.dumps(document, indent=2, default=str, allow_nan=False))
+    click.echo(json.dumps(document, indent=2, default=str, allow_nan=False))
 
 
 def command_line() -> str:
@@ -35,7 +35,7 @@ def command_line() -> str:
 
 def note(text: str) -> None:
     """Print a line on stderr."""
-    typer.echo(text, err=True)
+    click.echo(text, err=True)
 
 
 def notes(lines: Iterable[str]) -> None:

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
 
-import typer
+import click
 
 from hashlens.cli.console import note, print_json
-from hashlens.cli.options import CollectionOption, JsonOption, PrecisionOption, collection_folder
+from hashlens.cli.options import collection_folder, collection_option, json_option, precision_option
 from hashlens.cli.precision import note_radius
 from hashlens.collection import Collection
 
-_Radius = Annotated[
-    int | None,
-    typer.Option(
-        min=0,
-        help="Maximum number of bits in which two images of a group differ.",
-        show_default=False,
-    ),
-]
 
-
+@click.command()
+@click.option(
+    "--radius",
+    type=click.IntRange(min=0),
+    metavar="BITS",
+    help="Maximum number of bits in which two images of a group differ.",
+)
+@precision_option
+@collection_option
+@json_option
 def duplicates(
-    radius: _Radius = None,
-    precision: PrecisionOption = None,
-    collection: CollectionOption = None,
-    json: JsonOption = False,
+    radius: int | None,
+    precision: float | None,
+    collection: Path | None,
+    json: bool,
 ) -> None:
     """Show groups of near-duplicate images.
 
@@ -49,7 +50,7 @@ def duplicates(
         return
     for group in groups:
         # Images that a chain joins may be further apart than this.
-        typer.echo(f"{len(group.paths)} images, joined by pairs up to {group.widest} bits apart")
+        click.echo(f"{len(group.paths)} images, joined by pairs up to {group.widest} bits apart")
         for path in group.paths:
-            typer.echo(f"  {path}")
+            click.echo(f"  {path}")
     note(f"{len(groups):,} groups, {sum(len(group.paths) for group in groups):,} images")

@@ -15,7 +15,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
     if sys.argv[1:] == ["--version"]:
-        # Answered at once: a parser takes longer to load than this takes to say.
+        # Loading a parser would take longer than the answer.
         print(f"hashlens {hashlens.__version__}")
         return
     from hashlens.cli.app import app

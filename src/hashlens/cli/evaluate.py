@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
 
-import typer
+import click
 
 import hashlens
 from hashlens.cli.console import note, print_json, progress_bar
 from hashlens.cli.figures import print_figures
 from hashlens.cli.options import (
-    CacheOption,
-    DataArgument,
-    DataFolderOption,
-    JsonOption,
-    ProtocolOption,
-    SplitSeedOption,
+    cache_option,
+    data_folder_option,
+    json_option,
+    protocol_option,
+    split_seed_option,
 )
 
-_Model = Annotated[str, typer.Argument(metavar="MODEL", help="A model directory, or 'default'.")]
 
-
+@click.command()
+@click.argument("model")
+@click.argument("data")
+@protocol_option
+@split_seed_option
+@data_folder_option
+@cache_option
+@json_option
 def evaluate(
-    model: _Model,
-    data: DataArgument,
-    protocol: ProtocolOption = "standard",
-    split_seed: SplitSeedOption = 0,
-    data_folder: DataFolderOption = None,
-    cache: CacheOption = None,
-    json: JsonOption = False,
+    model: str,
+    data: str,
+    protocol: str,
+    split_seed: int,
+    data_folder: Path | None,
+    cache: Path | None,
+    json: bool,
 ) -> None:
     """Measure a model on labeled images.
+
+    MODEL is a model directory, or 'default' for the bundled model.
+    DATA is a folder with one sub-folder per class, a CSV file with the columns path and label, a
+    folder of parquet files, or 'cifar100'.
 
     Reports precision at 5, mAP and statistics of the codes. Learned codes collapse, so hundreds of
     images may tie: each figure is the exact expectation over all orders of ties, shown with the

@@ -4,57 +4,40 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 
 import hashlens.export
 from hashlens.cli.console import print_json, report_failures, size
-from hashlens.cli.options import JsonOption
+from hashlens.cli.options import PATH, json_option
 from hashlens.errors import ParameterError
 from hashlens.export import Exported, QuantizationReport
 
-_Source = Annotated[
-    str,
-    typer.Argument(
-        metavar="MODEL|COLLECTION",
-        help="'default', a model directory, or a collection.",
-        show_default=False,
-    ),
-]
-_Outputs = Annotated[
-    list[Path],
-    typer.Argument(
-        metavar="OUT...",
-        help="Files named .onnx (the model), .parquet or .faiss (the codes of a collection).",
-        show_default=False,
-    ),
-]
-_Int8 = Annotated[
-    bool,
-    typer.Option("--int8", help="Quantize the network to int8 and report what that costs."),
-]
-_Calibration = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="DIR",
-        help="Images for --int8, like those that will be encoded: half of them set its ranges, the "
-        "other half measure its loss.",
-        show_default=False,
-    ),
-]
 
-
+@click.command()
+@click.argument("source", metavar="MODEL|COLLECTION")
+@click.argument("outputs", nargs=-1, required=True, type=PATH, metavar="OUT...")
+@click.option("--int8", is_flag=True, help="Quantize the network to int8 and report what it costs.")
+@click.option(
+    "--calibration",
+    type=PATH,
+    metavar="DIR",
+    help="Images for --int8, like those that will be encoded: half of them set its ranges, the "
+    "other half measure its loss.",
+)
+@json_option
 def export(
-    source: _Source,
-    outputs: _Outputs,
-    int8: _Int8 = False,
-    calibration: _Calibration = None,
-    json: JsonOption = False,
+    source: str,
+    outputs: tuple[Path, ...],
+    int8: bool,
+    calibration: Path | None,
+    json: bool,
 ) -> None:
     """Write a model or codes for other tools.
 
-    The suffix of each output selects its format.
+    The suffix of each OUT selects its format: .onnx for a model, or for the model of a collection;
+    .parquet and .faiss for the codes of a collection. MODEL is a model directory, or 'default'.
 
     \b
     Examples:
@@ -75,7 +58,7 @@ def export(
         return
     for one in written:
         what = "pixels → codes" if one.images is None else f"{one.images:,} codes"
-        typer.echo(f"{one.path}: {what} of {one.bits} bits, {size(one.path.stat().st_size)}")
+        click.echo(f"{one.path}: {what} of {one.bits} bits, {size(one.path.stat().st_size)}")
         if one.quantization is not None:
             _print_quantization(one.quantization)
 
@@ -90,12 +73,12 @@ def _facts(one: Exported) -> dict[str, Any]:
 
 
 def _print_quantization(report: QuantizationReport) -> None:
-    typer.echo(
+    click.echo(
         f"  {100 * report.differing_bits:.2f} % of bits differ from float32, "
         f"{100 * report.overlap_at_5:.1f} % of the five nearest agree "
         f"(on {report.measured_images} images that did not set the ranges)"
     )
-    typer.echo(
+    click.echo(
         f"  {size(report.float_bytes)} → {size(report.int8_bytes)}, "
         f"{report.float_images_per_second:.1f} → {report.int8_images_per_second:.1f} images/s "
         "on one thread"

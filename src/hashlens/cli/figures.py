@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from hashlens.cli.console import note
 
@@ -20,10 +20,10 @@ def print_figures(figures: dict[str, Any]) -> None:
     )
     codes = figures["codes"]
     correlation = codes["bit_correlation"]
-    typer.echo(figures["split"])
-    typer.echo(f"precision@5 {precision:>6} %  (ties in the worst order {low}, in the best {high})")
-    typer.echo(f"mAP         {mean:>6} %")
-    typer.echo(
+    click.echo(figures["split"])
+    click.echo(f"precision@5 {precision:>6} %  (ties in the worst order {low}, in the best {high})")
+    click.echo(f"mAP         {mean:>6} %")
+    click.echo(
         f"codes       {figures['bits']} bits, {codes['unique_codes_per_thousand']:.0f} distinct "
         f"per thousand images, imbalance {codes['bit_imbalance']:.3f}, "
         f"correlation {'–' if correlation is None else f'{correlation:.3f}'}"

@@ -3,56 +3,56 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from hashlens.cli.console import print_json, size
 from hashlens.cli.indexing import run_indexing
-from hashlens.cli.options import CollectionOption, JsonOption, StrictOption, collection_folder
+from hashlens.cli.options import (
+    PATH,
+    collection_folder,
+    collection_option,
+    json_option,
+    strict_option,
+)
 from hashlens.collection import Collection, is_collection
 from hashlens.errors import CollectionError, ModelMismatchError, ParameterError
 from hashlens.model.loading import load_model
 
-_Paths = Annotated[
-    list[Path] | None, typer.Argument(help="Folders and images.", show_default=False)
-]
-_Model = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME|DIR",
-        help="The model that encodes a new collection. Default: the bundled one.",
-        show_default=False,
-    ),
-]
-_KeepDescriptors = Annotated[
-    bool,
-    typer.Option(
-        "--keep-descriptors",
-        help="Keep the descriptor of each image in a new collection, for `search --rerank`.",
-    ),
-]
-_Build = Annotated[
-    bool,
-    typer.Option(
-        "--build", help="Save an index of the codes: worthwhile for many searches of many images."
-    ),
-]
 
-
+@click.command()
+@click.argument("paths", nargs=-1, type=PATH)
+@collection_option
+@click.option(
+    "--model",
+    metavar="NAME|DIR",
+    help="The model that encodes a new collection. Default: the bundled one.",
+)
+@click.option(
+    "--keep-descriptors",
+    is_flag=True,
+    help="Keep the descriptor of each image in a new collection, for `search --rerank`.",
+)
+@click.option(
+    "--build",
+    is_flag=True,
+    help="Save an index of the codes: worthwhile for many searches of many images.",
+)
+@strict_option
+@json_option
 def index(
-    paths: _Paths = None,
-    collection: CollectionOption = None,
-    model: _Model = None,
-    keep_descriptors: _KeepDescriptors = False,
-    build: _Build = False,
-    strict: StrictOption = False,
-    json: JsonOption = False,
+    paths: tuple[Path, ...],
+    collection: Path | None,
+    model: str | None,
+    keep_descriptors: bool,
+    build: bool,
+    strict: bool,
+    json: bool,
 ) -> None:
     """Add images to a collection.
 
-    Adds the images under PATHS; unchanged ones are skipped. Interrupt it at any time: the same
-    command resumes where it stopped.
+    Adds the images at and under PATHS; unchanged ones are skipped. Interrupt it at any time: the
+    same command resumes where it stopped.
 
     \b
     Examples:
@@ -99,4 +99,4 @@ def _build_only(folder: Path, json: bool) -> None:
         if json:
             print_json({"images": len(target), "index_bytes": taken})
         else:
-            typer.echo(f"index of {len(target):,} images saved, {size(taken)}")
+            click.echo(f"index of {len(target):,} images saved, {size(taken)}")

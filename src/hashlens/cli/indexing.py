@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 
-import typer
+import click
 
 from hashlens.cli.console import note, print_json, progress_bar, report_failures
 from hashlens.collection import Collection, IndexReport
@@ -33,18 +33,18 @@ def run_indexing(
             target.build_index()
     except KeyboardInterrupt:
         note(f"interrupted; {len(target):,} images are kept. The same command resumes from here.")
-        raise typer.Exit(130) from None
+        raise SystemExit(130) from None
     seconds = time.monotonic() - began
     if json:
         print_json(asdict(report) | {"images": len(target), "seconds": round(seconds, 2)})
     else:
         _print_report(report, len(target), seconds)
     if strict and report.failed:
-        raise typer.Exit(1)
+        raise SystemExit(1)
 
 
 def _print_report(report: IndexReport, images: int, seconds: float) -> None:
-    typer.echo(
+    click.echo(
         f"{report.added:,} added, {report.reused:,} known by content, "
         f"{report.skipped:,} unchanged, {report.removed:,} vanished, "
         f"{len(report.failed):,} unreadable; {images:,} images in total"

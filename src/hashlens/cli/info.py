@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Any
 
-import typer
+import click
 
 from hashlens.cli.console import print_json, size
-from hashlens.cli.options import CollectionOption, JsonOption, collection_folder
+from hashlens.cli.options import collection_folder, collection_option, json_option
 from hashlens.collection import Collection
 from hashlens.errors import CollectionError
 
-_Failures = Annotated[
-    bool, typer.Option("--failures", help="List the files that could not be read.")
-]
-_Verify = Annotated[bool, typer.Option("--verify", help="Read everything and compare checksums.")]
 
-
+@click.command()
+@collection_option
+@click.option("--failures", is_flag=True, help="List the files that could not be read.")
+@click.option("--verify", is_flag=True, help="Read everything and compare checksums.")
+@json_option
 def info(
-    collection: CollectionOption = None,
-    failures: _Failures = False,
-    verify: _Verify = False,
-    json: JsonOption = False,
+    collection: Path | None,
+    failures: bool,
+    verify: bool,
+    json: bool,
 ) -> None:
     """Show what the collection holds and whether it is intact.
 
@@ -40,9 +41,9 @@ def info(
     else:
         _print_facts(facts)
         for path, reason in unreadable:
-            typer.echo(f"unreadable       {path}: {reason}")
+            click.echo(f"unreadable       {path}: {reason}")
         if verify and not damage:
-            typer.echo("all checksums match")
+            click.echo("all checksums match")
     if damage:
         raise CollectionError("The collection is damaged: " + " ".join(damage))
 
@@ -51,5 +52,5 @@ def _print_facts(facts: dict[str, Any]) -> None:
     disk_bytes = facts.pop("disk_bytes")
     for name, value in facts.items():
         shown = ", ".join(value) if isinstance(value, list) else value
-        typer.echo(f"{name.replace('_', ' '):16} {'–' if shown in (None, '') else shown}")
-    typer.echo(f"{'size on disk':16} {size(disk_bytes)}")
+        click.echo(f"{name.replace('_', ' '):16} {'–' if shown in (None, '') else shown}")
+    click.echo(f"{'size on disk':16} {size(disk_bytes)}")

@@ -3,85 +3,67 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from hashlens.errors import ParameterError
 from hashlens.files.cache_folder import CACHE_VARIABLE
 
-CollectionOption = Annotated[
-    Path | None,
-    typer.Option(
-        "-c",
-        "--collection",
-        envvar="HASHLENS_COLLECTION",
-        metavar="DIR",
-        help="The collection's directory. Default: one in your user data directory.",
-        show_default=False,
-    ),
-]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print one JSON document and nothing else.")
-]
-StrictOption = Annotated[
-    bool, typer.Option("--strict", help="Exit with 1 if any image could not be read.")
-]
-PrecisionOption = Annotated[
-    float | None,
-    typer.Option(
-        "--precision",
-        metavar="SHARE",
-        help="Choose the radius within which this share of pairs, such as 0.95, had the same label "
-        "when the model was calibrated.",
-        show_default=False,
-    ),
-]
+PATH = click.Path(path_type=Path)
+"""A path that need not exist."""
 
-DataArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="DATA",
-        help="Labeled images: a folder with one sub-folder per class, a CSV file with the columns "
-        "path and label, a folder of parquet files, or 'cifar100'.",
-        show_default=False,
-    ),
-]
-DataFolderOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--data",
-        metavar="DIR",
-        help="Read a data set given by name from this folder instead of downloading it.",
-    ),
-]
-ProtocolOption = Annotated[
-    str,
-    typer.Option(
-        help="What is searched. standard: the training images; heldout: images of the trained "
-        "classes that training never saw; unseen: images of classes that training never saw."
-    ),
-]
-SplitSeedOption = Annotated[
-    int, typer.Option("--split-seed", help="Random seed of the protocol's split.")
-]
-DescriptorOption = Annotated[
-    str, typer.Option(help="The descriptor: default, timm:NAME or onnx:FILE.")
-]
-WeightsOption = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Local weights for a timm: descriptor.")
-]
-
-CacheOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--cache",
-        envvar=CACHE_VARIABLE,
-        metavar="DIR",
-        help="Where descriptors are kept between runs. Default: your user cache directory.",
-        show_default=False,
-    ),
-]
+collection_option = click.option(
+    "-c",
+    "--collection",
+    type=PATH,
+    envvar="HASHLENS_COLLECTION",
+    metavar="DIR",
+    help="The collection's directory. Default: one in your user data directory.",
+)
+json_option = click.option("--json", is_flag=True, help="Print one JSON document and nothing else.")
+strict_option = click.option(
+    "--strict", is_flag=True, help="Exit with 1 if any image could not be read."
+)
+precision_option = click.option(
+    "--precision",
+    type=float,
+    metavar="SHARE",
+    help="Choose the radius within which this share of pairs, such as 0.95, had the same label "
+    "when the model was calibrated.",
+)
+data_folder_option = click.option(
+    "--data",
+    "data_folder",
+    type=PATH,
+    metavar="DIR",
+    help="Read a data set given by name from this folder instead of downloading it.",
+)
+protocol_option = click.option(
+    "--protocol",
+    metavar="NAME",
+    default="standard",
+    help="What is searched. standard: the training images; heldout: images of the trained classes "
+    "that training never saw; unseen: images of classes that training never saw.",
+)
+split_seed_option = click.option(
+    "--split-seed", default=0, help="Random seed of the protocol's split."
+)
+descriptor_option = click.option(
+    "--descriptor",
+    metavar="NAME",
+    default="default",
+    help="The descriptor: default, timm:NAME or onnx:FILE.",
+)
+weights_option = click.option(
+    "--weights", type=PATH, metavar="FILE", help="Local weights for a timm: descriptor."
+)
+cache_option = click.option(
+    "--cache",
+    type=PATH,
+    envvar=CACHE_VARIABLE,
+    metavar="DIR",
+    help="Where descriptors are kept between runs. Default: your user cache directory.",
+)
 
 
 def collection_folder(given: Path | None) -> Path:

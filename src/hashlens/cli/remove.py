@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from hashlens.cli.options import CollectionOption, collection_folder
+from hashlens.cli.options import PATH, collection_folder, collection_option
 from hashlens.collection import Collection
 from hashlens.errors import CollectionError
 
-_Paths = Annotated[list[Path], typer.Argument(help="Indexed files or folders.", show_default=False)]
 
-
-def remove(paths: _Paths, collection: CollectionOption = None) -> None:
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=PATH)
+@collection_option
+def remove(paths: tuple[Path, ...], collection: Path | None) -> None:
     """Take images out of the collection.
 
     The files are not touched. From then on `update`, and `index` of a folder above, leave them out;
@@ -27,6 +27,6 @@ def remove(paths: _Paths, collection: CollectionOption = None) -> None:
     """
     with Collection.open(collection_folder(collection), write=True) as target:
         report = target.remove(paths)
-    typer.echo(f"removed {report.removed:,} images")
+    click.echo(f"removed {report.removed:,} images")
     if report.unknown:
         raise CollectionError(f"The collection holds nothing at {', '.join(report.unknown)}.")

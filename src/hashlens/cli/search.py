@@ -7,74 +7,78 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 
 from hashlens.cli.console import note, print_json
-from hashlens.cli.options import CollectionOption, JsonOption, PrecisionOption, collection_folder
+from hashlens.cli.options import (
+    PATH,
+    collection_folder,
+    collection_option,
+    json_option,
+    precision_option,
+)
 from hashlens.cli.precision import note_radius
 from hashlens.collection import Collection, Hit
 from hashlens.errors import ParameterError
 
-_Images = Annotated[
-    list[Path], typer.Argument(help="One or more query images.", show_default=False)
-]
-_K = Annotated[
-    int | None,
-    typer.Option(
-        "-k",
-        min=1,
-        help="Number of results per query. Default: 10, or all within --radius.",
-        show_default=False,
-    ),
-]
-_Radius = Annotated[
-    int | None,
-    typer.Option(min=0, help="Show only images within this distance, in bits.", show_default=False),
-]
-_Rerank = Annotated[
-    bool,
-    typer.Option(
-        "--rerank",
-        help="Order the nearest by the Euclidean distance of their descriptors, if these are kept.",
-    ),
-]
-_Under = Annotated[
-    list[Path] | None,
-    typer.Option(
-        metavar="FOLDER", help="Search only this folder; may be repeated.", show_default=False
-    ),
-]
-_Label = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME",
-        help="Search only images with this label; may be repeated.",
-        show_default=False,
-    ),
-]
-_PathsOnly = Annotated[
-    bool, typer.Option("--paths", help="Print only paths, one per line, for pipes.")
-]
-_Sheet = Annotated[
-    Path | None,
-    typer.Option(metavar="OUT.png", help="Draw a contact sheet of queries, results and distances."),
-]
 
-
+@click.command()
+@click.argument("images", nargs=-1, required=True, type=PATH)
+@collection_option
+@click.option(
+    "-k",
+    type=click.IntRange(min=1),
+    metavar="COUNT",
+    help="Number of results per query. Default: 10, or all within --radius or --precision.",
+)
+@click.option(
+    "--radius",
+    type=click.IntRange(min=0),
+    metavar="BITS",
+    help="Show only images within this distance.",
+)
+@precision_option
+@click.option(
+    "--rerank",
+    is_flag=True,
+    help="Order the nearest by the Euclidean distance of their descriptors, if these are kept.",
+)
+@click.option(
+    "--under",
+    type=PATH,
+    multiple=True,
+    metavar="FOLDER",
+    help="Search only this folder; may be repeated.",
+)
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="NAME",
+    help="Search only images with this label; may be repeated.",
+)
+@json_option
+@click.option("--paths", is_flag=True, help="Print only paths, one per line, for pipes.")
+@click.option(
+    "--sheet",
+    type=PATH,
+    metavar="OUT.png",
+    help="Draw a contact sheet of queries, results and distances.",
+)
 def search(
-    images: _Images,
-    collection: CollectionOption = None,
-    k: _K = None,
-    radius: _Radius = None,
-    precision: PrecisionOption = None,
-    rerank: _Rerank = False,
-    under: _Under = None,
-    label: _Label = None,
-    json: JsonOption = False,
-    paths: _PathsOnly = False,
-    sheet: _Sheet = None,
+    images: tuple[Path, ...],
+    collection: Path | None,
+    k: int | None,
+    radius: int | None,
+    precision: float | None,
+    rerank: bool,
+    under: tuple[Path, ...],
+    labels: tuple[str, ...],
+    json: bool,
+    paths: bool,
+    sheet: Path | None,
 ) -> None:
     """Find the images most similar to yours.
 
@@ -97,7 +101,7 @@ def search(
             precision=precision,
             rerank=rerank,
             under=under or None,
-            labels=label or None,
+            labels=labels or None,
         )
         milliseconds = 1000 * (time.perf_counter() - began)
         note_radius(target, precision)
@@ -149,9 +153,9 @@ def _print_paths(found: Iterable[str]) -> None:
 
 def _print_table(query: str, hits: list[Hit], bits: int) -> None:
     if not hits:
-        typer.echo(f"{query}: no image is near enough")
+        click.echo(f"{query}: no image is near enough")
         return
-    typer.echo(f"{query}: the {len(hits)} nearest, distances in bits of {bits}")
+    click.echo(f"{query}: the {len(hits)} nearest, distances in bits of {bits}")
     for rank, hit in enumerate(hits, start=1):
         euclidean = "" if hit.euclidean is None else f"  {hit.euclidean:7.4f}"
-        typer.echo(f"{rank:5}  {hit.distance:4}{euclidean}  {hit.path}")
+        click.echo(f"{rank:5}  {hit.distance:4}{euclidean}  {hit.path}")

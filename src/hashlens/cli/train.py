@@ -3,139 +3,130 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 import hashlens
 from hashlens.cli.console import command_line, note, notes, print_json, progress_bar
 from hashlens.cli.figures import print_epoch, print_figures
 from hashlens.cli.options import (
-    CacheOption,
-    DataArgument,
-    DataFolderOption,
-    DescriptorOption,
-    JsonOption,
-    ProtocolOption,
-    SplitSeedOption,
-    WeightsOption,
+    PATH,
+    cache_option,
+    data_folder_option,
+    descriptor_option,
+    json_option,
+    protocol_option,
+    split_seed_option,
+    weights_option,
 )
 from hashlens.datasets.checking import check_dataset
 from hashlens.datasets.findings import MAX_UNUSABLE
 from hashlens.model.card import REPORT_PAGE
 
-_Bits = Annotated[int, typer.Option(help="Code length: a multiple of 8, up to 512.")]
-_Method = Annotated[str, typer.Option(help="The hashing method, such as autoencoder, itq or lsh.")]
-_Preset = Annotated[
-    str | None,
-    typer.Option(
-        help="Configuration of the autoencoder: default; general, if you will also search for "
-        "classes that are not in DATA; or paper, as published.",
-        show_default=False,
-    ),
-]
-_Out = Annotated[
-    Path | None,
-    typer.Option(
-        "--out",
-        "--model",
-        metavar="DIR",
-        help="The model directory to write. Default: METHOD-BITS in the current folder.",
-        show_default=False,
-    ),
-]
-_Epochs = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        help="Maximum number of epochs, for methods that train a network.",
-        show_default=False,
-    ),
-]
-_LearningRate = Annotated[
-    float | None,
-    typer.Option(
-        min=1e-9,
-        help="Peak learning rate, for methods that train a network; lower it if training diverges.",
-        show_default=False,
-    ),
-]
-_Seed = Annotated[int, typer.Option(help="Random seed of the method.")]
-_Tune = Annotated[
-    str,
-    typer.Option(
-        help="What to train. head: only the hash; last: the last blocks of the descriptor's "
-        "network too; all: the whole network."
-    ),
-]
-_TuneBlocks = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        help="Number of blocks that --tune last changes. Default: half of them.",
-        show_default=False,
-    ),
-]
-_TuneCrops = Annotated[
-    int,
-    typer.Option(
-        min=0,
-        help="Random crops per image, half of them mirrored, to train on besides the image itself; "
-        "--tune all draws new ones in every epoch.",
-    ),
-]
-_Device = Annotated[
-    str | None,
-    typer.Option(help="cpu, cuda or mps. Default: the best available.", show_default=False),
-]
-_Report = Annotated[
-    bool,
-    typer.Option(
-        "--report/--no-report",
-        help="Write report.html and report.json into the model directory. The page contains "
-        "thumbnails of some images.",
-    ),
-]
-_Check = Annotated[
-    bool, typer.Option("--check", help="Only check the data, report what was found, and stop.")
-]
-_MaxUnusable = Annotated[
-    float,
-    typer.Option(
-        "--max-unusable",
-        metavar="SHARE",
-        min=0,
-        max=1,
-        help="Share of the images that may be unreadable or have contradicting labels.",
-    ),
-]
 
-
+@click.command()
+@click.argument("data")
+@click.option("--bits", default=64, help="Code length: a multiple of 8, up to 512.")
+@click.option(
+    "--method",
+    metavar="NAME",
+    default="autoencoder",
+    help="The hashing method, such as autoencoder, itq or lsh.",
+)
+@click.option(
+    "--preset",
+    metavar="NAME",
+    help="Configuration of the autoencoder: default; general, if you will also search for classes "
+    "that are not in DATA; or paper, as published.",
+)
+@click.option(
+    "--out",
+    "--model",
+    "out",
+    type=PATH,
+    metavar="DIR",
+    help="The model directory to write. Default: METHOD-BITS in the current folder.",
+)
+@descriptor_option
+@weights_option
+@protocol_option
+@split_seed_option
+@click.option(
+    "--epochs",
+    type=click.IntRange(min=1),
+    help="Maximum number of epochs, for methods that train a network.",
+)
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Peak learning rate, for methods that train a network; lower it if training diverges.",
+)
+@click.option("--seed", default=0, help="Random seed of the method.")
+@click.option(
+    "--tune",
+    metavar="WHAT",
+    default="head",
+    help="What to train. head: only the hash; last: the last blocks of the descriptor's network "
+    "too; all: the whole network.",
+)
+@click.option(
+    "--tune-blocks",
+    type=click.IntRange(min=1),
+    help="Number of blocks that --tune last changes. Default: half of them.",
+)
+@click.option(
+    "--tune-crops",
+    type=click.IntRange(min=0),
+    default=4,
+    help="Random crops per image, half of them mirrored, to train on besides the image itself; "
+    "--tune all draws new ones in every epoch.",
+)
+@click.option("--device", metavar="NAME", help="cpu, cuda or mps. Default: the best available.")
+@click.option(
+    "--report/--no-report",
+    default=True,
+    help="Write report.html and report.json into the model directory. The page contains thumbnails "
+    "of some images.",
+)
+@click.option("--check", is_flag=True, help="Only check the data, report what was found, and stop.")
+@click.option(
+    "--max-unusable",
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    default=MAX_UNUSABLE,
+    help="Share of the images that may be unreadable or have contradicting labels.",
+)
+@data_folder_option
+@cache_option
+@json_option
 def train(
-    data: DataArgument,
-    bits: _Bits = 64,
-    method: _Method = "autoencoder",
-    preset: _Preset = None,
-    out: _Out = None,
-    descriptor: DescriptorOption = "default",
-    weights: WeightsOption = None,
-    protocol: ProtocolOption = "standard",
-    split_seed: SplitSeedOption = 0,
-    epochs: _Epochs = None,
-    learning_rate: _LearningRate = None,
-    seed: _Seed = 0,
-    tune: _Tune = "head",
-    tune_blocks: _TuneBlocks = None,
-    tune_crops: _TuneCrops = 4,
-    device: _Device = None,
-    report: _Report = True,
-    check: _Check = False,
-    max_unusable: _MaxUnusable = MAX_UNUSABLE,
-    data_folder: DataFolderOption = None,
-    cache: CacheOption = None,
-    json: JsonOption = False,
+    data: str,
+    bits: int,
+    method: str,
+    preset: str | None,
+    out: Path | None,
+    descriptor: str,
+    weights: Path | None,
+    protocol: str,
+    split_seed: int,
+    epochs: int | None,
+    learning_rate: float | None,
+    seed: int,
+    tune: str,
+    tune_blocks: int | None,
+    tune_crops: int,
+    device: str | None,
+    report: bool,
+    check: bool,
+    max_unusable: float,
+    data_folder: Path | None,
+    cache: Path | None,
+    json: bool,
 ) -> None:
     """Train a code on labeled images.
+
+    DATA is a folder with one sub-folder per class, a CSV file with the columns path and label, a
+    folder of parquet files, or 'cifar100'.
 
     Writes a model directory. The data is checked first: unreadable images, copies and images with
     contradicting labels are reported and left out. Descriptors are computed once and cached, so
@@ -189,9 +180,9 @@ def train(
         print_json({**where, "training": record.to_dict(), **model.metrics})
         return
     print_figures(model.metrics)
-    typer.echo(f"model       {target}  ({record.seconds:.0f} s of training)")
+    click.echo(f"model       {target}  ({record.seconds:.0f} s of training)")
     if page is not None:
-        typer.echo(f"report      {page}")
+        click.echo(f"report      {page}")
 
 
 def _check(data: str, folder: Path | None, max_unusable: float, json: bool) -> None:

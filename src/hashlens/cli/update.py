@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import click
+
 from hashlens.cli.indexing import run_indexing
-from hashlens.cli.options import CollectionOption, JsonOption, StrictOption, collection_folder
+from hashlens.cli.options import collection_folder, collection_option, json_option, strict_option
 from hashlens.collection import Collection
 
 
-def update(
-    collection: CollectionOption = None, strict: StrictOption = False, json: JsonOption = False
-) -> None:
+@click.command()
+@collection_option
+@strict_option
+@json_option
+def update(collection: Path | None, strict: bool, json: bool) -> None:
     """Add new images and drop vanished ones.
 
     Looks at all folders and images that were ever indexed and not removed.

@@ -5,7 +5,7 @@ import sys
 from importlib import import_module
 
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from hashlens.cli.app import COMMANDS, app
 
@@ -13,7 +13,7 @@ HEAVY = {"numpy", "onnxruntime", "PIL", "rich"}
 
 
 def docstring_of(name):
-    return getattr(import_module(f"hashlens.cli.{name}"), name).__doc__
+    return getattr(import_module(f"hashlens.cli.{name}"), name).callback.__doc__
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -53,7 +53,7 @@ def loaded_by(*arguments):
 def test_the_version_is_told_without_a_parser():
     loaded, printed = loaded_by("--version")
     assert printed.startswith("hashlens ")
-    assert not loaded & {"typer", *HEAVY}
+    assert not loaded & {"click", *HEAVY}
 
 
 def test_the_list_of_commands_imports_none_of_them():

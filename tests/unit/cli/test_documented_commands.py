@@ -4,10 +4,9 @@ import re
 import shlex
 from pathlib import Path
 
+import click
 import pytest
-import typer
-from typer.main import get_command
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from hashlens.cli.app import COMMANDS, app
 
@@ -40,10 +39,9 @@ def exemplified():
 
 def parse(line):
     """Parse a command line, as it would be when it is run, and return the command's name."""
-    group = get_command(app)
     _, name, *arguments = shlex.split(line)
-    with typer.Context(group, info_name="hashlens") as outer:
-        command = group.get_command(outer, name)
+    with click.Context(app, info_name="hashlens") as outer:
+        command = app.get_command(outer, name)
         assert command is not None, f"there is no command {name}"
         command.make_context(name, arguments, parent=outer)
     return name

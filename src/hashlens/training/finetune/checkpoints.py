@@ -1,4 +1,4 @@
-"""Checkpoints of a training: whole or not there, and never of another training."""
+"""Checkpoints of a training: whole or absent, and never those of another training."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
     Raises
     ------
     HashlensError
-        If the disk is full or fails, or the folder is gone; the checkpoint before stays.
+        If the disk is full or fails, or the folder is gone; the earlier checkpoint stays.
     """
     try:
         with replacing(path) as partial:
@@ -30,7 +30,7 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 
 def read_checkpoint(path: Path, facts: str) -> dict[str, Any]:
-    """Read a checkpoint of the training that ``facts`` is the digest of.
+    """Read the checkpoint of a training whose digest is ``facts``.
 
     Raises
     ------
@@ -44,11 +44,11 @@ def read_checkpoint(path: Path, facts: str) -> dict[str, Any]:
         found = state["facts"]
     except Exception as error:
         raise FormatError(
-            f"{path} is not a readable checkpoint: {error}. Delete it to begin anew."
+            f"{path} is not a readable checkpoint: {error}. Delete it to start over."
         ) from error
     if found != facts:
         raise DataError(
             f"{path} is the checkpoint of an interrupted training with other data or options. "
-            f"Repeat that command to go on with it, or remove {path.parent} to begin anew."
+            f"Repeat that command to resume it, or remove {path.parent} to start over."
         )
     return state

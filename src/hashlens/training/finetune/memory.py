@@ -1,4 +1,4 @@
-"""Freed memory, kept by the process while a network is tuned."""
+"""Keep freed memory in the process while a network is tuned."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _NEVER = 2**31 - 1
 
 @contextmanager
 def freed_memory_kept() -> Iterator[None]:
-    """Let glibc keep what is freed, for the next tensor; elsewhere, do nothing.
+    """Let glibc keep freed memory for the next tensor; do nothing on other systems.
 
-    By default glibc maps a large tensor by itself and unmaps it when it is freed, so that every
-    layer of every step asks the system for its pages anew. That was a fifth to a third of a step's
-    time on a CPU. What is kept goes back to the system at the end.
+    By default, glibc maps each large tensor separately and unmaps it when it is freed, so every
+    layer of every step requests its pages from the system again. That took a fifth to a third of a
+    step's time on a CPU. The memory is returned to the system at the end.
     """
     if platform.libc_ver()[0] != "glibc":
         yield

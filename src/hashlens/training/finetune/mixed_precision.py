@@ -1,4 +1,4 @@
-"""Mixed precision, where a device multiplies in bfloat16 faster than in float32."""
+"""Mixed precision on devices that multiply faster in bfloat16 than in float32."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 @contextmanager
 def mixed_precision(network: nn.Module, device: torch.device) -> Iterator[None]:
-    """Let a network multiply in bfloat16, which needs no scaling of the loss; else, do nothing.
+    """Let a network multiply in bfloat16, which needs no loss scaling, if the device can.
 
-    On a CPU, depthwise convolutions stay in float32: the gradients of their weights take four times
-    as long in bfloat16.
+    On a CPU, depthwise convolutions stay in float32, because the gradients of their weights take
+    four times as long in bfloat16.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def _is_depthwise(module: nn.Module) -> bool:
 
 
 def _forward_in_float32(layer: nn.Module, x: Tensor) -> Tensor:
-    """Be the forward pass of a layer under autocast."""
+    """Replace the forward pass of a layer under autocast by one in float32."""
     with torch.autocast(x.device.type, enabled=False):
         out: Tensor = type(layer).forward(layer, x.float())
     return out.to(x.dtype)

@@ -1,4 +1,4 @@
-"""Steps of a fine-tuning that is held back: rates of its parts, mixed batches, averaged weights."""
+"""Regularization of a fine-tuning: learning rates by part, mixed batches, averaged weights."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def parameter_groups(
 ) -> list[dict[str, Any]]:
     """Return an optimizer's groups: the network's own layers, and the head.
 
-    Of each there are two, for biases and batch norms do not decay.
+    Each has two groups, because biases and batch norms have no weight decay.
 
     Parameters
     ----------
     body, head : nn.Module
     schedule : Schedule
     body_rate : float
-        The body's learning rate as a share of the schedule's, which is the head's.
+        The body's learning rate relative to the schedule's, which is the head's.
     """
     groups = []
     for part, share in ((body, body_rate), (head, 1.0)):
@@ -43,12 +43,12 @@ def parameter_groups(
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """What a batch is mixed with: itself in another order.
+    """How a batch is mixed with a permutation of itself.
 
     Attributes
     ----------
     share : float
-        λ, of each image in its mixture; its partner has the rest.
+        λ, the weight of each image in its mixture; its partner has the rest.
     partners : int64 Tensor of shape (n,)
     """
 
@@ -58,19 +58,19 @@ class Mixture:
     @classmethod
     def draw(cls, alpha: float, images: int, generator: torch.Generator) -> Self:
         """Return a mixture of a batch of ``images``, λ from Beta(α, α)."""
-        # PyTorch draws from no Beta distribution by a generator of one's own; numpy does.
+        # PyTorch can't draw from a Beta distribution with a given generator; numpy can.
         seed = int(torch.randint(2**63 - 1, (), generator=generator))
         share = float(np.random.default_rng(seed).beta(alpha, alpha))
         return cls(share, torch.randperm(images, generator=generator))
 
     def inputs(self, x: Tensor) -> Tensor:
-        """Return λ x + (1 − λ) x', x' the partners of ``x``."""
+        """Return λ x + (1 − λ) x', where x' are the partners of ``x``."""
         return x[self.partners.to(x.device)].lerp(x, self.share)
 
     def terms(self, head: TunableHead, features: Tensor, labels: Tensor) -> LossTerms:
-        """Return λ of each term with an image's labels, and 1 − λ of it with its partner's.
+        """Return λ times each term for the images' labels plus 1 − λ times it for their partners'.
 
-        Terms without labels are the same both times, and so stay what they are.
+        Terms without labels are the same for both, and so do not change.
         """
         own = head.terms(features, labels)
         with _statistics_kept(head.network):
@@ -83,7 +83,7 @@ class Mixture:
 
 @contextmanager
 def _statistics_kept(network: nn.Module) -> Iterator[None]:
-    """Batch norms would count a batch twice that passes twice."""
+    """Keep batch norms from counting a batch twice that passes twice."""
     norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm1d)]
     for norm in norms:
         norm.track_running_stats = False
@@ -97,12 +97,12 @@ def _statistics_kept(network: nn.Module) -> Iterator[None]:
 def moving_average(network: nn.Module, steps: float) -> AveragedModel:
     """Return the average of a network over its last ``steps`` steps, exponentially weighted.
 
-    Until there were so many, it is the plain mean of all: what training began from, a head of
-    random weights, has no part in it.
+    During the first ``steps`` steps, it is the plain mean of all so far: the initial weights, a
+    random head, do not count.
     """
 
     def averaged(mean: Tensor, value: Tensor, seen: Tensor | int) -> Tensor:
-        # As a tensor: a number would have to be waited for, once a parameter, on a GPU.
+        # As a tensor: on a GPU, a number would be waited for, once per parameter.
         span = (torch.as_tensor(seen, device=mean.device) + 1).clamp(max=steps)
         return mean + (value - mean) / span
 

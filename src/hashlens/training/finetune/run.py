@@ -1,4 +1,4 @@
-"""Fine-tune a descriptor's network together with a hasher: images in, a model's parts out."""
+"""Fine-tune a descriptor's network together with a hasher: images in, a model out."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import nn
 
 from hashlens.arrays import AnyLabels, Pixels
@@ -24,22 +24,16 @@ from hashlens.images import Fit, decode_image
 from hashlens.labels import training_targets
 from hashlens.model.model import Model
 from hashlens.model.training_record import TrainingRecord
-from hashlens.training.finetune.activations import (
-    DecodedImages,
-    FrozenPart,
-    Inputs,
-    cache_activations,
-)
-from hashlens.training.finetune.backbone import (
-    Backbone,
-    load_backbone,
-    normalized,
-    revive_batch_norms,
-)
+from hashlens.training.finetune.activations import cache_activations
+from hashlens.training.finetune.backbone import Backbone, load_backbone, normalized
+from hashlens.training.finetune.batch_norms import revive_batch_norms
 from hashlens.training.finetune.device import choose_device
+from hashlens.training.finetune.export_tuned import export_tuned, verify_network
+from hashlens.training.finetune.frozen_part import FrozenPart
+from hashlens.training.finetune.inputs import DecodedImages, Inputs, SelectedInputs
 from hashlens.training.finetune.tunable import TunableHead, check_tunable, tunable_head
-from hashlens.training.finetune.tuned_network import export_tuned, verify_network
-from hashlens.training.finetune.tuning import TunedNetwork, Tuning
+from hashlens.training.finetune.tuned_network import TunedNetwork
+from hashlens.training.finetune.tuning import Tuning
 from hashlens.training.finetune.tuning_options import TuningOptions, Workplace
 from hashlens.training.finetune.views import RECIPE
 from hashlens.training.listener import SILENT, Listener
@@ -87,21 +81,16 @@ def finetune(
     backbone = load_backbone(descriptor)
     blocks = _tuned_blocks(backbone, options)
     prefix, suffix = backbone.cut(blocks)
-    # A head for all labels, thrown away again: what it refuses is refused before the long work.
+    # A head for all labels, discarded again: what it refuses is refused before the long work.
     _network(suffix, hasher, backbone.spec, _targets(dataset.train.labels, dataset, options)[2])
     _make_folder(place.folder)
-    if len(prefix):
-        frozen = FrozenPart(prefix, backbone.spec, device, options.crops)
-        inputs, held = _activations(dataset.train, frozen, place.cache, listener)
-    else:
-        inputs, held = _images(dataset.train, descriptor, options.crops, place.cache, listener)
+    frozen = FrozenPart(prefix, backbone.spec, device, options.crops) if len(prefix) else None
+    inputs, held = _inputs(dataset.train, descriptor, frozen, options, place, listener)
     fit, targets, classes = _targets(dataset.train.labels[held.indices], dataset, options)
-    network, head = _network(suffix, hasher, backbone.spec, classes)
-    part = _Part(inputs, fit)
+    part = SelectedInputs(inputs, fit)
     _revive(suffix, part, len(fit))
     tuning = Tuning(
-        network,
-        head,
+        *_network(suffix, hasher, backbone.spec, classes),
         part,
         targets,
         options.seed,
@@ -112,7 +101,7 @@ def finetune(
         listener.on_epoch,
     )
     tuning.run()
-    head.finish()
+    tuning.head.finish()
     whole = nn.Sequential(*prefix.cpu(), *suffix).eval()
     tuned = export_tuned(whole, backbone.spec, place.folder / "descriptor.onnx", dataset.source)
     cosine = verify_network(whole, tuned, hasher, _pixels(dataset, held, tuned.spec.image_fit))
@@ -126,14 +115,7 @@ def finetune(
         split_seed=options.split_seed,
         seconds=round(tuning.history[-1].seconds, 1),
         epochs=tuple(asdict(epoch) for epoch in tuning.history),
-        details={
-            "tune": options.tune,
-            "crops": options.crops,
-            "regularization": asdict(options.regularization),
-            "tuned_blocks": blocks,
-            "export_cosine": cosine,
-            "kept_epoch": tuning.kept,
-        },
+        details=_details(options, blocks, cosine, tuning.kept),
     )
     return Model(hasher, tuned.spec, tuned, network=tuned.path, training=training)
 
@@ -148,49 +130,37 @@ def _tuned_blocks(backbone: Backbone, options: TuningOptions) -> int | None:
 def _targets(
     labels: AnyLabels, dataset: Dataset, options: TuningOptions
 ) -> tuple[npt.NDArray[np.int64], AnyLabels, int]:
-    """Return which images may be trained on, and their labels and classes, counted from 0."""
+    """Return the rows that may be trained on, their labels from 0, and the number of classes."""
     fit = make_split(options.protocol, labels, dataset.test.labels, options.split_seed).fit
     return fit, *training_targets(labels[fit])
 
 
 def _make_folder(folder: Path) -> None:
-    """Make the folder for checkpoints before there is anything to keep in it."""
+    """Make the folder for checkpoints, before any work."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ParameterError(
-            f"{folder}, for the checkpoints of the training, can't be made: {error.strerror}. "
-            "Choose another place for the model."
+            f"The folder {folder}, for the checkpoints of the training, can't be made: "
+            f"{error.strerror}. Choose another place for the model."
         ) from error
 
 
-class _Part:
-    """Some rows of inputs, counted from 0."""
-
-    def __init__(self, inputs: Inputs, rows: npt.NDArray[np.int64]) -> None:
-        self.inputs, self.rows = inputs, rows
-
-    def draw(self, count: int, order: torch.Generator) -> npt.NDArray[np.int64]:
-        return self.inputs.draw(count, order)
-
-    def gather(self, rows: npt.NDArray[np.int64], views: npt.NDArray[np.int64]) -> torch.Tensor:
-        return self.inputs.gather(self.rows[rows], views)
-
-
-def _activations(
-    images: LabeledImages, frozen: FrozenPart, cache: Path, listener: Listener
+def _inputs(
+    images: LabeledImages,
+    descriptor: Descriptor,
+    frozen: FrozenPart | None,
+    options: TuningOptions,
+    place: Workplace,
+    listener: Listener,
 ) -> tuple[Inputs, CachedImages]:
-    """Return what the frozen part makes of the images, from the cache."""
-    return cache_activations(images, frozen, cache, listener.on_progress, listener.on_message)
-
-
-def _images(
-    images: LabeledImages, descriptor: Descriptor, crops: int, cache: Path, listener: Listener
-) -> tuple[Inputs, CachedImages]:
-    """Return the images that can be read, found by describing them: the cache knows them then."""
-    kept = DescriptorCache(cache, descriptor.spec)
+    """Return activations of the frozen part or, if there is none, the images that can be read."""
+    if frozen is not None:
+        return cache_activations(images, frozen, place.cache, listener)
+    # Describing them tells which can be read, and the next run looks that up.
+    kept = DescriptorCache(place.cache, descriptor.spec)
     held = fill_cache(images, descriptor, kept, listener.on_progress, "train", listener.on_message)
-    return DecodedImages(images, held.indices, descriptor.spec, crops), held
+    return DecodedImages(images, held.indices, descriptor.spec, options.crops), held
 
 
 def _network(
@@ -207,8 +177,8 @@ def _network(
     ), head
 
 
-def _revive(suffix: nn.Module, inputs: _Part, count: int) -> None:
-    """Let batch norms learn what their inputs are like."""
+def _revive(suffix: nn.Module, inputs: SelectedInputs, count: int) -> None:
+    """Give batch norms the statistics of their inputs."""
     rows = np.random.default_rng(0).permutation(count)[: 64 * _STATISTICS]
     batches = np.split(rows, range(64, len(rows), 64))
     revive_batch_norms(suffix, [inputs.gather(some, np.zeros_like(some)) for some in batches])
@@ -217,10 +187,10 @@ def _revive(suffix: nn.Module, inputs: _Part, count: int) -> None:
 def _facts(
     held: CachedImages, descriptor: Descriptor, hasher: Hasher, options: TuningOptions
 ) -> str:
-    """Return the digest of all that decides what training ends with."""
+    """Return the digest of all that determines the outcome of the training."""
     decisive = {
         "data": held.digest,
-        # Rows are in the order of reading, which the data's own digest leaves out.
+        # The order of the rows, which the digest of the data does not cover.
         "order": hashlib.sha256(b"".join(held.keys)).hexdigest(),
         "descriptor": descriptor.spec.digest,
         "views": RECIPE,
@@ -231,7 +201,20 @@ def _facts(
 
 
 def _pixels(dataset: Dataset, held: CachedImages, fit: Fit) -> Pixels:
-    """Return some images, spread over the training set."""
+    """Return the pixels of some images, spread over the training set."""
     count = min(_VERIFIED, len(held.indices))
     some = held.indices[np.linspace(0, len(held.indices) - 1, count).astype(np.int64)]
     return np.stack([decode_image(dataset.train.read(int(index)), fit) for index in some])
+
+
+def _details(
+    options: TuningOptions, blocks: int | None, cosine: float, kept: int
+) -> dict[str, Any]:
+    return {
+        "tune": options.tune,
+        "crops": options.crops,
+        "regularization": asdict(options.regularization),
+        "tuned_blocks": blocks,
+        "export_cosine": cosine,
+        "kept_epoch": kept,
+    }

@@ -1,4 +1,4 @@
-"""The heads that a network is fine-tuned under, and the hashers that they become."""
+"""The heads under which a network is fine-tuned, and the hashers that they become."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from hashlens.hashers.presets import Schedule, changed, check_schedule, resolve_
 from hashlens.hashers.registry import create_hasher
 
 TUNING = Schedule(epochs=10, batch_size=128, learning_rate=0.05, patience=6, finish_epochs=0)
-"""Where the hasher's ``schedule`` says nothing else. An epoch costs minutes, so there are few.
-``patience`` counts where ``decay`` is "constant": a cycle is gone through to its end."""
+"""The default schedule; the hasher's ``schedule`` overrides its fields. There are few epochs,
+because each takes minutes. ``patience`` applies only if ``decay`` is "constant"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,12 @@ class TunableHead:
     Attributes
     ----------
     network : nn.Module
-        From features, (n, D), to what is thresholded at zero, (n, bits).
+        From features, (n, D), to real-valued codes, (n, bits).
     terms : callable
         The loss terms of a batch of features and labels.
     schedule : Schedule
     finish : callable
-        Puts the trained arrays into the hasher; the network is on the CPU then.
+        Moves the trained arrays into the hasher; by then, the network is on the CPU.
     """
 
     network: nn.Module
@@ -75,16 +75,17 @@ def create_tunable(name: str, bits: int = 64, **params: Any) -> Hasher:
 
 
 def tunable_head(hasher: Hasher, width: int, classes: int, scale: float) -> TunableHead:
-    """Return the head whose trained form is a hasher, not fitted yet.
+    """Return the head that becomes a hasher when it is trained.
 
     Parameters
     ----------
     hasher : CodebookHasher or AutoencoderHasher
+        Not fitted yet.
     width : int
-        Length D of features.
+        Length D of the features.
     classes : int
     scale : float
-        The head in training gets features divided by this.
+        The features are divided by this before the head gets them.
 
     Raises
     ------
@@ -99,7 +100,7 @@ def tunable_head(hasher: Hasher, width: int, classes: int, scale: float) -> Tuna
 
 
 def check_tunable(hasher: Hasher) -> Schedule:
-    """Return the schedule by which a network is tuned under a hasher.
+    """Return the schedule for tuning a network under a hasher, if that is possible.
 
     Raises
     ------
@@ -118,13 +119,13 @@ def check_tunable(hasher: Hasher) -> Schedule:
         for name, value in fixed.items():
             if value:
                 raise ParameterError(
-                    f"{name!r} needs a descriptor that stays as it is. Expected 0, or --tune head, "
-                    f"as a network changes while it is fine-tuned. Got {value}."
+                    f"{name!r} needs a descriptor that does not change, so it must be 0 while the "
+                    f"network is fine-tuned. Got {value}. Or train with --tune head."
                 )
     else:
         raise ParameterError(
             "A network is fine-tuned with the method 'codebook' or 'autoencoder'. "
-            f"Got {hasher.name!r} instead; train it on the descriptor as it is with --tune head."
+            f"Got {hasher.name!r} instead; train it on the unchanged descriptor with --tune head."
         )
     return _schedule(hasher.schedule)
 
@@ -167,7 +168,7 @@ def _schedule(overrides: Any) -> Schedule:
     check_schedule(schedule)
     if schedule.finish_epochs:
         raise ParameterError(
-            "A network that is fine-tuned is not finished on the validation part. Expected a "
+            "A fine-tuned network is not trained on the validation part at the end. Expected a "
             f"'finish_epochs' field of 0. Got {schedule.finish_epochs}."
         )
     return schedule

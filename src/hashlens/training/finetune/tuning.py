@@ -1,21 +1,19 @@
-"""The loop that fine-tunes: SGD on a network's last part and its head, resumable by epochs."""
+"""The training loop of fine-tuning: SGD on the tuned part and its head, resumable by epoch."""
 
 from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from hashlens.arrays import AnyLabels
+from hashlens.arrays import AnyLabels, Floats, Rows
 from hashlens.codes import pack
 from hashlens.evaluation import evaluate_codes
 from hashlens.hashers.networks.heads import LossTerms
@@ -29,55 +27,27 @@ from hashlens.hashers.networks.loop import (
     take_step,
     validation_split,
 )
-from hashlens.training.finetune.activations import Inputs
 from hashlens.training.finetune.checkpoints import read_checkpoint, write_checkpoint
+from hashlens.training.finetune.inputs import Inputs
 from hashlens.training.finetune.memory import freed_memory_kept
 from hashlens.training.finetune.mixed_precision import mixed_precision
 from hashlens.training.finetune.regularizing import Mixture, moving_average, parameter_groups
 from hashlens.training.finetune.tunable import TunableHead
+from hashlens.training.finetune.tuned_network import TunedNetwork
 from hashlens.training.finetune.tuning_options import Regularization
 
 MAX_VALIDATION = 1_000
-"""Images that are held out. A head ends its training on all images, a network does not; and images
-that were not trained on are coded less surely."""
+"""Most images that are held out. Unlike a head, a network is never trained on them afterwards."""
 
 LEAST_STEPS = 32
 SMALLEST_BATCH = 16
-"""Where an epoch would have fewer steps, batches are smaller than the schedule's, down to this: a
-few hundred images make two or three of its batches, and training would end where it has hardly
-begun."""
-
-
-class TunedNetwork(nn.Module):
-    """The tuned part and the head on it.
-
-    Parameters
-    ----------
-    suffix : nn.Module
-    head : nn.Module
-    normalize : callable
-        From the suffix's features to the head's input.
-    """
-
-    def __init__(
-        self, suffix: nn.Module, head: nn.Module, normalize: Callable[[Tensor], Tensor]
-    ) -> None:
-        super().__init__()
-        self.suffix, self.head, self.normalize = suffix, head, normalize
-
-    def features(self, x: Tensor) -> Tensor:
-        """Return the head's input, (n, D)."""
-        return self.normalize(self.suffix(x).float())
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return what is thresholded at zero, (n, bits)."""
-        out: Tensor = self.head(self.features(x))
-        return out
+"""If an epoch has fewer than `LEAST_STEPS` steps, batches are smaller than the schedule's, down to
+this size: a few hundred images would make only two or three batches per epoch."""
 
 
 @dataclass(slots=True)
 class _Course:
-    """What changes from step to step beside the network, and the best epoch where one is chosen."""
+    """What changes from step to step besides the network, and the best epoch if one is chosen."""
 
     batch_size: int
     optimizer: torch.optim.Optimizer
@@ -97,21 +67,21 @@ class Tuning:
     ----------
     network : TunedNetwork
     head : TunableHead
-        Whose network is the one in ``network``.
+        The head whose network is the one in ``network``.
     inputs : Inputs
     labels : int64 array of shape (n,), from 0, or bool array of shape (n, classes)
     seed : int
-        Of the validation part, the order of batches, the views and the mixtures.
+        Seed of the validation part, the order of batches, the views and the mixtures.
     device : torch.device
     regularization : Regularization
     checkpoint : Path, optional
         Written after every epoch.
     facts : str
-        Digest of all that decides the outcome; a checkpoint of other facts is refused.
+        Digest of all that determines the outcome; a checkpoint with other facts is refused.
     on_epoch : callable, optional
     history : list of Epoch
     kept : int
-        Number of the epoch that the network is of after `run`.
+        Number of the epoch whose weights the network has after `run`.
     """
 
     network: TunedNetwork
@@ -128,45 +98,31 @@ class Tuning:
     kept: int = 0
 
     def run(self) -> list[Epoch]:
-        """Train, leave the weights of the epoch that is kept in the network, return the history.
+        """Train the network, and return the history.
 
-        One cycle of the learning rate is made for its end, and its last epochs differ by less than
-        a thousand validation queries can tell, so the last one is kept. With a constant rate, the
-        best one is. Where there is a checkpoint, training goes on from it.
+        The network ends with the weights of the last epoch: a learning-rate cycle is designed for
+        its end, and its last epochs differ by less than a thousand validation queries can resolve.
+        With a constant rate, it ends with those of the best epoch. If there is a checkpoint,
+        training resumes from it.
 
         Raises
         ------
         DataError, FormatError
-            If the loss diverges, or the checkpoint is of other facts or damaged.
+            If the loss diverges, or the checkpoint is damaged or has other facts.
         HashlensError
             If a checkpoint can't be written.
         """
         self.network.to(self.device, memory_format=torch.channels_last)
-        schedule = self.head.schedule
-        validation, training = (
-            part.numpy()
-            for part in validation_split(
-                self.labels, schedule.validation_share, self.seed, MAX_VALIDATION
-            )
-        )
+        share = self.head.schedule.validation_share
+        parts = validation_split(self.labels, share, self.seed, MAX_VALIDATION)
+        validation, training = (part.numpy() for part in parts)
         course = self._begin(len(training))
         began = time.monotonic() - (self.history[-1].seconds if self.history else 0.0)
         while not self._is_done(course):
-            judged = self.network if course.average is None else course.average.module
             with freed_memory_kept():
                 losses = self._pass(training, course)
-                precision_at_5 = self._validate(judged, validation, training[:MAX_DATABASE])
-            number = len(self.history) + 1
-            self.history.append(
-                Epoch(number, schedule.epochs, losses, precision_at_5, time.monotonic() - began)
-            )
-            if self._chooses and precision_at_5 > course.best["precision_at_5"]:
-                weights = copy.deepcopy(judged.state_dict())
-                course.best = {
-                    "number": number,
-                    "precision_at_5": precision_at_5,
-                    "weights": weights,
-                }
+                precision = self._validate(self._judged(course), validation, training)
+            self._note(losses, precision, time.monotonic() - began, course)
             self._save(course)
             if self.on_epoch is not None:
                 self.on_epoch(self.history[-1])
@@ -178,13 +134,27 @@ class Tuning:
         self.network.cpu().eval()
         return self.history
 
+    def _judged(self, course: _Course) -> nn.Module:
+        """Return the network that would be kept now: the average, if there is one."""
+        return self.network if course.average is None else course.average.module
+
+    def _note(
+        self, losses: dict[str, float], precision: float, seconds: float, course: _Course
+    ) -> None:
+        """Add an epoch to the history and, if it is the best one so far, keep its weights."""
+        number = len(self.history) + 1
+        self.history.append(Epoch(number, self.head.schedule.epochs, losses, precision, seconds))
+        if self._chooses and precision > course.best["precision_at_5"]:
+            weights = copy.deepcopy(self._judged(course).state_dict())
+            course.best = {"number": number, "precision_at_5": precision, "weights": weights}
+
     @property
     def _chooses(self) -> bool:
-        """Whether the epoch that is kept is chosen by validation."""
+        """Whether validation chooses the epoch that is kept."""
         return self.head.schedule.decay == "constant"
 
     def _begin(self, images: int) -> _Course:
-        """Return the course at its beginning, or where the checkpoint left it."""
+        """Return the course at its beginning, or as the checkpoint has it."""
         schedule = self.head.schedule
         size = min(schedule.batch_size, max(SMALLEST_BATCH, images // LEAST_STEPS), images)
         groups = parameter_groups(
@@ -207,8 +177,8 @@ class Tuning:
         waited = self._chooses and done - course.best["number"] >= schedule.patience
         return done >= schedule.epochs or waited
 
-    def _pass(self, training: npt.NDArray[np.int64], course: _Course) -> dict[str, float]:
-        """Go through the training part once; return the mean of every term."""
+    def _pass(self, training: Rows, course: _Course) -> dict[str, float]:
+        """Train on the training part once; return the mean of every loss term."""
         self.network.train()
         weights = sampling_weights(self.labels, self.head.schedule.balance)
         shuffled = epoch_order(torch.from_numpy(training), weights, course.order).numpy()
@@ -224,9 +194,7 @@ class Tuning:
                 course.average.update_parameters(self.network)
         return {name: total / batches for name, total in sums.items()}
 
-    def _terms(
-        self, rows: npt.NDArray[np.int64], views: npt.NDArray[np.int64], order: torch.Generator
-    ) -> LossTerms:
+    def _terms(self, rows: Rows, views: Rows, order: torch.Generator) -> LossTerms:
         """Return the loss terms of a batch."""
         x = self._gather(rows, views)
         labels = torch.from_numpy(self.labels[rows]).to(self.device)
@@ -240,13 +208,13 @@ class Tuning:
             return self.head.terms(features, labels)
         return mixture.terms(self.head, features, labels)
 
-    def _gather(self, rows: npt.NDArray[np.int64], views: npt.NDArray[np.int64]) -> Tensor:
+    def _gather(self, rows: Rows, views: Rows) -> Tensor:
         x = self.inputs.gather(rows, views)
         return x.to(self.device, memory_format=torch.channels_last)
 
     @torch.inference_mode()  # type: ignore[untyped-decorator]
-    def _project(self, network: nn.Module, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """Return what is thresholded at zero for some images, float32 (n, bits)."""
+    def _project(self, network: nn.Module, rows: Rows) -> Floats:
+        """Return the real-valued codes of some images, float32 (n, bits)."""
         network.eval()
         parts = []
         for start in range(0, len(rows), 256):
@@ -258,12 +226,14 @@ class Tuning:
     def _validate(
         self,
         network: nn.Module,
-        queries: npt.NDArray[np.int64],
-        database: npt.NDArray[np.int64],
+        queries: Rows,
+        training: Rows,
     ) -> float:
-        asked, held = (pack(self._project(network, rows) > 0) for rows in (queries, database))
+        """Return the precision at 5 of the queries in the first of the training images."""
+        database = training[:MAX_DATABASE]
+        codes = [pack(self._project(network, rows) > 0) for rows in (queries, database)]
         figures = evaluate_codes(
-            asked, self.labels[queries], held, self.labels[database], 8 * asked.shape[1]
+            codes[0], self.labels[queries], codes[1], self.labels[database], 8 * codes[0].shape[1]
         )
         return figures.precision.expected
 

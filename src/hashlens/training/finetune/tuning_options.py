@@ -1,4 +1,4 @@
-"""What of a network is tuned, how, and where the work is kept."""
+"""Which part of a network is tuned, how, and where the work is kept."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from hashlens.errors import ParameterError
 
 @dataclass(frozen=True, slots=True)
 class Regularization:
-    """What holds a network back from learning its training images by heart.
+    """What keeps a network from memorizing its training images.
 
     Attributes
     ----------
     body_rate : float
-        Learning rate of the network's own layers, as a share of the head's; that is the schedule's.
+        Learning rate of the network's own layers, relative to the head's, which is the schedule's.
     mixup : float
-        α of the distribution Beta(α, α) from which each batch draws a λ. The batch is mixed with
-        itself in another order, λ to 1 − λ, and so are the losses by the labels of both. 0 mixes
-        nothing.
+        α of the distribution Beta(α, α) from which each batch draws a λ. The batch is mixed with a
+        permutation of itself, λ to 1 − λ, and so are the losses for the labels of both. 0 turns it
+        off.
     average : float
         The model is an exponential moving average of the weights and of batch norms' statistics
-        that goes back about this share of all steps, in [0, 1). 0 is the weights as they are.
+        over about this share of all steps, in [0, 1). 0 turns it off.
 
     Raises
     ------
@@ -56,22 +56,22 @@ class Regularization:
 
 @dataclass(frozen=True, slots=True)
 class TuningOptions:
-    """What of a network is tuned, and how.
+    """Which part of a network is tuned, and how.
 
     Attributes
     ----------
     tune : {"last", "all"}
-        The last blocks on cached activations of the others, or everything on images.
+        The last blocks, on cached activations of the others, or the whole network, on images.
     blocks : int, optional
-        How many blocks "last" means; by default half of them.
+        Number of blocks that "last" tunes; by default half of them.
     crops : int
-        Random crops of each image, half of them mirrored, each trained on as often as the image
-        itself. "all" draws new ones all the time, as often in all.
+        Random crops per image, half of them mirrored, each trained on as often as the image itself.
+        "all" draws new ones each time, with the same total frequency.
     protocol : {"standard", "heldout", "unseen"}
     split_seed : int
-        Of the protocol's split.
+        Seed of the protocol's split.
     seed : int
-        Of the validation part, the order of batches, views and mixtures.
+        Seed of the validation part, the order of batches, the views and the mixtures.
     device : str, optional
         As PyTorch names it; by default CUDA, else MPS, else the CPU.
     regularization : Regularization
@@ -101,7 +101,7 @@ class TuningOptions:
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """Where a fine-tuning keeps what it goes on from.
+    """Where a fine-tuning keeps what it resumes from.
 
     Attributes
     ----------
@@ -116,5 +116,5 @@ class Workplace:
 
     @property
     def checkpoint(self) -> Path:
-        """The file that a training goes on from."""
+        """The file that an interrupted training resumes from."""
         return self.folder / "checkpoint.pt"

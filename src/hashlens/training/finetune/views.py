@@ -11,18 +11,18 @@ from PIL import Image
 from hashlens.arrays import Pixels
 
 RECIPE = 1
-"""Raised whenever crops are drawn in another way, lest older ones are taken for them."""
+"""To be raised when crops are drawn differently, so that cached ones are not mistaken for them."""
 
 LEAST_AREA = 0.5
 WIDEST = 4 / 3
-"""Crops have between this share of the image and all of it, and sides of up to this ratio."""
+"""Least share of the image's area, and largest aspect ratio, of a crop."""
 
 
 def view(pixels: Pixels, number: int) -> Pixels:
-    """Return a view of an image: as number 0 the image itself, as others a random crop each.
+    """Return a view of an image: number 0 is the image itself, every other one a random crop.
 
-    A crop is resized to the size of the image, and mirrored with a chance of one half. It is drawn
-    from the image's pixels and its number, so that it is the same whenever it is asked for.
+    A crop is resized to the size of the image, and mirrored with probability one half. The random
+    numbers are seeded by the image's pixels and the view's number, so a view is always the same.
 
     Parameters
     ----------
@@ -35,9 +35,9 @@ def view(pixels: Pixels, number: int) -> Pixels:
 
     References
     ----------
-    C. Szegedy et al., "Going deeper with convolutions", CVPR 2015, section 6. There crops are of
-    the image as it was, and have from 8 % of it. Here they are of the square that the descriptor is
-    given.
+    C. Szegedy et al., "Going deeper with convolutions", CVPR 2015, section 6. There, crops are
+    taken from the original image and cover at least 8 % of it. Here, they are taken from the square
+    that the descriptor is given, and cover at least half of it.
     """
     if number == 0:
         return pixels

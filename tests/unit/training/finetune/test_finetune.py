@@ -25,13 +25,11 @@ from hashlens.hashers import create_hasher
 from hashlens.model.loading import load_model
 from hashlens.training.finetune import activations
 from hashlens.training.finetune import backbone as backbones
-from hashlens.training.finetune.activations import (
-    CachedActivations,
-    DecodedImages,
-    FrozenPart,
-    cache_activations,
-)
-from hashlens.training.finetune.backbone import load_backbone, revive_batch_norms
+from hashlens.training.finetune.activations import cache_activations
+from hashlens.training.finetune.backbone import load_backbone
+from hashlens.training.finetune.batch_norms import revive_batch_norms
+from hashlens.training.finetune.frozen_part import FrozenPart
+from hashlens.training.finetune.inputs import CachedActivations, DecodedImages
 from hashlens.training.finetune.run import finetune
 from hashlens.training.finetune.tuning_options import TuningOptions, Workplace
 from hashlens.training.finetune.views import view
@@ -190,7 +188,7 @@ def test_a_checkpoint_of_other_options_is_refused(tiles, tmp_path):
     tune(tiles, tmp_path / "work", hasher_of(epochs=1))
     checkpoint = tmp_path / "work" / "checkpoint.pt"
     before = checkpoint.read_bytes()
-    with pytest.raises(DataError, match=r"other data or options\. .*remove .*work to begin anew"):
+    with pytest.raises(DataError, match=r"other data or options\. .*remove .*work to start over"):
         tune(tiles, tmp_path / "work", hasher_of(epochs=1), seed=1)
     assert checkpoint.read_bytes() == before
 
@@ -259,7 +257,9 @@ def test_an_image_that_vanishes_while_a_whole_network_is_tuned_is_named(tmp_path
     images = load_dataset(tmp_path).train
     inputs = DecodedImages(images, np.arange(len(images)), SmallNetwork().spec, crops=1)
     Path(images.name(0)).unlink()
-    with pytest.raises(DataError, match=r"\.png was read before, .*: can't be read: No such"):
+    with pytest.raises(
+        DataError, match=r"\.png was read before and is needed again: can't be read: No such"
+    ):
         inputs.gather(np.arange(2), np.arange(2))
 
 
@@ -343,7 +343,7 @@ def test_an_onnx_file_of_another_architecture_is_refused(monkeypatch):
             create_hasher("autoencoder", 16, preset="general"),
             {},
             3,
-            "'free_share' needs a descriptor that stays as it is.* Got 0.7",
+            "'free_share' needs a descriptor that does not change.* Got 0.7",
         ),
         (
             create_hasher("autoencoder", 16, terms={"distillation": 2.0}),

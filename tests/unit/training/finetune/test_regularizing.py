@@ -14,7 +14,8 @@ from hashlens.hashers.presets import Schedule
 from hashlens.training.finetune.mixed_precision import mixed_precision
 from hashlens.training.finetune.regularizing import Mixture, moving_average, parameter_groups
 from hashlens.training.finetune.tunable import tunable_head
-from hashlens.training.finetune.tuning import TunedNetwork, Tuning
+from hashlens.training.finetune.tuned_network import TunedNetwork
+from hashlens.training.finetune.tuning import Tuning
 from hashlens.training.finetune.tuning_options import Regularization
 
 CLASSES, CHANNELS, IMAGES = 3, 6, 60

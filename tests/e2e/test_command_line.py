@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hashlens import Collection
+
 HASHLENS = Path(sys.executable).with_name("hashlens")
 
 
@@ -109,6 +111,22 @@ def test_k_beyond_the_size_gives_all(photos, collection):
 def test_radius_limits_the_distance(photos, collection):
     answer = run_json("search", photos / "0" / "00.png", "-c", collection, "--radius", 30)
     assert all(hit["distance"] <= 30 for hit in answer["results"][0]["hits"])
+
+
+def test_a_search_stays_in_the_folders_it_is_given(photos, collection):
+    query = ("search", photos / "0" / "00.png", "-c", collection)
+    folders = ("--under", photos / "1", "--under", photos / "2")
+    paths = [hit["path"] for hit in run_json(*query, *folders)["results"][0]["hits"]]
+    assert sorted(paths) == sorted(map(str, [*photos.glob("1/*.png"), *photos.glob("2/*.png")]))
+    assert run_json(*query, "--under", photos / "none")["results"][0]["hits"] == []
+
+
+def test_a_search_finds_only_images_with_the_labels_it_is_given(photos, tmp_path):
+    with Collection.create(tmp_path / "labeled") as made:
+        made.index([photos], label_of=lambda path: f"class {Path(path).parent.name}")
+    query = ("search", photos / "0" / "00.png", "-c", tmp_path / "labeled")
+    hits = run_json(*query, "--label", "class 1", "--label", "class 2")["results"][0]["hits"]
+    assert sorted(hit["label"] for hit in hits) == ["class 1"] * 4 + ["class 2"] * 4
 
 
 def test_index_update_remove_and_info(photos, tmp_path):
@@ -265,7 +283,8 @@ def test_search_loads_neither_torch_nor_matplotlib(photos, collection):
         f"sys.argv = ['hashlens', 'search', {str(photos / '0' / '00.png')!r}, '-c', "
         f"{str(collection)!r}]\n"
         "try: main()\nexcept SystemExit: pass\n"
-        "loaded = {'torch', 'matplotlib', 'scipy', 'sklearn', 'rich'} & set(sys.modules)\n"
+        "heavy = {'torch', 'matplotlib', 'scipy', 'sklearn', 'rich', 'numpy.ma'}\n"
+        "loaded = heavy & set(sys.modules)\n"
         "assert not loaded, loaded\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

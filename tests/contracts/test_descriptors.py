@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from document import run_python
 from linear_network import make_network
 
 from hashlens.descriptors import Descriptor, DescriptorSpec, load_descriptor
 from hashlens.errors import DataError, FormatError, HashlensError, ParameterError
 
+GUIDE = Path(__file__).parents[2] / "docs" / "adding-a-descriptor.md"
 TINY = "mobilenetv3_small_050"
 
 
@@ -36,10 +40,13 @@ KINDS = {
     "onnx": onnx_file,
     "timm": lambda folder: f"timm:{TINY}.lamb_in1k",
     "timm sigmoid": lambda folder: f"timm:{TINY}.lamb_in1k/sigmoid",
+    "guide": None,
 }
 
 
 def load(kind: str, folder) -> Descriptor:
+    if kind == "guide":
+        return run_python(GUIDE).ColorGrid()
     weights = timm_weights(folder) if kind.startswith("timm") else None
     return load_descriptor(KINDS[kind](folder), weights)
 
@@ -149,3 +156,21 @@ def test_a_damaged_file_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(FormatError, match="expected SHA-256"):
         load_descriptor(name)
+
+
+# The guide
+
+
+def test_the_guide_prints_what_it_says(capsys):
+    run_python(GUIDE)
+    vectors, ids = capsys.readouterr().out.splitlines()
+    assert vectors == "(10, 192) float32"
+    assert ids.startswith("[[0 ")
+
+
+def test_the_descriptor_of_the_guide_says_which_color_is_where():
+    descriptor = run_python(GUIDE).ColorGrid()
+    pixels = np.full((1, 64, 64, 3), 127, np.uint8)
+    pixels[0, :8, 8:16, 2] = 255  # blue, in the first row and the second column of cells
+    grid = descriptor.describe(pixels).reshape(3, 8, 8)
+    assert np.unravel_index(grid.argmax(), grid.shape) == (2, 0, 1)

@@ -10,7 +10,7 @@ import reranking
 from hashlens.benchmark.markdown import render
 from hashlens.benchmark.method_presets import PRESETS
 
-RESULTS = Path(__file__).parents[3] / "benchmarks" / "results"
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 STUDIES = ("cifar100", "ablation/cifar100", "unseen/cifar100")
 SHARES = (
     "precision_at_5_low", "precision_at_5", "precision_at_5_high", "map_low", "map", "map_high",

@@ -16,7 +16,7 @@ from hashlens.images import decode_image
 pytestmark = pytest.mark.slow
 pytest.importorskip("torch")
 
-DATA = Path(__file__).parents[3] / "shared/data/cifar100"
+DATA = Path(__file__).parents[4] / "shared/data/cifar100"
 TRAIN, TEST = 10_000, 1_000
 
 

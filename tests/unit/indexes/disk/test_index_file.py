@@ -78,7 +78,7 @@ def test_a_loaded_index_answers_and_changes_like_the_saved_one(tmp_path, rng, id
 @pytest.mark.parametrize("load", [MultiIndex.load, AutoIndex.load])
 def test_files_of_version_1_are_read(load):
     # Written by hashlens before version 2 of the format, from codes and ids as below.
-    path = Path(__file__).parent / "files" / "multi_index_version_1.index"
+    path = Path(__file__).parents[3] / "data" / "former" / "multi-index-v1.index"
     assert read_header(path)["version"] == 1
     n = np.arange(40)
     codes = np.stack([7 * n % 13, n * n % 31], axis=1).astype(np.uint8)

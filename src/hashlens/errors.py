@@ -48,6 +48,10 @@ class CollectionError(HashlensError):
     """A collection can't be opened, created or written."""
 
 
+class CollectionChangedError(CollectionError):
+    """A collection changed while it was read without the means to see one instant of it."""
+
+
 class CollectionLockedError(CollectionError):
     """Another process is writing to the collection."""
 

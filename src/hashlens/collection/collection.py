@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from hashlens.collection.changes import index_paths, update_all
 from hashlens.collection.duplicates import duplicate_groups
@@ -25,13 +25,18 @@ from hashlens.collection.results import (
 )
 from hashlens.collection.scope import PathLike, absolute, remove_paths
 from hashlens.collection.searching import Names, encode_queries, find, search_options
-from hashlens.collection.store import CatalogState, Storage, damage_of, is_catalog
-from hashlens.errors import CollectionError, ParameterError
+from hashlens.collection.store import CatalogState, Snapshot, Storage, damage_of, is_catalog
+from hashlens.errors import CollectionChangedError, CollectionError, ParameterError
 from hashlens.images import ImageSource
 from hashlens.indexes.arguments import check_k, check_radius
 from hashlens.model.loading import load_model
 from hashlens.model.model import Model
 from hashlens.progress import OnProgress
+
+Answer = TypeVar("Answer")
+
+_ATTEMPTS = 5
+"""How often a read is repeated if the collection changes meanwhile."""
 
 
 class Collection:
@@ -323,9 +328,12 @@ class Collection:
         if not queries:
             return []
         codes, vectors = encode_queries(self.model, queries)
-        with self._storage.snapshot() as snapshot:
+
+        def look_up(snapshot: Snapshot) -> list[list[Hit]]:
             index = self._index.at(snapshot, len(codes))
             return find(self._storage, snapshot, index, options, codes, vectors)
+
+        return self._read(look_up)
 
     def radius_for(self, precision: float) -> int:
         """Return the radius, in bits, that reached a precision when the model was calibrated.
@@ -375,8 +383,7 @@ class Collection:
                 "Near-duplicates need a radius in bits, or a precision if the model is calibrated."
             )
         check_radius(within, self.bits, "duplicates")
-        with self._storage.snapshot() as snapshot:
-            return duplicate_groups(self._storage, snapshot, within)
+        return self._read(lambda snapshot: duplicate_groups(self._storage, snapshot, within))
 
     def knn_graph(self, k: int) -> KnnGraph:
         """Return the ``k`` nearest neighbors of each image among all others, exactly.
@@ -387,8 +394,9 @@ class Collection:
             If k < 1.
         """
         wanted = check_k(k, "knn_graph")
-        with self._storage.snapshot() as snapshot:
-            return build_knn_graph(self._storage, snapshot, self._index, wanted)
+        return self._read(
+            lambda snapshot: build_knn_graph(self._storage, snapshot, self._index, wanted)
+        )
 
     def paths(self) -> list[str]:
         """Return the paths of all images that can be found, in the order of their bytes."""
@@ -412,6 +420,17 @@ class Collection:
             Empty if the catalog, the codes, the descriptors and the saved index are whole.
         """
         return damage_of(self._storage) + self._index.damage()
+
+    def _read(self, work: Callable[[Snapshot], Answer]) -> Answer:
+        """Do some work on one instant of the collection."""
+        for _ in range(_ATTEMPTS):
+            try:
+                with self._storage.snapshot() as snapshot:
+                    return work(snapshot)
+            except CollectionChangedError:  # Only without write permission, where no log is shared.
+                continue
+        with self._storage.snapshot() as snapshot:
+            return work(snapshot)
 
     def _radius(self, radius: int | None, precision: float | None) -> int | None:
         if precision is None:

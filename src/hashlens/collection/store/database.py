@@ -8,10 +8,15 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from hashlens.errors import CollectionError, CollectionLockedError, FormatError
+from hashlens.errors import (
+    CollectionChangedError,
+    CollectionError,
+    CollectionLockedError,
+    FormatError,
+)
 from hashlens.files.regular import check_regular
 
 _BUSY_SECONDS = 30.0
@@ -46,7 +51,7 @@ class Database:
         self._is_closed = False
         for suffix in ("", "-wal", "-shm", "-journal"):
             check_regular(path.with_name(path.name + suffix))
-        self._connection = _connect(path, write)
+        self._connection, self._frozen = _connect(path, write)
 
     def close(self) -> None:
         """Close the connection once statements and blocks of other threads have ended.
@@ -78,6 +83,7 @@ class Database:
     def all(self, statement: str, values: Values = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
         with self._lock, self._translated("Reading"):
+            self._follow()
             return self._connection.execute(statement, values).fetchall()
 
     def value(self, statement: str, values: Values = ()) -> Any:
@@ -98,16 +104,34 @@ class Database:
     def _block(self, begin: str, action: str) -> Iterator[None]:
         with self._lock:
             with self._translated(action):
+                self._follow()
                 self._connection.execute(begin)
             try:
                 yield
                 with self._translated(action):
                     self._connection.execute("COMMIT")
+                    self._check_unchanged()
             except BaseException:
                 # SQLite has rolled back by itself after some errors, such as a full disk.
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
+                self._check_unchanged()
                 raise
+
+    def _follow(self) -> None:
+        """Connect again if the file was opened as one that nobody writes, and somebody has."""
+        if self._frozen is None or self._connection.in_transaction:
+            return
+        if self._frozen != _state_of_files(self.path):
+            self._connection.close()
+            self._connection, self._frozen = _connect(self.path, write=False)
+
+    def _check_unchanged(self) -> None:
+        """Discard what was read of a file that was written meanwhile, without a shared log."""
+        if self._frozen is not None and self._frozen != _state_of_files(self.path):
+            raise CollectionChangedError(
+                f"{self.path} was written while it was read. Repeat what was asked."
+            )
 
     @contextmanager
     def _translated(self, action: str) -> Iterator[None]:
@@ -121,14 +145,15 @@ class Database:
             raise _translate(error, f"{action} {self.path}") from error
 
 
-def _connect(path: Path, write: bool) -> sqlite3.Connection:
-    """Connect to a file that exists.
+def _connect(path: Path, write: bool) -> tuple[sqlite3.Connection, _Files | None]:
+    """Connect to a file that exists; return also the state of files that are read as they are.
 
-    Readers connect for writing too, for they share an index of the write-ahead log. Where it can't
-    be made, on read-only media or a full disk, and there is no log, the file is read as it is.
+    Readers connect for writing too, for they share an index of the write-ahead log. If it can't be
+    made, on read-only media, without permission or on a full disk, and there is no log, the file is
+    read as it is: the state is returned by which later writes are noticed.
     """
     if not path.is_file():
-        raise CollectionError(f"{path} is missing, so {path.parent} is no collection.")
+        raise CollectionError(f"{path} is missing, so {path.parent} is not a collection.")
     try:
         connection = _connect_as(path, "mode=rw")
         try:
@@ -136,11 +161,12 @@ def _connect(path: Path, write: bool) -> sqlite3.Connection:
         except sqlite3.Error:
             connection.close()
             raise
-        return connection
+        return connection, None
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if not write and code in _NO_SHARED_INDEX and not _has_log(path):
-            return _connect_as(path, "mode=ro&immutable=1")
+        state = _state_of_files(path)
+        if not write and code in _NO_SHARED_INDEX and not state.log:
+            return _connect_as(path, "mode=ro&immutable=1"), state
         raise _translate(error, f"Opening {path}") from error
 
 
@@ -154,11 +180,25 @@ def _connect_as(path: Path, options: str) -> sqlite3.Connection:
     )
 
 
-def _has_log(path: Path) -> bool:
+class _Files(NamedTuple):
+    """What tells whether a catalog was written: its file, and the size of its log."""
+
+    inode: int
+    size: int
+    mtime_ns: int
+    log: int
+
+
+def _state_of_files(path: Path) -> _Files:
     try:
-        return path.with_name(f"{path.name}-wal").stat().st_size > 0
+        log = path.with_name(f"{path.name}-wal").stat().st_size
     except FileNotFoundError:
-        return False
+        log = 0
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return _Files(0, 0, 0, log)
+    return _Files(status.st_ino, status.st_size, status.st_mtime_ns, log)
 
 
 def _translate(error: sqlite3.Error, action: str) -> CollectionError | FormatError:

@@ -59,7 +59,7 @@ $(VENV)/.modules: $(BIN)/python FORCE
 	@find src/hashlens -name '*.py' | sort > $@.new; cmp -s $@.new $@ || cp $@.new $@; rm $@.new
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt $(NATIVE) $(VENV)/.modules
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,bench,demo,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,photos,bench,demo,dev]'
 	touch $@ $(VENV)/.demo
 
 FORCE:

@@ -4,10 +4,11 @@ from hashlens.arrays import Pixels
 from hashlens.images.decode import decode_image
 from hashlens.images.file_state import FileState
 from hashlens.images.fit import Fit, fit_pixels
+from hashlens.images.formats import IMAGE_SUFFIXES, suffixes_of_extra
 from hashlens.images.image_file import ImageFile, read_image_file
 from hashlens.images.pipeline import Batch, decode_batches, map_ordered
 from hashlens.images.sources import ImageSource, name_of, pixels_of
-from hashlens.images.walk import IMAGE_SUFFIXES, walk_images
+from hashlens.images.walk import walk_images
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -24,5 +25,6 @@ __all__ = [
     "name_of",
     "pixels_of",
     "read_image_file",
+    "suffixes_of_extra",
     "walk_images",
 ]

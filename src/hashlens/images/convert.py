@@ -2,51 +2,67 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
+
+from hashlens.images.samples import to_uint8
+
+_NEARLY_WHITE = 240
+_DARK = "black"
+_DRAWN = 64
+"""Difference of alpha, of 255, from which on the channel is taken to hold a drawing."""
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Return a decoded image as RGB; transparency is composited onto white.
+    """Return a decoded image as RGB.
 
-    Samples of 16 bits are scaled from [0, 65535]. Integers of 32 bits and floats are scaled from
-    the smallest usual range that holds them all: [0, 1] (floats only), [0, 255] or [0, 65535]. Any
-    other range (elevation, radiance) is stretched from its own minimum and maximum, since nothing
-    in such a file says what white is. NaN becomes black.
+    Transparency is composited onto white; onto black where white would leave a blank page although
+    the alpha channel holds a drawing, as in white logos. An alpha channel that is 0 everywhere
+    above a picture is a field that its writer left unset, and is ignored. Samples of more than 8
+    bits are scaled as `hashlens.images.samples.to_uint8` says.
     """
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode.startswith(("I", "F")):
         return _from_deep(image).convert("RGB")
     if image.has_transparency_data:
-        return _on_white(image.convert("RGBA"))
+        return _without_alpha(image.convert("RGBA"))
     return image.convert("RGB")
 
 
-def _on_white(image: Image.Image) -> Image.Image:
-    canvas = Image.new("RGB", image.size, "white")
-    canvas.paste(image, mask=image.getchannel("A"))
+def _without_alpha(image: Image.Image) -> Image.Image:
+    alpha = image.getchannel("A")
+    *colors, (lowest, highest) = extrema(image)
+    has_colors = any(low != high for low, high in colors)
+    if lowest == 255 or (highest == 0 and has_colors):
+        return image.convert("RGB")
+    page = _on(image, alpha, "white")
+    if highest - lowest >= _DRAWN and all(low >= _NEARLY_WHITE for low, _ in extrema(page)):
+        return _on(image, alpha, _DARK)
+    return page
+
+
+def extrema(image: Image.Image) -> list[tuple[float, float]]:
+    """Return the least and the greatest value of each band."""
+    found: Any = image.getextrema()
+    return list(found) if isinstance(found[0], tuple) else [found]
+
+
+def _on(image: Image.Image, alpha: Image.Image, background: str) -> Image.Image:
+    canvas = Image.new("RGB", image.size, background)
+    canvas.paste(image, mask=alpha)
     return canvas
 
 
 def _from_deep(image: Image.Image) -> Image.Image:
     """Scale samples of more than 8 bits (modes I;16, I and F) to 8-bit gray."""
-    samples = np.asarray(image, dtype=np.float32)
-    low, high = _range_of(samples, image.mode)
-    with np.errstate(all="ignore"):
-        scaled = np.nan_to_num((samples - low) * (255.0 / (high - low)), nan=0.0)
-    return Image.fromarray(np.clip(np.rint(scaled), 0, 255).astype(np.uint8))
-
-
-def _range_of(samples: npt.NDArray[np.float32], mode: str) -> tuple[float, float]:
-    """Return the values that become 0 and 255."""
-    if mode.startswith("I;16"):
-        return 0.0, 65535.0
-    finite = samples[np.isfinite(samples)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    usual = (255.0, 65535.0) if mode == "I" else (1.0, 255.0, 65535.0)
-    for white in usual:
-        if low >= 0.0 and high <= white:
-            return 0.0, white
-    return low, high if high > low else low + 1.0
+    samples = np.asarray(image)
+    # What Netpbm files declare as white is 65535 once Pillow has read them.
+    declared = 65535.0 if image.format in ("PPM", "JPEG2000") and image.mode[0] == "I" else None
+    gray = to_uint8(samples, white=declared)
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        gray[samples == transparent] = 255
+    return Image.fromarray(gray)

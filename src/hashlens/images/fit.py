@@ -20,6 +20,9 @@ _RESAMPLING = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 
+_RESAMPLED_BYTES = 64_000_000
+"""Maximum size of the image that Pillow makes between resampling rows and columns, in bytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fit:
@@ -106,8 +109,19 @@ def fit_image(image: Image.Image, fit: Fit) -> Pixels:
     """Return the resized square of an RGB image, uint8 of shape (size, size, 3)."""
     square, resampling = (fit.size, fit.size), _RESAMPLING[fit.interpolation]
     if fit.mode == "squash":
-        return np.array(image.resize(square, resampling))
+        return np.array(_shortened(image, fit).resize(square, resampling))
     return np.array(image.resize(square, resampling, box=_crop_box(image.size, fit)))
+
+
+def _shortened(image: Image.Image, fit: Fit) -> Image.Image:
+    """Return an image whose sides are short enough to be resampled in little memory.
+
+    Pillow keeps a table as long as the longer side, and an image of its length and of the width of
+    the result: gigabytes for a strip of a hundred million pixels.
+    """
+    longest = max(4 * fit.size, _RESAMPLED_BYTES // (4 * fit.size))
+    factors = (-(-image.width // longest), -(-image.height // longest))
+    return image if factors == (1, 1) else image.reduce(factors)
 
 
 def _crop_box(size: tuple[int, int], fit: Fit) -> tuple[float, float, float, float]:

@@ -7,10 +7,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from hashlens.images.decode import FORMATS
-
-IMAGE_SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffixes)
-"""Suffixes, in lower case, of the files in a folder that are treated as images."""
+from hashlens.images.formats import IMAGE_SUFFIXES
 
 OnError = Callable[[str, str], None]
 """Called with a path and the reason why it, or its content, is missing from the results."""

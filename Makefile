@@ -6,10 +6,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := $(wildcard src/native/*) CMakeLists.txt
+CLANG ?= clang++
+FUZZ_SECONDS ?= 60
 IMAGES ?=
 OUT ?= demo-out
 
-.PHONY: demo test quick check format lint types layers sanitize bench clean help
+.PHONY: demo test quick check format lint types layers sanitize fuzz bench clean help
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -39,10 +41,18 @@ types: $(VENV)/.dev ## mypy
 layers: $(VENV)/.dev ## which room may import which
 	$(BIN)/lint-imports
 
-sanitize: ## the native tests under address and undefined-behavior sanitizers (needs cmake)
-	cmake -S . -B build/sanitize -DHASHLENS_SANITIZE=ON
+sanitize: ## the native tests under address, undefined-behavior and thread sanitizers (needs cmake)
+	cmake -S . -B build/sanitize -DHASHLENS_SANITIZE=address,undefined
 	cmake --build build/sanitize --parallel
 	ctest --test-dir build/sanitize --output-on-failure
+	cmake -S . -B build/sanitize-threads -DHASHLENS_SANITIZE=thread
+	cmake --build build/sanitize-threads --parallel
+	ctest --test-dir build/sanitize-threads --output-on-failure
+
+fuzz: ## damaged indexes in the native search, for FUZZ_SECONDS (needs cmake and Clang)
+	cmake -S . -B build/fuzz -DHASHLENS_FUZZ=ON -DCMAKE_CXX_COMPILER=$(CLANG)
+	cmake --build build/fuzz --parallel
+	build/fuzz/fuzz_segment -max_total_time=$(FUZZ_SECONDS) -max_len=4000 -print_final_stats=1
 
 bench: $(VENV)/.dev ## the slow tests; benchmarks are in benchmarks/
 	$(BIN)/python -m pytest -m slow

@@ -3,8 +3,16 @@
 #include <stdexcept>
 #include <utility>
 
+#include "interrupt.hpp"
+
 namespace hashlens {
 namespace {
+
+constexpr std::size_t kEdgesPerCheck = 65536;
+
+std::int64_t read_once(const std::int64_t& value) {
+  return static_cast<const volatile std::int64_t&>(value);
+}
 
 // A forest with one tree per component. Union by size with path halving keeps the trees so flat
 // that finding a root takes a few steps at most, however the edges are ordered.
@@ -46,10 +54,14 @@ std::vector<std::int64_t> connected_components(std::size_t nodes, const std::int
   };
   Forest forest(nodes);
   for (std::size_t e = 0; e < edges; ++e) {
-    if (!exists(first[e]) || !exists(second[e])) {
+    if (e % kEdgesPerCheck == 0) check_interrupt();
+    // Read once: another thread may change the edges.
+    const std::int64_t a = read_once(first[e]);
+    const std::int64_t b = read_once(second[e]);
+    if (!exists(a) || !exists(b)) {
       throw std::invalid_argument("an edge names a node that does not exist");
     }
-    forest.join(first[e], second[e]);
+    forest.join(a, b);
   }
   std::vector<std::int64_t> labels(nodes);
   std::vector<std::int64_t> label_of_root(nodes, -1);

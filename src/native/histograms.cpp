@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "interrupt.hpp"
 #include "parallel.hpp"
 
 namespace hashlens {
@@ -19,15 +20,16 @@ constexpr std::size_t kBytesPerBlock = 128 * 1024;  // of codes: what the second
 class ByLabel {
  public:
   ByLabel(LabeledCodes database, int bytes) : labels_(database.count) {
+    // Sorting labels that another thread changes would not be safe.
+    const std::vector<std::int64_t> labels(database.labels, database.labels + database.count);
     std::vector<std::size_t> order(database.count);
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-      return database.labels[a] < database.labels[b];
-    });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return labels[a] < labels[b]; });
     const auto stride = static_cast<std::size_t>(bytes);
     codes_.resize(database.count * stride);
     for (std::size_t row = 0; row < order.size(); ++row) {
-      labels_[row] = database.labels[order[row]];
+      labels_[row] = labels[order[row]];
       std::memcpy(codes_.data() + row * stride, database.codes + order[row] * stride, stride);
     }
   }
@@ -60,6 +62,7 @@ void label_histograms(LabeledCodes queries, LabeledCodes database, int bytes, in
     const std::size_t first = task * kQueriesPerTask;
     const std::size_t last = std::min(queries.count, first + kQueriesPerTask);
     for (std::size_t row = 0; row < database.count; row += block) {
+      check_interrupt();
       const std::size_t count = std::min(block, database.count - row);
       for (std::size_t q = first; q < last; ++q) {
         kernels.count_rows(sorted.codes() + row * stride, count, queries.codes + q * stride, bytes,

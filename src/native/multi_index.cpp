@@ -111,8 +111,7 @@ class MultiSearcher {
       const std::size_t hits = kernels_.filter_rows(recent.codes + first * stride_, count, query,
                                                     recent.bytes, found.bound(), near);
       for (std::size_t i = 0; i < hits; ++i) {
-        offer_rows(recent.groups, near[i].row, recent.first_row + first, near[i].distance,
-                   index_.rows, limits_.k, found);
+        offer_row(recent.first_row + first + near[i].row, near[i].distance, index_.rows, found);
       }
     }
   }
@@ -169,9 +168,9 @@ ShellResults search_shells(const MultiSearch& index, const std::uint8_t* queries
                            std::size_t query_count, SearchLimits limits, double budget, int threads,
                            Level level) {
   if (budget <= 0) {
-    return {scan(views_of(index), index.rows, queries, query_count, limits, nullptr, threads,
-                 level),
-            0};
+    return {
+        scan(views_of(index), index.rows, queries, query_count, limits, nullptr, threads, level),
+        0};
   }
   MultiSearcher searcher(index, queries, query_count, limits, threads, level);
   searcher.search_shells(budget);

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #endif
 
+#include "interrupt.hpp"
 #include "target.hpp"
 
 namespace hashlens {
@@ -24,6 +25,7 @@ constexpr std::chrono::microseconds kPolling{200};
 
 struct Job {
   const std::function<void(std::size_t, int)>& body;
+  Call* const call = current_call();
   std::size_t tasks;
   int threads;
   std::atomic<std::size_t> next{0};
@@ -36,7 +38,10 @@ struct Job {
 
   void work(int worker) {
     try {
-      for (std::size_t task; (task = next.fetch_add(1)) < tasks;) body(task, worker);
+      for (std::size_t task; (task = next.fetch_add(1)) < tasks;) {
+        check_interrupt();
+        body(task, worker);
+      }
     } catch (...) {
       next.store(tasks);
       const std::lock_guard<std::mutex> lock(error_mutex);
@@ -57,8 +62,9 @@ class Pool {
  public:
   // Returns false, having done nothing, where the pool is at work for another caller.
   bool run(Job& job) {
-    const std::unique_lock<std::mutex> owner(owner_, std::try_to_lock);
-    if (!owner.owns_lock()) return false;
+    // Not a mutex: a call that a signal handler makes asks for it on the thread that has it.
+    if (owned_.exchange(true, std::memory_order_acquire)) return false;
+    const Owner owner{owned_};
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       start_workers(job.threads - 1);
@@ -72,6 +78,11 @@ class Pool {
   }
 
  private:
+  struct Owner {
+    std::atomic<bool>& owned;
+    ~Owner() { owned.store(false, std::memory_order_release); }
+  };
+
   // Where the system grants no further thread, the job does with those that there are.
   void start_workers(int count) {
     try {
@@ -89,6 +100,7 @@ class Pool {
     while (job.joined > 0) {
       lock.unlock();
       relax();
+      is_interrupted();  // tells the workers
       lock.lock();
     }
   }
@@ -105,7 +117,10 @@ class Pool {
         }
       }
       if (!job) continue;
-      job->work(worker);
+      {
+        const Helper helper(job->call);
+        job->work(worker);
+      }
       const std::lock_guard<std::mutex> lock(mutex_);
       --job->joined;
     }
@@ -125,8 +140,8 @@ class Pool {
     return epoch_.load(std::memory_order_relaxed);
   }
 
-  std::mutex owner_;  // held by the caller whose job is running
-  std::mutex mutex_;  // guards job_, its `joined`, and the sleep of workers
+  std::atomic<bool> owned_{false};  // by the caller whose job is running
+  std::mutex mutex_;                // guards job_, its `joined`, and the sleep of workers
   std::condition_variable wake_;
   std::atomic<std::uint64_t> epoch_{0};
   Job* job_ = nullptr;

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "block_filter.hpp"
+#include "interrupt.hpp"
 #include "parallel.hpp"
 
 namespace hashlens {
@@ -21,6 +22,9 @@ constexpr std::size_t kComparisonsToShare = 16384;
 // What a thread takes at a time: at least so many comparisons, and at most so many rows.
 constexpr std::size_t kComparisonsPerTask = 4096;
 constexpr std::size_t kRowsPerTask = std::size_t{1} << 20;
+
+// Whether the call was interrupted is asked after so many.
+constexpr std::size_t kComparisonsPerCheck = 65536;
 
 // Fewer neighbors of a query are sorted before another thread is awake.
 constexpr std::size_t kNeighborsToShare = 128;
@@ -108,7 +112,12 @@ class Pass {
   void scan(const CodeView& view, std::size_t begin, std::size_t end) {
     view_ = &view;
     std::size_t count = 0;
+    std::size_t next_check = begin;
     for (std::size_t first = begin; first < end; first += count) {
+      if (first >= next_check) {
+        check_interrupt();
+        next_check = first + kComparisonsPerCheck / queries_.count;
+      }
       count = std::min(rows_at_once_, end - first);
       rows_at_once_ = queries_.filter_block ? kBlockRows : kRowsPerFilter;
       if (queries_.filter_block) {
@@ -155,8 +164,8 @@ class Pass {
   }
 
   void filter(FilterRows filter_rows, std::size_t q, std::size_t first, std::size_t count) {
-    const std::size_t near = filter_rows(code(first), count, queries_.code(q), view_->bytes,
-                                         found_[q].bound(), near_);
+    const std::size_t near =
+        filter_rows(code(first), count, queries_.code(q), view_->bytes, found_[q].bound(), near_);
     if (view_->groups.refs) {
       for (std::size_t i = 0; i < near; ++i) prefetch(view_->groups.refs + first + near_[i].row);
     }
@@ -171,11 +180,7 @@ class Pass {
                  k_, found);
       return;
     }
-    const std::size_t row = view_->first_row + at;
-    // The bound may have tightened since the block was filtered.
-    if (distance < found.bound() && !database_.rows.is_blocked(row)) {
-      found.push(distance, database_.rows.id(row));
-    }
+    offer_row(view_->first_row + at, distance, database_.rows, found);
   }
 
   const Database& database_;
@@ -245,11 +250,12 @@ bool pays_to_sample(const Database& database, std::size_t queries, std::size_t k
 // Whether a code has a row that is not blocked, as far as its first row tells.
 bool is_wanted(const CodeView& view, std::size_t at, const RowView& rows) {
   if (!view.groups.refs) return !rows.is_blocked(view.first_row + at);
-  std::size_t row = view.groups.refs[at];
-  if (row & RowGroups::kGroupFlag) {
-    row = view.groups.rows[view.groups.starts[row & ~RowGroups::kGroupFlag]];
-  }
-  return !rows.is_blocked(view.first_row + row);
+  bool wanted = false;
+  view.groups.for_rows(view.groups.refs[at], [&](std::size_t row) {
+    wanted = !rows.is_blocked(view.first_row + row);
+    return false;
+  });
+  return wanted;
 }
 
 // Returns one of every `step` codes: which one seems random, lest the order of the codes has a

@@ -1,6 +1,7 @@
 // Exact search by comparing every code with every query.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -24,12 +25,38 @@ struct RowView {
 
 // Which rows have a code, where equal codes are stored once. A reference is a row number, or, with
 // kGroupFlag set, the number of a group; the rows of a group ascend.
+//
+// The arrays may lie in a mapped file, which can change at any time. So every number that is read
+// from them is checked before it is used.
 struct RowGroups {
   static constexpr std::uint32_t kGroupFlag = 0x80000000u;
 
-  const std::uint32_t* refs = nullptr;  // of each code; null where code number and row are one
-  const std::uint32_t* starts = nullptr;
+  const std::uint32_t* refs = nullptr;    // of each code; null where code number and row are one
+  const std::uint32_t* starts = nullptr;  // of each group, and the end of the last
   const std::uint32_t* rows = nullptr;
+  std::size_t count = 0;      // number of groups
+  std::size_t row_count = 0;  // length of `rows`
+  std::size_t limit = 0;      // rows are below it
+
+  RowGroups with_refs(const std::uint32_t* its_refs) const {
+    return {its_refs, starts, rows, count, row_count, limit};
+  }
+
+  // Calls take(row) for each row of a reference, until it returns false.
+  template <class Take>
+  void for_rows(std::uint32_t ref, Take take) const {
+    if (!(ref & kGroupFlag)) {
+      if (ref < limit) take(std::size_t{ref});
+      return;
+    }
+    const std::uint32_t group = ref & ~kGroupFlag;
+    if (group >= count) return;
+    const std::size_t end = std::min<std::size_t>(starts[group + 1], row_count);
+    for (std::size_t i = starts[group]; i < end; ++i) {
+      const std::uint32_t row = rows[i];
+      if (row < limit && !take(std::size_t{row})) return;
+    }
+  }
 };
 
 // Codes of `bytes` bytes each. Nothing is owned.
@@ -46,26 +73,23 @@ struct SearchLimits {
   int radius;     // largest distance wanted, in bits
 };
 
+// Offers a row to the neighbors of a query; returns whether it was taken.
+inline bool offer_row(std::size_t row, int distance, const RowView& rows, Neighbors& found) {
+  // The bound may have tightened since the code was found.
+  if (distance >= found.bound() || rows.is_blocked(row)) return false;
+  found.push(distance, rows.id(row));
+  return true;
+}
+
 // Offers the rows of one code to the neighbors of a query.
 inline void offer_rows(const RowGroups& groups, std::uint32_t ref, std::size_t first_row,
                        int distance, const RowView& rows, std::size_t k, Neighbors& found) {
-  const auto offer = [&](std::size_t row) {
-    // The bound may have tightened since the code was found.
-    if (distance >= found.bound() || rows.is_blocked(row)) return false;
-    found.push(distance, rows.id(row));
-    return true;
-  };
-  if (!(ref & RowGroups::kGroupFlag)) {
-    offer(first_row + ref);
-    return;
-  }
-  const std::uint32_t group = ref & ~RowGroups::kGroupFlag;
   std::size_t taken = 0;
-  for (std::uint32_t i = groups.starts[group]; i < groups.starts[group + 1]; ++i) {
-    taken += offer(first_row + groups.rows[i]);
+  groups.for_rows(ref, [&](std::size_t row) {
+    taken += offer_row(first_row + row, distance, rows, found);
     // A hundred thousand equal codes: the k of lowest id are enough.
-    if (taken >= k && rows.ascending) return;
-  }
+    return taken < k || !rows.ascending;
+  });
 }
 
 // How many of `threads` threads a scan of so many codes uses.

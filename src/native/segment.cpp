@@ -1,11 +1,11 @@
 #include "segment.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 #include <numeric>
 #include <stdexcept>
 
+#include "interrupt.hpp"
 #include "parallel.hpp"
 
 namespace hashlens {
@@ -13,26 +13,24 @@ namespace {
 
 constexpr std::size_t kBucketsPerTask = 4096;
 constexpr std::size_t kCodesPerCheck = 65536;
+constexpr const char* kChanged = "the codes were changed while an index was built from them";
 
-std::atomic<bool> g_stopped{false};
-
-void check_stopped() {
-  if (g_stopped.load(std::memory_order_relaxed)) throw std::runtime_error("builds were stopped");
-}
-
-// Turns counts a bucket into the offsets of the buckets: counts[b + 1] is the size of bucket b.
+// Turns the counts of buckets into the offsets of the buckets: counts[b + 1] is the size of bucket
+// b.
 void accumulate(LargeArray<std::uint32_t>& counts) {
   std::partial_sum(counts.begin(), counts.end(), counts.begin());
 }
 
 // Distributes codes and refs over the buckets of a key, keeping their order within a bucket.
+// Another thread may change the codes between the two passes over them: then the buckets overflow,
+// which must not end in a write beyond the table.
 BuiltTable distribute(const std::uint8_t* codes, const std::uint32_t* refs, std::size_t count,
                       int bytes, int start, int key_bits) {
   const auto stride = static_cast<std::size_t>(bytes);
   BuiltTable table;
   table.offsets.assign((std::size_t{1} << key_bits) + 1, 0);
   for (std::size_t i = 0; i < count; ++i) {
-    if (i % kCodesPerCheck == 0) check_stopped();
+    if (i % kCodesPerCheck == 0) check_interrupt();
     ++table.offsets[key_of(codes + i * stride, bytes, start, key_bits) + 1];
   }
   accumulate(table.offsets);
@@ -40,11 +38,16 @@ BuiltTable distribute(const std::uint8_t* codes, const std::uint32_t* refs, std:
   table.codes.resize(count * stride);
   table.refs.resize(count);
   for (std::size_t i = 0; i < count; ++i) {
-    if (i % kCodesPerCheck == 0) check_stopped();
+    if (i % kCodesPerCheck == 0) check_interrupt();
     const std::uint8_t* code = codes + i * stride;
     const std::uint32_t at = next[key_of(code, bytes, start, key_bits)]++;
+    if (at >= count) throw std::invalid_argument(kChanged);
     std::memcpy(table.codes.data() + at * stride, code, stride);
     table.refs[at] = refs ? refs[i] : static_cast<std::uint32_t>(i);
+  }
+  // Each bucket ends where the next begins, or places were left out.
+  if (!std::equal(next.begin(), next.end(), table.offsets.begin() + 1)) {
+    throw std::invalid_argument(kChanged);
   }
   return table;
 }
@@ -98,7 +101,7 @@ void sort_buckets(BuiltTable& table, int bytes, int threads) {
   const std::size_t buckets = table.offsets.size() - 1;
   const std::size_t tasks = (buckets + kBucketsPerTask - 1) / kBucketsPerTask;
   parallel_for(tasks, threads, [&](std::size_t task, int) {
-    check_stopped();
+    check_interrupt();
     BucketSorter sorter(bytes);
     const std::size_t last = std::min(buckets, (task + 1) * kBucketsPerTask);
     for (std::size_t b = task * kBucketsPerTask; b < last; ++b) {
@@ -117,7 +120,7 @@ void merge_equal(BuiltSegment& segment, int bytes) {
   std::uint32_t kept = 0;
   segment.group_starts.assign(1, 0);
   for (std::size_t b = 0, at = 0; b + 1 < table.offsets.size(); ++b) {
-    if (b % kBucketsPerTask == 0) check_stopped();
+    if (b % kBucketsPerTask == 0) check_interrupt();
     const std::size_t end = table.offsets[b + 1];
     table.offsets[b] = kept;
     while (at < end) {
@@ -164,59 +167,74 @@ BuiltSegment build_segment(const std::uint8_t* codes, std::size_t count, int byt
   return built;
 }
 
-void stop_builds() { g_stopped = true; }
-
-void unpack_segment(const Segment& segment, std::uint8_t* codes, bool* present) {
+void unpack_segment(const Segment& segment, std::uint8_t* codes, std::uint8_t* present) {
   const auto stride = static_cast<std::size_t>(segment.bytes);
   const Table& table = segment.tables[0];
+  const RowGroups groups = segment.groups.with_refs(table.refs);
   for (std::size_t i = 0; i < segment.unique; ++i) {
-    const auto put = [&](std::uint32_t row) {
+    if (i % kCodesPerCheck == 0) check_interrupt();
+    groups.for_rows(table.refs[i], [&](std::size_t row) {
       std::memcpy(codes + row * stride, table.codes + i * stride, stride);
-      present[row] = true;
-    };
-    const std::uint32_t ref = table.refs[i];
-    if (!(ref & RowGroups::kGroupFlag)) {
-      put(ref);
-      continue;
-    }
-    const std::uint32_t group = ref & ~RowGroups::kGroupFlag;
-    for (std::uint32_t at = segment.groups.starts[group]; at < segment.groups.starts[group + 1];
-         ++at) {
-      put(segment.groups.rows[at]);
-    }
+      present[row] = 1;
+      return true;
+    });
   }
 }
 
-void check_segment(const Segment& segment, std::size_t groups, std::size_t group_rows,
-                   std::size_t rows) {
-  const auto require = [](bool holds, const char* what) {
-    if (!holds) throw std::invalid_argument(what);
-  };
-  const std::uint32_t* starts = segment.groups.starts;
-  for (std::size_t g = 0; g < groups; ++g) {
-    require(starts[g] <= starts[g + 1], "the starts of groups do not ascend");
+namespace {
+
+void require(bool holds, const char* what) {
+  if (!holds) throw std::invalid_argument(what);
+}
+
+void check_groups(const RowGroups& groups) {
+  require(groups.starts[0] == 0, "the first group does not begin at 0");
+  for (std::size_t g = 0; g < groups.count; ++g) {
+    require(groups.starts[g] <= groups.starts[g + 1], "the starts of groups do not ascend");
   }
-  require(starts[groups] == group_rows, "the groups do not end with their rows");
-  for (std::size_t i = 0; i < group_rows; ++i) {
-    require(segment.groups.rows[i] < rows, "a group holds a row that does not exist");
+  require(groups.starts[groups.count] == groups.row_count, "the groups do not end with their rows");
+  for (std::size_t i = 0; i < groups.row_count; ++i) {
+    require(groups.rows[i] < groups.limit, "a group holds a row that does not exist");
   }
-  const std::size_t buckets = std::size_t{1} << segment.key_bits;
+}
+
+void check_offsets(const std::uint32_t* offsets, std::size_t buckets, std::size_t codes) {
+  require(offsets[0] == 0, "the first bucket does not begin at 0");
+  for (std::size_t b = 0; b < buckets; ++b) {
+    require(offsets[b] <= offsets[b + 1], "the offsets of buckets do not ascend");
+  }
+  require(offsets[buckets] == codes, "the buckets do not end with the codes");
+}
+
+// Returns how many rows the codes have.
+std::size_t check_refs(const RowGroups& groups, const std::uint32_t* refs, std::size_t codes) {
+  std::size_t rows = 0;
+  for (std::size_t i = 0; i < codes; ++i) {
+    const std::uint32_t ref = refs[i];
+    if (ref & RowGroups::kGroupFlag) {
+      const std::uint32_t group = ref & ~RowGroups::kGroupFlag;
+      require(group < groups.count, "a code names a group that does not exist");
+      rows += groups.starts[group + 1] - groups.starts[group];
+    } else {
+      require(ref < groups.limit, "a code names a row that does not exist");
+      ++rows;
+    }
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::size_t check_segment(const Segment& segment) {
+  check_groups(segment.groups);
+  std::size_t rows = 0;
   for (const Table& table : segment.tables) {
-    require(table.offsets[0] == 0, "the first bucket does not begin at 0");
-    for (std::size_t b = 0; b < buckets; ++b) {
-      require(table.offsets[b] <= table.offsets[b + 1], "the offsets of buckets do not ascend");
-    }
-    require(table.offsets[buckets] == segment.unique, "the buckets do not end with the codes");
-    for (std::size_t i = 0; i < segment.unique; ++i) {
-      const std::uint32_t ref = table.refs[i];
-      if (ref & RowGroups::kGroupFlag) {
-        require((ref & ~RowGroups::kGroupFlag) < groups,
-                "a code names a group that does not exist");
-      } else {
-        require(ref < rows, "a code names a row that does not exist");
-      }
-    }
+    check_offsets(table.offsets, std::size_t{1} << segment.key_bits, segment.unique);
+    const std::size_t rows_of_table = check_refs(segment.groups, table.refs, segment.unique);
+    if (&table == &segment.tables[0]) rows = rows_of_table;
+    require(rows_of_table == rows, "two tables hold different numbers of rows");
   }
+  return rows;
 }
 
 }  // namespace hashlens

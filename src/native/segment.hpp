@@ -37,8 +37,7 @@ struct Segment {
   }
   // The distinct codes in the order of table 0, for a scan.
   CodeView view() const {
-    return {
-        tables[0].codes, unique, bytes, first_row, {tables[0].refs, groups.starts, groups.rows}};
+    return {tables[0].codes, unique, bytes, first_row, groups.with_refs(tables[0].refs)};
   }
 };
 
@@ -67,20 +66,17 @@ struct BuiltSegment {
 };
 
 // Builds `tables` tables over `count` codes. `rows` holds their row numbers, ascending and below
-// 2^31; null for 0..count-1. Throws std::runtime_error soon after stop_builds().
+// 2^31; null for 0..count-1. Throws std::invalid_argument if the codes are changed meanwhile.
 BuiltSegment build_segment(const std::uint8_t* codes, std::size_t count, int bytes,
                            const std::uint32_t* rows, int tables, int key_bits, int threads);
 
-// Ends all builds, in other threads and to come: the process is about to end.
-void stop_builds();
+// Throws std::invalid_argument if an offset or reference of the segment leads out of its arrays, or
+// a row is not below groups.limit. Returns how many rows the codes of table 0 have. This tells
+// damage early; memory safety does not rest on it, since a mapped file may change later.
+std::size_t check_segment(const Segment& segment);
 
-// Throws std::invalid_argument if following any offset or reference of the segment could leave its
-// arrays, or a row is not below `rows`: what a search relies on, checked once for data from a file.
-void check_segment(const Segment& segment, std::size_t groups, std::size_t group_rows,
-                   std::size_t rows);
-
-// Writes the code of each row of the segment to row r of `codes`, and 1 to present[r]; both have
-// room for the largest row.
-void unpack_segment(const Segment& segment, std::uint8_t* codes, bool* present);
+// Writes the code of each row r of the segment to row r of `codes`, and 1 to present[r]; both have
+// groups.limit rows.
+void unpack_segment(const Segment& segment, std::uint8_t* codes, std::uint8_t* present);
 
 }  // namespace hashlens

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "interrupt.hpp"
+
 namespace hashlens {
 namespace {
 
@@ -53,6 +55,7 @@ bool ShellSearch::search(const Segment& segment, const std::uint8_t* query, doub
   for (int radius = 0; radius <= segment.key_bits; ++radius) {
     const double probes = choose(segment.key_bits, radius);
     for (int t = 0; t < tables; ++t) {
+      check_interrupt();
       const int certain = tables * radius + t;
       if (!is_affordable(probes, certain, found.bound() - 1)) return false;
       probe(static_cast<std::size_t>(t), radius);
@@ -141,10 +144,10 @@ void ShellSearch::look_up(const std::uint8_t* code, int distance, Neighbors& fou
   const Table& table = segment_->tables[0];
   const auto stride = static_cast<std::size_t>(segment_->bytes);
   const std::uint32_t key = key_of(code, segment_->bytes, 0, segment_->key_bits);
-  std::uint32_t low = table.offsets[key];
-  std::uint32_t high = table.offsets[key + 1];
+  std::size_t low = table.offsets[key];
+  std::size_t high = std::min<std::size_t>(table.offsets[key + 1], segment_->unique);
   while (low < high) {
-    const std::uint32_t middle = low + (high - low) / 2;
+    const std::size_t middle = low + (high - low) / 2;
     const int order = std::memcmp(table.codes + middle * stride, code, stride);
     if (order == 0) return offer(table.refs[middle], distance, found);
     if (order < 0)
@@ -191,8 +194,10 @@ void ShellSearch::compare(std::size_t table_number, int radius, Neighbors& found
         prefetch(table.codes + next.begin * stride + at);
       }
     }
-    for (std::size_t at = ranges_[i].begin; at < ranges_[i].end; at += kRowsPerFilter) {
-      const std::size_t count = std::min<std::size_t>(kRowsPerFilter, ranges_[i].end - at);
+    // A mapped file may have changed since its offsets were checked.
+    const std::size_t end = std::min<std::size_t>(ranges_[i].end, segment_->unique);
+    for (std::size_t at = ranges_[i].begin; at < end; at += kRowsPerFilter) {
+      const std::size_t count = std::min(kRowsPerFilter, end - at);
       const std::size_t hits = kernels_.filter_rows(table.codes + at * stride, count, query_,
                                                     segment_->bytes, found.bound(), near);
       for (std::size_t h = 0; h < hits; ++h) prefetch(table.refs + at + near[h].row);

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <memory>
 #include <random>
 #include <stdexcept>
 #include <thread>
@@ -160,11 +159,16 @@ struct OwnedSegment {
     segment.key_bits = key_bits;
     segment.unique = built.tables[0].refs.size();
     segment.first_row = first_row;
-    segment.groups = {nullptr, built.group_starts.data(), built.group_rows.data()};
+    segment.groups = {nullptr,
+                      built.group_starts.data(),
+                      built.group_rows.data(),
+                      built.group_starts.size() - 1,
+                      built.group_rows.size(),
+                      count};
     for (const BuiltTable& table : built.tables) {
       segment.tables.push_back({table.offsets.data(), table.codes.data(), table.refs.data()});
     }
-    check_segment(segment, built.group_starts.size() - 1, built.group_rows.size(), count);
+    check_segment(segment);
   }
 };
 
@@ -196,10 +200,10 @@ void test_unpacking() {
   Fixture f(8, 500, 3, true, 5);
   const OwnedSegment owned(f.codes.data(), f.count(), 8, 0, 4, 16);
   Codes codes(f.codes.size());
-  const std::unique_ptr<bool[]> present(new bool[f.count()]());
-  unpack_segment(owned.segment, codes.data(), present.get());
+  std::vector<std::uint8_t> present(f.count());
+  unpack_segment(owned.segment, codes.data(), present.data());
   CHECK(codes == f.codes);
-  CHECK(std::all_of(present.get(), present.get() + f.count(), [](bool here) { return here; }));
+  CHECK(std::all_of(present.begin(), present.end(), [](int here) { return here == 1; }));
 }
 
 template <class Damage>
@@ -209,8 +213,7 @@ void expect_refused(Damage damage) {
   damage(owned.built);
   bool refused = false;
   try {
-    check_segment(owned.segment, owned.built.group_starts.size() - 1, owned.built.group_rows.size(),
-                  f.count());
+    check_segment(owned.segment);
   } catch (const std::invalid_argument&) {
     refused = true;
   }

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import math
+import os
+from collections.abc import Sized
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 
 from hashlens.arrays import Codes, Ids
 from hashlens.codes import MAX_BITS
 from hashlens.errors import DataError, ParameterError
+
+_BYTES_PER_NEIGHBOR = 12
+"""An id and a distance."""
+_SMALL = 1 << 24
+"""Results of so many neighbors are never refused."""
+_MOST_PADDING = 1 << 27
+"""Neighbors that are not there, in a result: 1.6 GB."""
 
 
 def bits_of(codes: Codes, caller: str) -> int:
@@ -40,6 +52,39 @@ def check_k(k: int, caller: str, most: int | None = None) -> int:
         expected = "≥ 1" if most is None else f"from 1 to {most}"
         raise ParameterError(f"The 'k' parameter of {caller} must be an int {expected}. Got {k!r}.")
     return int(k)
+
+
+def check_size(queries: int, k: int, codes: Sized, caller: str) -> None:
+    """Check that the result of a search fits into memory and does not consist of padding.
+
+    Raises
+    ------
+    ParameterError
+        If it does not: before memory is taken, since many systems grant more than they have.
+    """
+    if queries * k <= _SMALL:
+        return
+    held = len(codes)
+    if queries * (k - held) > _MOST_PADDING:
+        raise ParameterError(
+            f"The 'k' parameter of {caller} must be near the number of codes at most, which is "
+            f"{held}: more is padding, and there are {queries} queries. Got {k}."
+        )
+    if queries * k * _BYTES_PER_NEIGHBOR > _memory():
+        gigabytes = queries * k * _BYTES_PER_NEIGHBOR / 1e9
+        raise ParameterError(
+            f"The 'k' parameter of {caller} must be smaller, or {queries} queries fewer: their "
+            f"result would take {gigabytes:.0f} GB, more than there is memory. Got {k}."
+        )
+
+
+@cache
+def _memory() -> float:
+    """Return the size of memory in bytes; infinite where the system does not tell."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):
+        return math.inf
 
 
 def check_radius(radius: int, bits: int, caller: str) -> int:

@@ -17,8 +17,11 @@ class Index(ABC):
     """Codes of ``bits`` bits with unique int64 ids ≥ 0; search is exact and deterministic.
 
     Results are ordered by (distance, id), so they are the same for every kind of index, thread
-    count and machine. Any number of threads may search an index at once, but not while one of them
-    changes or saves it.
+    count and machine.
+
+    Any number of threads may search, change and save an index at once. Changes are made one after
+    the other, and a search gives the answer from before a change or from after it. A change that
+    fails, for whatever reason, leaves the index as it was.
 
     Indexes can be pickled and copied. A copy holds the same codes and ids, gives the same answers,
     and changes independently of the original.
@@ -117,8 +120,20 @@ class Index(ABC):
 
     @classmethod
     @abstractmethod
-    def load(cls, path: str | os.PathLike[str], *, source: str = "") -> Self:
-        """Return the index that `save` wrote, verified and mapped into memory.
+    def load(cls, path: str | os.PathLike[str], *, source: str = "", map: bool = True) -> Self:
+        """Return the index that `save` wrote, verified.
+
+        Parameters
+        ----------
+        path : path of the file
+        source : str
+            That of `save`.
+        map : bool
+            Whether to map the file into memory, which processes share, or to read it. A mapped file
+            must stay as it is until nobody uses the index; `save` may replace it, as any program
+            may that writes another file and renames it. If a mapped file is written to in place,
+            searches may give wrong answers. If it is cut short, the system ends the process
+            (SIGBUS). An index that was read depends on its file no longer.
 
         Raises
         ------
@@ -136,9 +151,9 @@ class Index(ABC):
         """Return whether the index holds a code with this id."""
 
     def __repr__(self) -> str:
-        parts = [f"{self.bits} bits", f"{len(self):,} codes", self._state()]
+        parts = [f"{self.bits} bits", f"{len(self):,} codes", self._built()]
         return f"<{type(self).__name__}: {', '.join(filter(None, parts))}>"
 
-    def _state(self) -> str:
+    def _built(self) -> str:
         """Return what is built to search the codes, for `repr`."""
         return ""

@@ -7,10 +7,8 @@ import numpy.typing as npt
 
 from hashlens.arrays import Bytes, Rows
 from hashlens.indexes.arguments import check_ids
+from hashlens.indexes.bitmap import bytes_for, set_bits
 from hashlens.indexes.row_ids import RowIds
-
-_FEW = 16
-"""If fewer than one row in this many is marked, bits are set one by one, without a byte per row."""
 
 
 def allowed_rows(
@@ -47,21 +45,10 @@ def blocked_rows(
     if allow is None and ids.blocked is not None:
         blocked = ids.blocked.copy()
     else:
-        blocked = np.zeros((ids.rows + 7) // 8, dtype=np.uint8)
+        blocked = np.zeros(bytes_for(ids.rows), dtype=np.uint8)
     if allow is not None:  # `find` returns no removed rows
-        _mark(blocked, ids.find(check_ids(allow, caller)), ids.rows)
+        set_bits(blocked, ids.find(check_ids(allow, caller)), ids.rows)
         np.invert(blocked, out=blocked)
     if deny is not None:
-        _mark(blocked, ids.find(check_ids(deny, caller)), ids.rows)
+        set_bits(blocked, ids.find(check_ids(deny, caller)), ids.rows)
     return blocked
-
-
-def _mark(bits: Bytes, rows: Rows, count: int) -> None:
-    """Set the bits of ``rows`` among ``count``; rows of −1 are ignored."""
-    rows = rows[rows >= 0]
-    if _FEW * len(rows) < count:
-        np.bitwise_or.at(bits, rows >> 3, (1 << (rows & 7)).astype(np.uint8))
-        return
-    mask = np.zeros(count, dtype=np.bool_)
-    mask[rows] = True
-    bits |= np.packbits(mask, bitorder="little")

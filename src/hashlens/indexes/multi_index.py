@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import math
 import os
+from copy import copy
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
-import numpy as np
 import numpy.typing as npt
 
-from hashlens.arrays import Codes, Ids, Mask, Rows
-from hashlens.codes import bytes_per_code, check_codes
+from hashlens.arrays import Codes, Ids, Mask
+from hashlens.codes import check_codes
 from hashlens.errors import ParameterError
-from hashlens.indexes.arguments import bits_of, check_k, check_radius
+from hashlens.indexes.arguments import bits_of, check_k, check_radius, check_size
 from hashlens.indexes.base import Index
+from hashlens.indexes.change_lock import change_lock
 from hashlens.indexes.disk.multi_index_file import (
     SavedMultiIndex,
     load_multi_index,
     save_multi_index,
 )
 from hashlens.indexes.filters import blocked_rows
+from hashlens.indexes.multi_index_state import Layout, MultiIndexState, describe_segments
 from hashlens.indexes.row_ids import RowIds
 from hashlens.indexes.search_result import SearchResult
-from hashlens.native import MAX_K, MAX_KEY_BITS, Segment, search_multi
-
-_MAX_TABLES = 8
-"""More tables certify larger distances sooner, but each holds a copy of the codes."""
+from hashlens.native import MAX_K, MAX_SEGMENT_ROWS, search_multi
 
 
 class MultiIndex(Index):
@@ -76,6 +75,8 @@ class MultiIndex(Index):
 
     recent_limit: ClassVar[int] = 4096
     """Added codes collect in a plain array, which every search scans, until there are this many."""
+    segment_limit: ClassVar[int] = MAX_SEGMENT_ROWS
+    """A segment holds at most this many rows; further ones go to the next."""
     budget: ClassVar[float] = 0.7
     """A query leaves its shells in a segment, and scans it, once the shells are bound to cost more
     than this share of that scan."""
@@ -88,9 +89,10 @@ class MultiIndex(Index):
                 f"{bits} bits. Got {tables!r} instead."
             )
         self.tables = tables
-        self._segments: list[Segment] = []
-        self._recent: Codes = np.empty((0, bytes_per_code(bits)), dtype=np.uint8)
-        self._ids = RowIds()
+        self._lock = change_lock()
+        # Replaced as a whole by each change: the one step that searches see.
+        layout = Layout(bits, tables, self.recent_limit, self.segment_limit)
+        self._state = MultiIndexState.empty(layout)
 
     @classmethod
     def from_codes(cls, codes: Codes, *, tables: int | None = None) -> Self:
@@ -103,72 +105,74 @@ class MultiIndex(Index):
     def from_rows(cls, codes: Codes, ids: RowIds, *, tables: int | None = None) -> Self:
         """Return an index over the codes of all rows of another index; it takes over ``ids``."""
         index = cls(8 * codes.shape[1], tables=tables)
-        index._ids = ids
-        index._recent = codes
-        if len(codes):
-            index._flush()
+        state = MultiIndexState(index._state.layout, (), codes, ids)
+        index._state = state.flushed() if len(codes) else state
         return index
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self._state.ids)
 
     def __contains__(self, id: object) -> bool:
-        return id in self._ids
+        return id in self._state.ids
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"_segments": list(self._segments), "_ids": self._ids.copy()}
+        own = ("_lock", "_state")
+        attributes = {name: value for name, value in vars(self).items() if name not in own}
+        state = self._state
+        return attributes | {"_state": replace(state, ids=copy(state.ids))}
 
-    def _state(self) -> str:
-        segments = len(self._segments)
-        tables = sorted({len(segment.tables) for segment in self._segments})
-        built = f"{segments} segment{'s' * (segments != 1)}"
-        if tables:
-            built += f" of {' or '.join(map(str, tables))} tables"
-        return f"{built}, {len(self._recent):,} recent codes"
+    def __setstate__(self, attributes: dict[str, Any]) -> None:
+        vars(self).update(attributes)
+        self._lock = change_lock()
+
+    def _built(self) -> str:
+        state = self._state
+        return f"{describe_segments(state.segments)}, {len(state.recent):,} recent codes"
 
     @property
     def ids(self) -> Ids:
         """Ids of all codes, in the order in which they were added; see `Index.ids`."""
-        return self._ids.live_ids().copy()
+        return self._state.ids.live_ids().copy()
 
     @property
     def nbytes(self) -> int:
         """Bytes that codes, tables and ids take in memory or in the mapped file."""
-        ids = self._ids.array
-        held = sum(segment.nbytes for segment in self._segments) + self._recent.nbytes
+        state = self._state
+        ids = state.ids.array
+        held = sum(segment.nbytes for segment in state.segments) + state.recent.nbytes
         return held + (0 if ids is None else ids.nbytes)
 
     @property
     def unique(self) -> int:
         """Number of distinct codes, counted once per segment that holds them."""
-        return sum(segment.unique for segment in self._segments) + len(self._recent)
+        state = self._state
+        return sum(segment.unique for segment in state.segments) + len(state.recent)
 
     @property
     def numbered_rows(self) -> Mask | None:
         """Whether each row is held, or None unless all ids are row numbers."""
-        return None if self._ids.array is not None else ~self._ids.removed
+        ids = self._state.ids
+        return None if ids.array is not None else ~ids.removed()
 
     def check_new_ids(self, ids: npt.ArrayLike | None, count: int, caller: str) -> Ids:
         """Return the ids that `add` would give to ``count`` codes."""
-        return self._ids.check_new(ids, count, caller)
+        return self._state.ids.check_new(ids, count, caller)
 
     def add(self, codes: Codes, ids: npt.ArrayLike | None = None) -> None:
         """Add codes; see `Index.add`."""
         new = check_codes(codes, self.bits, "MultiIndex.add")
-        new_ids = self._ids.check_new(ids, len(new), "MultiIndex.add")
-        # The step that may run out of memory comes first: ids without codes would give wrong
-        # answers.
-        recent = np.concatenate([self._recent, new])
-        self._ids.extend(new_ids)
-        self._recent = recent
-        if len(self._recent) >= self.recent_limit:
-            self._flush()
+        with self._lock:
+            self._state = self._state.added(new, ids, "MultiIndex.add")
 
     def remove(self, ids: npt.ArrayLike) -> None:
         """Remove the codes of ``ids``; see `Index.remove`."""
-        self._ids.remove(ids, "MultiIndex.remove")
-        if self._ids.worth_compacting:
-            self._compact()
+        with self._lock:
+            self._state = self._state.removed(ids, "MultiIndex.remove")
+
+    def number_from(self, next_id: int) -> None:
+        """Number further codes from ``next_id`` on, unless larger ids are there already."""
+        with self._lock:
+            self._state = replace(self._state, ids=self._state.ids.numbered_from(next_id))
 
     def reconstruct(self, ids: npt.ArrayLike) -> Codes:
         """Return the codes of ``ids``, in their order; see `Index.reconstruct`.
@@ -176,7 +180,8 @@ class MultiIndex(Index):
         Tables are sorted by key, so this unpacks each segment that holds one of the codes: ask for
         many at once.
         """
-        return self._codes_of(self._ids.locate(ids, "MultiIndex.reconstruct"))
+        state = self._state
+        return state.codes_of(state.ids.locate(ids, "MultiIndex.reconstruct"))
 
     def search(
         self,
@@ -189,6 +194,7 @@ class MultiIndex(Index):
         """Return the ``k`` nearest codes of each query; see `Index.search`."""
         queries = check_codes(codes, self.bits, "MultiIndex.search")
         wanted = check_k(k, "MultiIndex.search", MAX_K)
+        check_size(len(queries), wanted, self, "MultiIndex.search")
         return self.search_checked(queries, wanted, self.bits, allow, deny)[0]
 
     def search_radius(
@@ -206,23 +212,23 @@ class MultiIndex(Index):
 
     def merge(self) -> None:
         """Put all codes into one segment: the best state for searching and saving."""
-        if len(self._recent) or len(self._segments) > 1:
-            codes = self._all_codes()
-            self._segments = [self._build(codes, 0)] if len(codes) else []
-            self._recent = self._recent[:0].copy()
+        with self._lock:
+            self._state = self._state.merged()
 
     def save(self, path: str | os.PathLike[str], *, source: str = "") -> None:
         """Write the index to one file; see `Index.save`. Segments are merged before."""
-        self.merge()
-        saved = SavedMultiIndex(self.bits, self.tables, self._ids, self._segments)
+        with self._lock:
+            self.merge()
+            state = self._state
+        saved = SavedMultiIndex(self.bits, self.tables, state.ids, state.segments)
         save_multi_index(path, saved, source=source)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], *, source: str = "") -> Self:
+    def load(cls, path: str | os.PathLike[str], *, source: str = "", map: bool = True) -> Self:
         """Return the index that `save` wrote; see `Index.load`."""
-        saved = load_multi_index(path, source=source)
+        saved = load_multi_index(path, source=source, map=map)
         index = cls(saved.bits, tables=saved.tables)
-        index._ids, index._segments = saved.ids, saved.segments
+        index._state = replace(index._state, segments=saved.segments, ids=saved.ids)
         return index
 
     def search_checked(
@@ -238,10 +244,11 @@ class MultiIndex(Index):
 
         A ``budget`` of 0 compares them with all distinct codes.
         """
-        ids = self._ids
+        state = self._state
+        ids = state.ids
         found, finished = search_multi(
-            self._segments,
-            self._recent,
+            state.segments,
+            state.recent,
             ids.rows,
             queries,
             k,
@@ -252,59 +259,3 @@ class MultiIndex(Index):
             budget=self.budget if budget is None else budget,
         )
         return SearchResult(*found), finished
-
-    def _flush(self) -> None:
-        """Turn the recent codes into a segment, and merge segments of similar size."""
-        first_row = self._ids.rows - len(self._recent)
-        self._segments.append(self._build(self._recent, first_row))
-        self._recent = self._recent[:0].copy()
-        while len(self._segments) > 1 and self._segments[-2].rows <= 2 * self._segments[-1].rows:
-            self._merge_last_two()
-
-    def _merge_last_two(self) -> None:
-        elder, younger = self._segments[-2:]
-        parts = [elder.unpack()[0], younger.unpack()[0]]
-        self._segments[-2:] = [self._build(np.concatenate(parts), elder.first_row)]
-
-    def _build(self, codes: Codes, first_row: int) -> Segment:
-        """Return the segment of the rows from ``first_row`` on, without removed ones."""
-        present = ~self._ids.removed[first_row : first_row + len(codes)]
-        tables, key_bits = table_layout(self.bits, len(codes), self.tables)
-        return Segment.build(codes, tables, key_bits, first_row=first_row, present=present)
-
-    def _codes_of(self, rows: Rows) -> Codes:
-        """Return the codes of rows that were not removed."""
-        first_recent = self._ids.rows - len(self._recent)
-        codes = np.empty((len(rows), self.bits // 8), dtype=np.uint8)
-        recent = rows >= first_recent
-        codes[recent] = self._recent[rows[recent] - first_recent]
-        for segment in self._segments:
-            here = (rows >= segment.first_row) & (rows < segment.first_row + segment.rows)
-            if here.any():
-                codes[here] = segment.unpack()[0][rows[here] - segment.first_row]
-        return codes
-
-    def _all_codes(self) -> Codes:
-        """Return the codes of all rows; those of removed rows may be zeros."""
-        return np.concatenate([*(part.unpack()[0] for part in self._segments), self._recent])
-
-    def _compact(self) -> None:
-        """Rebuild the index without the removed rows."""
-        codes = self._all_codes()
-        self._recent = codes[self._ids.live_rows()]
-        self._ids = self._ids.compacted()
-        self._segments = []
-        if len(self._recent) >= self.recent_limit:
-            self._flush()
-
-
-def table_layout(bits: int, rows: int, tables: int | None = None) -> tuple[int, int]:
-    """Return the number of tables and the number of bits per key for an index of ``rows`` codes.
-
-    Keys of log2(rows) bits give buckets of about one code if codes are uniform. That is the paper's
-    choice of m, here rounded up: learned codes fill few of the buckets, and more tables certify a
-    distance with fewer probes. Bits beyond m keys are not part of any key.
-    """
-    spread = min(max(math.log2(max(rows, 2)), 8.0), MAX_KEY_BITS)
-    count = tables or min(max(math.ceil(bits / spread), 1), _MAX_TABLES)
-    return count, min(bits // count, math.ceil(spread), MAX_KEY_BITS)

@@ -14,7 +14,8 @@ from hashlens.indexes.arguments import bits_of, check_radius
 from hashlens.indexes.auto.forecast import probes_within
 from hashlens.indexes.base import Index
 from hashlens.indexes.linear import LinearIndex
-from hashlens.indexes.multi_index import MultiIndex, table_layout
+from hashlens.indexes.multi_index import MultiIndex
+from hashlens.indexes.multi_index_state import table_layout
 from hashlens.native import COSTS
 
 Columns: TypeAlias = tuple[Rows, Rows, Distances]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-from copy import copy
 from typing import Any, Self
 
 import numpy as np
@@ -12,11 +11,16 @@ import numpy.typing as npt
 from hashlens.arrays import Bytes, Ids, Mask, Rows
 from hashlens.errors import DataError
 from hashlens.indexes.arguments import check_ids
+from hashlens.indexes.bitmap import bits_of_rows, bytes_for, set_bits
 from hashlens.native import MAX_ID
 
 
 class RowIds:
     """The ids of rows 0..n−1, in the order of their addition; removed rows keep their number.
+
+    It never changes: `extended` and `without` return another one, which shares its arrays. So a
+    search that has begun is not affected. Only one of those that share arrays may be extended
+    further, the latest: the ids of new rows are written behind those of the others.
 
     As long as every id equals its row number, no array is kept, so a hundred million codes searched
     in a file need none.
@@ -30,10 +34,9 @@ class RowIds:
         self.ascending = True
         """Whether ids ascend with the rows."""
         self._ids: Ids | None = None  # with room for more rows
-        self._removed: Mask | None = None
+        self._blocked: Bytes | None = None  # with room for more rows, whose bits are 0
         self._removed_count = 0
         self._sorted: tuple[Ids, Rows] | None = None  # ids of live rows, and their rows
-        self._blocked: Bytes | None = None
 
     @classmethod
     def restore(cls, rows: int, next_id: int, ids: Ids | None, blocked: Bytes | None) -> Self:
@@ -42,22 +45,24 @@ class RowIds:
         Raises
         ------
         ValueError
-            If an id, or the next one, is out of range, or an id belongs to two rows.
+            If an id, or the next one, is out of range, an id belongs to two rows, or a row that
+            does not exist was removed.
         """
         restored = cls(rows)
         restored.next_id = max(next_id, rows if ids is None else 0)
         if restored.next_id > MAX_ID + 1:
             raise ValueError("the next id is out of range")
-        if blocked is not None:
-            removed = np.unpackbits(blocked, count=rows, bitorder="little").astype(np.bool_)
-            restored._removed = removed
-            restored._removed_count = int(removed.sum())
+        if blocked is not None and rows:
+            if int(blocked[-1]) >> ((rows - 1) % 8 + 1):
+                raise ValueError("a row that does not exist was removed")
+            restored._blocked = blocked
+            restored._removed_count = int(np.bitwise_count(blocked).sum())
         if ids is not None and rows:
             restored._ids = ids
             restored.ascending = _ascends(ids)
             if ids.min() < 0 or ids.max() > MAX_ID or ids.max() >= restored.next_id:
                 raise ValueError("an id is out of range")
-            if len(np.unique(restored.live_ids())) < len(restored):
+            if not restored.ascending and len(np.unique(restored.live_ids())) < len(restored):
                 raise ValueError("two rows have one id")
         return restored
 
@@ -73,29 +78,21 @@ class RowIds:
     @property
     def blocked(self) -> Bytes | None:
         """One bit per row, least significant bit first, 1 = removed; None if no row was removed."""
-        if not self._removed_count:
-            return None
+        return None if self._blocked is None else self._blocked[: bytes_for(self.rows)]
+
+    def removed(self, first: int = 0, stop: int | None = None) -> Mask:
+        """Return whether each of the rows first..stop − 1, by default all, was removed."""
+        stop = self.rows if stop is None else stop
         if self._blocked is None:
-            self._blocked = np.packbits(self.removed, bitorder="little")
-        return self._blocked
-
-    @property
-    def removed(self) -> Mask:
-        """Whether each row was removed."""
-        if self._removed is None:
-            return np.zeros(self.rows, dtype=np.bool_)
-        return self._removed[: self.rows]
-
-    def copy(self) -> RowIds:
-        """Return ids that change independently of these."""
-        return copy(self)
+            return np.zeros(stop - first, dtype=np.bool_)
+        bits = self._blocked[first // 8 : bytes_for(stop)]
+        skipped = first % 8
+        mask = np.unpackbits(bits, count=skipped + stop - first, bitorder="little")
+        return mask[skipped:].view(np.bool_)
 
     def __getstate__(self) -> dict[str, Any]:
-        # Rows never change their id, so a copy shares the array; only the room behind it is left
-        # to this object. What is marked as removed does change.
-        removed = None if self._removed is None else self.removed.copy()
-        caches = {"_sorted": None, "_blocked": None}
-        return vars(self) | {"_ids": self.array, "_removed": removed} | caches
+        # A copy shares the arrays, but not the room behind them, which only one may use.
+        return vars(self) | {"_ids": self.array, "_blocked": self.blocked, "_sorted": None}
 
     def __contains__(self, id: object) -> bool:
         """Return whether a row that was not removed has this id."""
@@ -112,21 +109,30 @@ class RowIds:
 
     def compacted(self) -> RowIds:
         """Return the ids of the rows in `live_rows`, renumbered from 0."""
-        kept = RowIds()
-        kept.extend(self.live_ids())
+        kept = RowIds().extended(self.live_ids())
         kept.next_id = self.next_id
         return kept
+
+    def of(self, rows: Rows) -> Ids:
+        """Return the ids of some rows."""
+        return rows if self._ids is None else self._ids[rows]
+
+    def numbered_from(self, next_id: int) -> RowIds:
+        """Return these ids, with ``next_id`` or a larger one as the next."""
+        later = RowIds(self.rows)
+        vars(later).update(vars(self) | {"next_id": max(next_id, self.next_id)})
+        return later
 
     def live_ids(self) -> Ids:
         """Return the ids of all rows that were not removed, in the order of the rows."""
         ids = np.arange(self.rows, dtype=np.int64) if self.array is None else self.array
-        return ids if self._removed is None else ids[~self.removed]
+        return ids if self._blocked is None else ids[~self.removed()]
 
     def live_rows(self) -> Rows:
         """Return the numbers of all rows that were not removed."""
-        if self._removed is None:
+        if self._blocked is None:
             return np.arange(self.rows, dtype=np.int64)
-        return np.flatnonzero(~self.removed)
+        return np.flatnonzero(~self.removed())
 
     def check_new(self, ids: npt.ArrayLike | None, count: int, caller: str) -> Ids:
         """Return the ids for ``count`` new rows.
@@ -166,43 +172,50 @@ class RowIds:
             )
         return array
 
-    def extend(self, ids: Ids) -> None:
-        """Append rows whose ids passed `check_new`."""
+    def extended(self, ids: Ids) -> RowIds:
+        """Return these ids and those of further rows, which passed `check_new`."""
         count = len(ids)
         if not count:
-            return
+            return self
         follows = _ascends(ids) and (self.rows == 0 or int(ids[0]) >= self.next_id)
         numbered = int(ids[0]) == self.rows and int(ids[-1]) == self.rows + count - 1 and follows
+        longer = RowIds(self.rows + count)
+        longer.next_id = max(self.next_id, int(ids.max()) + 1)
+        longer.ascending = self.ascending and follows
         if self._ids is not None or not numbered:
             old = np.arange(self.rows, dtype=np.int64) if self._ids is None else self._ids
-            self._ids = with_room(old, self.rows, count)
-            self._ids[self.rows : self.rows + count] = ids
-        if self._removed is not None:
-            self._removed = with_room(self._removed, self.rows, count)
-            self._removed[self.rows : self.rows + count] = False
-        self.ascending = self.ascending and follows
-        self.rows += count
-        self.next_id = max(self.next_id, int(ids.max()) + 1)
-        self._sorted = self._blocked = None
+            longer._ids = with_room(old, self.rows, count)
+            longer._ids[self.rows : longer.rows] = ids
+        if self._blocked is not None:
+            held = bytes_for(self.rows)
+            longer._blocked = with_room(self._blocked, held, bytes_for(longer.rows) - held)
+        longer._removed_count = self._removed_count
+        return longer
 
-    def remove(self, ids: npt.ArrayLike, caller: str) -> Rows:
-        """Mark the rows of ``ids`` as removed and return their numbers.
+    def without(self, ids: npt.ArrayLike, caller: str) -> RowIds:
+        """Return these ids, with the rows of some marked as removed.
 
         Raises
         ------
         DataError
-            If an id is not in the index, or occurs twice; then nothing was removed.
+            If an id is not in the index, or occurs twice.
         """
         rows = self.locate(ids, caller)
         ordered = np.sort(rows)  # np.unique would import numpy.ma, which a cold search waits for
         if (ordered[1:] == ordered[:-1]).any():
             raise DataError(f"{caller} expects unique ids. Some of those given occur twice.")
-        if self._removed is None:
-            self._removed = np.zeros(self.rows, dtype=np.bool_)
-        self._removed[rows] = True
-        self._removed_count += len(rows)
-        self._sorted = self._blocked = None
-        return rows
+        if not len(rows):
+            return self
+        left = RowIds(self.rows)
+        vars(left).update(vars(self) | {"_sorted": None})
+        blocked = self.blocked
+        # A copy: what other ids share with these never changes.
+        left._blocked = (
+            np.zeros(bytes_for(self.rows), np.uint8) if blocked is None else blocked.copy()
+        )
+        set_bits(left._blocked, rows, self.rows)
+        left._removed_count += len(rows)
+        return left
 
     def locate(self, ids: npt.ArrayLike, caller: str) -> Rows:
         """Return the row of each id.
@@ -228,22 +241,28 @@ class RowIds:
             rows = np.where((ids >= 0) & (ids < self.rows), ids, -1)
         else:
             rows = self._look_up(ids)
-        if self._removed is not None and self.rows:
-            rows[self._removed[rows] & (rows >= 0)] = -1
+        if self._blocked is not None and self.rows:
+            rows[bits_of_rows(self._blocked, np.maximum(rows, 0))] = -1
         return rows
 
     def _look_up(self, ids: Ids) -> Rows:
-        assert self._ids is not None
+        """Return the row of each id, which may have been removed if ids ascend."""
+        array = self.array
+        assert array is not None
+        if self.ascending:
+            at = np.searchsorted(array, ids)
+            at[at == self.rows] = 0
+            return np.where(array[at] == ids, at, -1)
         if self._sorted is None:
             # A removed id may have come back on a later row, so only live rows are looked up.
             live = self.live_rows()
-            order = live if self.ascending else live[np.argsort(self._ids[live])]
-            self._sorted = (self._ids[order], order)
+            order = live[np.argsort(array[live])]
+            self._sorted = (array[order], order)
         sorted_ids, order = self._sorted
-        at = np.searchsorted(sorted_ids, ids)
-        at[at == len(sorted_ids)] = 0
         if not len(sorted_ids):
             return np.full(len(ids), -1, dtype=np.int64)
+        at = np.searchsorted(sorted_ids, ids)
+        at[at == len(sorted_ids)] = 0
         return np.where(sorted_ids[at] == ids, order[at], -1)
 
 
@@ -251,11 +270,11 @@ def with_room(buffer: npt.NDArray[Any], rows: int, count: int) -> npt.NDArray[An
     """Return an array of the first ``rows`` rows of ``buffer`` with room for ``count`` more.
 
     That is ``buffer`` itself if it is large enough and writable. Otherwise room grows by half, so
-    that adding rows one by one copies each of them only a few times.
+    that adding rows one by one copies each of them only a few times. New room holds zeros.
     """
     if rows + count <= len(buffer) and buffer.flags.writeable:
         return buffer
-    larger = np.empty((max(rows + count, rows + rows // 2), *buffer.shape[1:]), buffer.dtype)
+    larger = np.zeros((max(rows + count, rows + rows // 2), *buffer.shape[1:]), buffer.dtype)
     larger[:rows] = buffer[:rows]
     return larger
 

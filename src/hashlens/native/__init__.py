@@ -1,5 +1,6 @@
 """The compiled kernels: Hamming scan, multi-index search, union-find."""
 
+from hashlens.native.calls import stop_calls
 from hashlens.native.components import connected_components
 from hashlens.native.kernels import (
     MAX_ID,
@@ -13,10 +14,10 @@ from hashlens.native.kernels import (
 from hashlens.native.segments import (
     COSTS,
     MAX_KEY_BITS,
+    MAX_SEGMENT_ROWS,
     Segment,
     TableArrays,
     search_multi,
-    stop_builds,
     threads_of_shells,
 )
 from hashlens.native.threads import thread_count
@@ -26,6 +27,7 @@ __all__ = [
     "MAX_ID",
     "MAX_K",
     "MAX_KEY_BITS",
+    "MAX_SEGMENT_ROWS",
     "Found",
     "Segment",
     "TableArrays",
@@ -34,7 +36,7 @@ __all__ = [
     "levels",
     "scan",
     "search_multi",
-    "stop_builds",
+    "stop_calls",
     "thread_count",
     "threads_of_scan",
     "threads_of_shells",

@@ -10,11 +10,15 @@ import numpy as np
 import hashlens.native._native as _native
 from hashlens.arrays import Bytes, Codes, Ids, Mask, Words
 from hashlens.codes import MAX_BITS
+from hashlens.errors import DataError
 from hashlens.native.kernels import Found
 from hashlens.native.threads import thread_count
 
 MAX_KEY_BITS = 24
 """Maximum number of bits per key: the offsets of a table take 2**key_bits words."""
+
+MAX_SEGMENT_ROWS = 2**31 - 1
+"""Maximum number of rows of a segment: they are numbered with 31 bits."""
 
 
 class Costs(NamedTuple):
@@ -109,15 +113,22 @@ class Segment:
 
         Raises
         ------
+        DataError
+            If another thread changes the codes meanwhile.
         RuntimeError
-            After `stop_builds`.
+            If the process ends meanwhile; see `hashlens.native.stop_calls`.
         """
         rows = None
         kept = codes
         if present is not None and not present.all():
             rows = np.flatnonzero(present).astype(np.uint32)
             kept = codes[rows]
-        built, starts, grouped = _native.build_tables(kept, rows, tables, key_bits, thread_count())
+        try:
+            built, starts, grouped = _native.build_tables(
+                kept, rows, tables, key_bits, thread_count()
+            )
+        except ValueError as error:
+            raise DataError(f"An index can't be built: {error}.") from error
         arrays = [TableArrays(*table) for table in built]
         return cls(key_bits, first_row, len(codes), starts, grouped, arrays)
 
@@ -134,6 +145,11 @@ class Segment:
         return codes, present.view(np.bool_)
 
     @property
+    def held_rows(self) -> int:
+        """Number of rows that have a code; the others are missing."""
+        return int(self.handle.held_rows)
+
+    @property
     def unique(self) -> int:
         """Number of distinct codes."""
         return len(self.tables[0].refs)
@@ -148,11 +164,6 @@ class Segment:
 def threads_of_shells(queries: int, threads: int) -> int:
     """Return how many of ``threads`` threads search the shells of so many queries."""
     return int(_native.threads_of_shells(queries, threads))
-
-
-def stop_builds() -> None:
-    """Make every running and later build of a segment raise soon: the process is ending."""
-    _native.stop_builds()
 
 
 def search_multi(

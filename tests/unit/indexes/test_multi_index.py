@@ -52,7 +52,7 @@ def test_codes_that_find_no_memory_leave_the_index_as_it_was(rng, monkeypatch):
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr("hashlens.indexes.multi_index.np.concatenate", fail)
+        patch.setattr("hashlens.indexes.multi_index_state.np.concatenate", fail)
         with pytest.raises(MemoryError):
             index.add(codes[10:20])
     assert len(index) == 10

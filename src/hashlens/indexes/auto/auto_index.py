@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from copy import copy
 from functools import partial
 from typing import Any, Self
@@ -12,7 +11,7 @@ import numpy.typing as npt
 
 from hashlens.arrays import Codes, Ids
 from hashlens.codes import check_codes
-from hashlens.indexes.arguments import check_ids, check_k, check_radius
+from hashlens.indexes.arguments import check_k, check_radius, check_size
 from hashlens.indexes.auto.builds import Build
 from hashlens.indexes.auto.outlook import Outlook
 from hashlens.indexes.auto.planned_search import PlannedSearch
@@ -20,6 +19,7 @@ from hashlens.indexes.auto.planner import Method, Plan
 from hashlens.indexes.auto.reopen import load_any, reopen
 from hashlens.indexes.auto.request import Request
 from hashlens.indexes.base import Index
+from hashlens.indexes.change_lock import change_lock
 from hashlens.indexes.linear import LinearIndex
 from hashlens.indexes.multi_index import MultiIndex
 from hashlens.indexes.search_result import SearchResult
@@ -69,7 +69,7 @@ class AutoIndex(Index):
 
     def _begin(self) -> None:
         """Set up what belongs to this object alone, and to no copy of it."""
-        self._lock = threading.RLock()  # held to change the codes, and to replace the engine
+        self._lock = change_lock()  # held to change the codes, and to replace the engine
         self._planned = PlannedSearch()
         self._outlook = Outlook()
         self._build: Build | None = None
@@ -114,6 +114,11 @@ class AutoIndex(Index):
         codes, denied : see `from_codes`
         source : str
             Must equal that of `save`: it states that the first codes are still the same.
+
+        Raises
+        ------
+        DataError
+            If the file is sound but its ids are not row numbers.
         """
         multi = reopen(path, codes, denied, source)
         if multi is None:
@@ -122,10 +127,15 @@ class AutoIndex(Index):
 
     @classmethod
     def load(
-        cls, path: str | os.PathLike[str], *, source: str = "", background: bool = True
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        source: str = "",
+        map: bool = True,
+        background: bool = True,
     ) -> Self:
         """Return the index that `save`, or that of another class, wrote; see `Index.load`."""
-        return cls._of(load_any(path, source), background)
+        return cls._of(load_any(path, source, map), background)
 
     @classmethod
     def _of(cls, engine: LinearIndex | MultiIndex, background: bool) -> Self:
@@ -139,7 +149,7 @@ class AutoIndex(Index):
     def __contains__(self, id: object) -> bool:
         return id in self._engine
 
-    def _state(self) -> str:
+    def _built(self) -> str:
         if self.is_built:
             return "multi-index built"
         return "multi-index being built" if self.is_building else "no multi-index"
@@ -157,7 +167,12 @@ class AutoIndex(Index):
     @property
     def is_building(self) -> bool:
         """Whether a multi-index is being built in the background."""
-        return self._build is not None
+        return self._running() is not None
+
+    def _running(self) -> Build | None:
+        """Return the build that is going on in this process."""
+        build = self._build
+        return None if build is None or build.is_lost else build
 
     @property
     def last_method(self) -> Method:
@@ -170,16 +185,11 @@ class AutoIndex(Index):
             new = check_codes(codes, self.bits, "AutoIndex.add")
             new_ids = self._engine.check_new_ids(ids, len(new), "AutoIndex.add")
             self._engine.add(new, new_ids)
-            if self._build is not None:
-                self._build.note_added(new, new_ids)
 
     def remove(self, ids: npt.ArrayLike) -> None:
         """Remove the codes of ``ids``; see `Index.remove`."""
         with self._lock:
-            removed = check_ids(ids, "AutoIndex.remove")
-            self._engine.remove(removed)
-            if self._build is not None:
-                self._build.note_removed(removed)
+            self._engine.remove(ids)
 
     def reconstruct(self, ids: npt.ArrayLike) -> Codes:
         """Return the codes of ``ids``, in their order; see `Index.reconstruct`."""
@@ -195,7 +205,7 @@ class AutoIndex(Index):
         """
         with self._lock:
             self._start_building()
-            build = self._build
+            build = self._running()
         if build is not None:
             build.wait()
         if self._failure is not None and not self.is_built:
@@ -215,7 +225,9 @@ class AutoIndex(Index):
         wanted = check_k(k, "AutoIndex.explain")
         if self.is_built:
             return self._planned.plan(queries, wanted, self.bits, filtered)
-        return Plan("scan", without="One is being built." if self._build else self._outlook.reason)
+        return Plan(
+            "scan", without="One is being built." if self.is_building else self._outlook.reason
+        )
 
     def search(
         self,
@@ -228,6 +240,7 @@ class AutoIndex(Index):
         """Return the ``k`` nearest codes of each query; see `Index.search`."""
         queries = check_codes(codes, self.bits, "AutoIndex.search")
         wanted = check_k(k, "AutoIndex.search", MAX_K)
+        check_size(len(queries), wanted, self, "AutoIndex.search")
         return self._search(queries, wanted, self.bits, allow, deny)
 
     def search_radius(
@@ -264,18 +277,19 @@ class AutoIndex(Index):
         return result
 
     def _may_build(self, engine: LinearIndex, queries: Codes) -> bool:
-        idle = self.background and self._build is None
+        idle = self.background and not self.is_building
         return idle and len(engine) >= self.worth_building and len(queries) > 0
 
     def _start_building(self) -> None:
-        if isinstance(self._engine, MultiIndex) or self._build is not None:
+        if isinstance(self._engine, MultiIndex) or self.is_building:
             return
         self._failure = None
+        build = Build(self._engine)
         try:
-            build = Build(self._engine)
             build.start(partial(self._finish, build))
             self._build = build
         except (MemoryError, RuntimeError) as error:
+            build.end()
             self._note_failure(error)
 
     def _finish(self, build: Build) -> None:
@@ -289,6 +303,7 @@ class AutoIndex(Index):
             self._note_failure(error)
         finally:
             with self._lock:
+                build.end()
                 self._build = None
 
     def _note_failure(self, error: Exception) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 from collections.abc import Callable
 from weakref import WeakSet
 
-from hashlens.arrays import Codes, Ids
+import numpy as np
+
 from hashlens.indexes.linear import LinearIndex
 from hashlens.indexes.multi_index import MultiIndex
-from hashlens.native import stop_builds
+from hashlens.native import stop_calls
 
 _running: WeakSet[threading.Thread] = WeakSet()
 
@@ -18,14 +20,21 @@ _running: WeakSet[threading.Thread] = WeakSet()
 class Build:
     """Builds a `MultiIndex` of the codes that a `LinearIndex` holds now.
 
-    Changes made in the meantime are noted, and carried out on the result at the end.
+    What is changed in the meantime is found by comparing rows at the end, so the `LinearIndex`
+    keeps the numbers of its rows until then.
     """
 
     def __init__(self, linear: LinearIndex) -> None:
+        linear.keeps_rows = True
+        self._linear = linear
         self._codes, self._ids = linear.snapshot()
-        # Codes and ids that were added, or None and ids that were removed.
-        self._changes: list[tuple[Codes | None, Ids]] = []
+        self._process = os.getpid()
         self._thread: threading.Thread | None = None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether this process is a fork of the one that builds: it has no thread to do it."""
+        return os.getpid() != self._process
 
     def start(self, run: Callable[[], None]) -> None:
         """Call ``run``, which is to call `result` and `catch_up`, in a thread.
@@ -46,30 +55,28 @@ class Build:
         if self._thread is not None:
             self._thread.join()
 
-    def note_added(self, codes: Codes, ids: Ids) -> None:
-        """Note codes that were added since."""
-        self._changes.append((codes.copy(), ids))
-
-    def note_removed(self, ids: Ids) -> None:
-        """Note ids that were removed since."""
-        self._changes.append((None, ids.copy()))
-
     def result(self) -> MultiIndex:
         """Return the index of the codes at the start."""
         return MultiIndex.from_rows(self._codes, self._ids)
 
     def catch_up(self, index: MultiIndex) -> None:
-        """Carry out the changes since on the index."""
-        for codes, ids in self._changes:
-            if codes is None:
-                index.remove(ids)
-            else:
-                index.add(codes, ids)
+        """Carry out on the index what has changed since; nobody may change codes meanwhile."""
+        codes, ids = self._linear.snapshot()
+        before = self._ids.rows
+        removed = ids.removed(0, before) & ~self._ids.removed()
+        index.remove(ids.of(np.flatnonzero(removed)))
+        added = before + np.flatnonzero(~ids.removed(before))
+        index.add(codes[added], ids.of(added))
+        index.number_from(ids.next_id)
+
+    def end(self) -> None:
+        """Leave the `LinearIndex` to itself again."""
+        self._linear.keeps_rows = False
 
 
-# A thread that returns from native code after the interpreter is gone aborts the process.
+# What a build does between its calls of native code has to end as well.
 @atexit.register
 def _end_builds() -> None:
-    stop_builds()
+    stop_calls()
     for thread in list(_running):
         thread.join()

@@ -10,7 +10,7 @@ import numpy as np
 from hashlens.arrays import Codes, Distances
 from hashlens.codes import hamming_distance
 from hashlens.indexes.auto.planner import BATCH
-from hashlens.indexes.multi_index import table_layout
+from hashlens.indexes.multi_index_state import table_layout
 from hashlens.indexes.search_result import SearchResult
 from hashlens.native import COSTS, threads_of_scan, threads_of_shells
 

@@ -8,14 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from hashlens.arrays import Codes
-from hashlens.errors import FormatError
+from hashlens.errors import DataError, FormatError
 from hashlens.indexes.disk.contents import kind_of
 from hashlens.indexes.linear import LinearIndex
 from hashlens.indexes.multi_index import MultiIndex
 from hashlens.indexes.row_ids import RowIds
 
 
-def load_any(path: str | os.PathLike[str], source: str) -> LinearIndex | MultiIndex:
+def load_any(
+    path: str | os.PathLike[str], source: str, map: bool = True
+) -> LinearIndex | MultiIndex:
     """Return the index of a file, whichever kind it holds.
 
     Raises
@@ -24,8 +26,8 @@ def load_any(path: str | os.PathLike[str], source: str) -> LinearIndex | MultiIn
         See `Index.load`.
     """
     if kind_of(path) == "linear-index":
-        return LinearIndex.load(path, source=source)
-    return MultiIndex.load(path, source=source)
+        return LinearIndex.load(path, source=source, map=map)
+    return MultiIndex.load(path, source=source, map=map)
 
 
 def reopen(
@@ -34,17 +36,26 @@ def reopen(
     """Return the multi-index of a file, changed to hold exactly ``codes`` without ``denied``.
 
     None if there is no such file, or it is damaged, of another source or of other codes.
+
+    Raises
+    ------
+    DataError
+        If it has ids of its own, which are not row numbers.
     """
     try:
         multi = MultiIndex.load(path, source=source)
     except FormatError:
         return None
     held = multi.numbered_rows
-    if multi.bits != 8 * codes.shape[1] or held is None or len(held) > len(codes):
+    if held is None:
+        raise DataError(
+            f"The index file {os.fspath(path)!r} holds ids of its own, but AutoIndex.open numbers "
+            "codes from 0. Use AutoIndex.load, which restores the index with its ids."
+        )
+    if multi.bits != 8 * codes.shape[1] or len(held) > len(codes):
         return None
-    ids = RowIds(len(codes))
-    ids.remove([] if denied is None else denied, "AutoIndex.open")
-    wanted = ~ids.removed
+    ids = RowIds(len(codes)).without([] if denied is None else denied, "AutoIndex.open")
+    wanted = ~ids.removed()
     if (wanted[: len(held)] & ~held).any():
         return None
     wanted[: len(held)] |= ~held  # removed before it was saved

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from hashlens.arrays import Codes
 from hashlens.codes import MAX_BITS
 from hashlens.errors import FormatError
+from hashlens.indexes.bitmap import bytes_for
 from hashlens.indexes.disk.index_file import Arrays, damaged, read_about, read_index_file
 from hashlens.indexes.row_ids import RowIds
 
@@ -59,15 +60,17 @@ def describe(kind: Kind, bits: int, ids: RowIds, source: str) -> tuple[dict[str,
     return about, {name: array for name, array in arrays.items() if array is not None}
 
 
-def read_contents(path: str | os.PathLike[str], kind: Kind, source: str) -> Contents:
-    """Map the file of an index of one kind and source.
+def read_contents(
+    path: str | os.PathLike[str], kind: Kind, source: str, map: bool = True
+) -> Contents:
+    """Map, or read, the file of an index of one kind and source.
 
     Raises
     ------
     FormatError
         If the file is damaged, foreign, or of another kind or source.
     """
-    about, arrays = read_index_file(path)
+    about, arrays = read_index_file(path, map=map)
     if about.get("kind") != kind:
         raise FormatError(
             f"The index file {os.fspath(path)!r} holds a {about.get('kind')}, not a {kind}. "
@@ -79,7 +82,7 @@ def read_contents(path: str | os.PathLike[str], kind: Kind, source: str) -> Cont
             raise ValueError("bits, rows or next_id are out of range")
         built_from = str(about["source"])
         ids = _optional(arrays, "ids", np.int64, rows)
-        blocked = _optional(arrays, "blocked", np.uint8, (rows + 7) // 8)
+        blocked = _optional(arrays, "blocked", np.uint8, bytes_for(rows))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise contradiction(path, error) from error
     if built_from != source:

@@ -1,8 +1,9 @@
 """Arrays in one checksummed file that is mapped into memory, never parsed.
 
 Layout: the magic bytes, the length and CRC-32 of a header (two little-endian uint32), the header,
-then the arrays, each starting at a multiple of 64 bytes. The header is JSON: the format version,
-what the caller says about the arrays, and name, dtype, shape, offset and CRC-32 of each array.
+then the arrays, one after the other, each starting at a multiple of 64 bytes. Their numbers are
+little-endian. The header is JSON: the format version, what the caller says about the arrays, and
+name, dtype, shape, offset and CRC-32 of each array.
 """
 
 from __future__ import annotations
@@ -28,7 +29,11 @@ VERSION = 2
 """Version 1 knew only multi-indexes, and did not keep the number of tables that was asked for."""
 _ALIGNMENT = 64
 _MAX_HEADER = 1 << 20
-_DTYPES = {"uint8": np.uint8, "uint32": np.uint32, "int64": np.int64}
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "uint8": np.dtype("u1"),
+    "uint32": np.dtype("<u4"),
+    "int64": np.dtype("<i8"),
+}
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -49,7 +54,10 @@ def write_index_file(
     ParameterError, HashlensError
         If it can't be written; see `hashlens.files.atomic.replacing`.
     """
-    plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    plain = {
+        name: np.ascontiguousarray(array, dtype=_DTYPES[array.dtype.name])
+        for name, array in arrays.items()
+    }
     header = _header(about, plain)
     with replacing(Path(path), follow_link=True) as partial, partial.open("wb") as file:
         file.write(MAGIC + struct.pack("<II", len(header), zlib.crc32(header)) + header)
@@ -58,21 +66,25 @@ def write_index_file(
             file.write(array.data)
 
 
-def read_index_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Arrays]:
+def read_index_file(
+    path: str | os.PathLike[str], *, map: bool = True
+) -> tuple[dict[str, Any], Arrays]:
     """Map a file that `write_index_file` wrote; return what it says about its arrays, and those.
 
-    All checksums are verified, which reads the file once. The arrays are read-only views of it.
+    All checksums are verified, which reads the file once. The arrays are read-only views of it, or,
+    without ``map``, of a copy in memory.
 
     Raises
     ------
     FormatError
         If the file is damaged, truncated, foreign, or of a newer version.
     """
-    data = _map(path)
+    data = _map(path) if map else _read(path)
     header = _read_header(path, data)
     arrays: Arrays = {}
+    end = 0
     for entry in _list(path, header.get("arrays")):
-        name, array = _read_array(path, data, entry)
+        name, array, end = _read_array(path, data, entry, end)
         arrays[name] = array
     return _about(path, header), arrays
 
@@ -104,6 +116,15 @@ def _map(path: str | os.PathLike[str]) -> Bytes:
         raise FormatError(f"The index file {os.fspath(path)!r} can't be read: {error}.") from error
 
 
+def _read(path: str | os.PathLike[str]) -> Bytes:
+    try:
+        data = np.fromfile(path, dtype=np.uint8)
+    except OSError as error:
+        raise FormatError(f"The index file {os.fspath(path)!r} can't be read: {error}.") from error
+    data.flags.writeable = False
+    return data
+
+
 def _about(path: str | os.PathLike[str], header: Mapping[str, Any]) -> dict[str, Any]:
     about = header.get("about")
     if not isinstance(about, dict):
@@ -119,7 +140,7 @@ def _header(about: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) ->
         entries.append(
             {
                 "name": name,
-                "dtype": str(array.dtype),
+                "dtype": array.dtype.name,
                 "shape": list(array.shape),
                 "offset": offset,
                 "crc32": zlib.crc32(array.data),
@@ -162,17 +183,21 @@ def _read_header(path: str | os.PathLike[str], data: Bytes) -> dict[str, Any]:
 
 
 def _read_array(
-    path: str | os.PathLike[str], data: Bytes, entry: Any
-) -> tuple[str, npt.NDArray[Any]]:
+    path: str | os.PathLike[str], data: Bytes, entry: Any, after: int
+) -> tuple[str, npt.NDArray[Any], int]:
+    """Return the name of an array, the array, and where it ends; it must begin ``after``.
+
+    Arrays that overlap could make a small file cost any amount of memory and time.
+    """
     try:
         name, shape, offset = str(entry["name"]), [int(x) for x in entry["shape"]], entry["offset"]
-        dtype, checksum = np.dtype(_DTYPES[entry["dtype"]]), int(entry["crc32"])
+        dtype, checksum = _DTYPES[entry["dtype"]], int(entry["crc32"])
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise damaged(path, f"the entry of an array in its header is wrong: {error!r}") from error
     size = math.prod(shape) * dtype.itemsize
-    fits = isinstance(offset, int) and offset >= 0 and offset % _ALIGNMENT == 0
+    fits = isinstance(offset, int) and offset >= after and offset % _ALIGNMENT == 0
     if not fits or min(shape, default=0) < 0 or offset + size > len(data):
-        raise damaged(path, f"the array {name!r} lies beyond its end")
+        raise damaged(path, f"the array {name!r} lies beyond its end or in another array")
     part = data[offset : offset + size]
     if zlib.crc32(part.data) != checksum:
         raise damaged(path, f"the checksum of the array {name!r} does not match")
@@ -180,7 +205,8 @@ def _read_array(
         array = part.view(dtype).reshape(shape)
     except ValueError as error:  # too many dimensions, or huge ones beside one of length 0
         raise damaged(path, f"the array {name!r} has an impossible shape: {error}") from error
-    return name, array.view(np.ndarray)
+    native = array.astype(dtype.newbyteorder("="), copy=False)
+    return name, native.view(np.ndarray), offset + size
 
 
 def _list(path: str | os.PathLike[str], value: Any) -> list[Any]:

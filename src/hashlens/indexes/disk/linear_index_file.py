@@ -18,15 +18,17 @@ def save_linear_index(
     write_index_file(path, about, arrays | {"codes": codes})
 
 
-def load_linear_index(path: str | os.PathLike[str], *, source: str) -> tuple[Codes, RowIds]:
-    """Map the codes and ids that `save_linear_index` wrote.
+def load_linear_index(
+    path: str | os.PathLike[str], *, source: str, map: bool = True
+) -> tuple[Codes, RowIds]:
+    """Map, or read, the codes and ids that `save_linear_index` wrote.
 
     Raises
     ------
     FormatError
         If the file is damaged, foreign, or of another source.
     """
-    contents = read_contents(path, "linear-index", source)
+    contents = read_contents(path, "linear-index", source, map)
     try:
         codes = contents.codes("codes")
         if len(codes) != contents.ids.rows:

@@ -21,7 +21,7 @@ class SavedMultiIndex(NamedTuple):
     tables: int | None
     """The number of tables asked for; None where the number of codes decides."""
     ids: RowIds
-    segments: list[Segment]
+    segments: tuple[Segment, ...]
 
 
 def save_multi_index(path: str | os.PathLike[str], saved: SavedMultiIndex, *, source: str) -> None:
@@ -45,8 +45,10 @@ def save_multi_index(path: str | os.PathLike[str], saved: SavedMultiIndex, *, so
     write_index_file(path, about | {"tables": saved.tables, "segments": layout}, arrays)
 
 
-def load_multi_index(path: str | os.PathLike[str], *, source: str) -> SavedMultiIndex:
-    """Map a multi-index that `save_multi_index` wrote.
+def load_multi_index(
+    path: str | os.PathLike[str], *, source: str, map: bool = True
+) -> SavedMultiIndex:
+    """Map, or read, a multi-index that `save_multi_index` wrote.
 
     Raises
     ------
@@ -55,14 +57,15 @@ def load_multi_index(path: str | os.PathLike[str], *, source: str) -> SavedMulti
         Checksums detect accidents. Offsets and references are checked besides, so even a forged
         file can't make a search read beyond the arrays.
     """
-    contents = read_contents(path, "multi-index", source)
+    contents = read_contents(path, "multi-index", source, map)
     about = contents.about
     try:
         tables = about.get("tables")  # version 1 did not keep it
         if tables is not None and not 1 <= int(tables) <= contents.bits // 8:
             raise ValueError("the number of tables is out of range")
-        segments = [_segment(contents, s, part) for s, part in enumerate(list(about["segments"]))]
-        _check_rows(segments, contents.ids.rows)
+        layout = enumerate(list(about["segments"]))
+        segments = tuple(_segment(contents, number, part) for number, part in layout)
+        _check_rows(segments, contents.ids)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise contradiction(path, error) from error
     return SavedMultiIndex(
@@ -89,8 +92,10 @@ def _segment(contents: Contents, number: int, layout: dict[str, Any]) -> Segment
     )
 
 
-def _check_rows(segments: Sequence[Segment], rows: int) -> None:
-    """Check that segments cover all rows, one after the other.
+def _check_rows(segments: Sequence[Segment], ids: RowIds) -> None:
+    """Check that segments cover all rows, one after the other, and hold codes for them.
+
+    A few bytes can claim any number of rows, which would take memory later on.
 
     Raises
     ------
@@ -102,5 +107,8 @@ def _check_rows(segments: Sequence[Segment], rows: int) -> None:
         if segment.first_row != end:
             raise ValueError("the segments leave out rows or overlap")
         end += segment.rows
-    if end != rows:
-        raise ValueError(f"the segments hold {end} rows instead of {rows}")
+    if end != ids.rows:
+        raise ValueError(f"the segments hold {end} rows instead of {ids.rows}")
+    held = sum(segment.held_rows for segment in segments)
+    if not len(ids) <= held <= end:
+        raise ValueError(f"the segments hold codes of {held} rows instead of {len(ids)}")

@@ -90,7 +90,7 @@ def training_targets(labels: AnyLabels) -> tuple[AnyLabels, int]:
     return np.asarray(labels[:, classes], dtype=np.bool_), len(classes)
 
 
-def images_a_class(labels: AnyLabels, classes: int) -> Labels:
+def images_per_class(labels: AnyLabels, classes: int) -> Labels:
     """Return the number of images with each label from 0 to ``classes`` − 1."""
     if labels.ndim == 1:
         return np.bincount(labels, minlength=classes).astype(np.int64)
@@ -114,6 +114,6 @@ def rarest_label(labels: AnyLabels) -> Labels:
     """
     if labels.ndim == 1:
         return np.asarray(labels, np.int64)
-    counts = images_a_class(labels, labels.shape[1])
+    counts = images_per_class(labels, labels.shape[1])
     rarest = np.where(labels, counts, np.iinfo(np.int64).max).argmin(axis=1)
     return np.asarray(rarest, np.int64)

@@ -1,4 +1,4 @@
-"""Tiles of real photographs, and encoders with a network so small that each test is instant."""
+"""Tiles of real photographs, and models with a network so small that each test is instant."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def write_pooling_network(path: Path, opset: int = 18) -> None:
 def pooling_model(
     folder: Path, method: str = "itq", normalization: str = "l2", opset: int = 18, **params: Any
 ) -> Model:
-    """Return an model of 32 bits, fitted on tiles, with the pooling network."""
+    """Return a model of 32 bits, fitted on tiles, with the pooling network."""
     network = folder / f"pooling-{opset}.onnx"
     write_pooling_network(network, opset)
     spec = DescriptorSpec(

@@ -30,7 +30,7 @@ class PixelDescriptor(Descriptor):
 
 
 def pixel_model(bits=64, seed=0):
-    """Return an model whose codes are the signs of random projections of 8 x 8 pixels."""
+    """Return a model whose codes are the signs of random projections of 8 x 8 pixels."""
     vectors = np.random.default_rng(0).normal(size=(500, SPEC.dimension)).astype(np.float32)
     hasher = hasher_class("lsh")(bits=bits, random_state=seed).fit(vectors)
     return Model(hasher, SPEC, PixelDescriptor())

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from hashlens.collection.indexing import Indexer
 from hashlens.collection.results import IndexReport
 from hashlens.collection.scope import (
-    PathLike,
-    absolute,
+    Paths,
     add_roots,
+    all_absolute,
     forget_gone,
     images_below,
     plan_update,
 )
 
 
-def index_paths(indexer: Indexer, paths: Sequence[PathLike]) -> IndexReport:
+def index_paths(indexer: Indexer, paths: Paths) -> IndexReport:
     """Add and renew the images at and below paths, which are remembered as roots."""
     report, catalog = indexer.report, indexer.storage.catalog
-    wanted = [absolute(path) for path in paths]
+    wanted = all_absolute(paths)
     add_roots(catalog, wanted)
     indexer.run(images_below(catalog, wanted, report.failed))
     return report

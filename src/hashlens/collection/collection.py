@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -23,12 +23,13 @@ from hashlens.collection.results import (
     IndexReport,
     RemoveReport,
 )
-from hashlens.collection.scope import PathLike, absolute, remove_paths
-from hashlens.collection.searching import Names, encode_queries, find, search_options
+from hashlens.collection.scope import Paths, all_absolute, remove_paths
+from hashlens.collection.searching import encode_queries, find, search_options
 from hashlens.collection.store import CatalogState, Snapshot, Storage, damage_of, is_catalog
 from hashlens.errors import CollectionChangedError, CollectionError, ParameterError
 from hashlens.images import ImageSource
 from hashlens.indexes.arguments import check_k, check_radius
+from hashlens.model.encoding import check_several
 from hashlens.model.loading import load_model
 from hashlens.model.model import Model
 from hashlens.progress import OnProgress
@@ -61,7 +62,10 @@ class Collection:
         self.folder = storage.folder
 
     def __repr__(self) -> str:
-        return f"Collection({str(self.folder)!r}, bits={self.bits})"
+        try:
+            return f"Collection({str(self.folder)!r}, bits={self.bits})"
+        except CollectionError:
+            return f"Collection({str(self.folder)!r}, closed)"
 
     @classmethod
     def create(
@@ -87,8 +91,15 @@ class Collection:
         ------
         CollectionError
             If ``folder`` is a collection already or holds anything else, or can't be written.
+        ParameterError
+            If ``model`` is not a `Model`.
         """
         model = load_model() if model is None else model
+        if not isinstance(model, Model):
+            raise ParameterError(
+                "The 'model' parameter of Collection.create must be a Model, as "
+                f"hashlens.load_model(DIR) returns it. Got {model!r} instead."
+            )
         dimension = model.descriptor_dim if keep_descriptors else None
         state = CatalogState(model.bits, model.digest, dimension)
         storage = Storage.create(Path(folder).expanduser(), state, partial(save_own_model, model))
@@ -169,7 +180,7 @@ class Collection:
 
     def index(
         self,
-        paths: Sequence[PathLike],
+        paths: Paths,
         *,
         on_progress: OnProgress | None = None,
         label_of: LabelOf | None = None,
@@ -182,9 +193,9 @@ class Collection:
 
         Parameters
         ----------
-        paths : files and folders
-            Remembered, so that `update` looks at them too. Hidden files are passed over, as are
-            files in folders whose suffix is no image's.
+        paths : path or sequence of paths
+            Files and folders. Remembered, so that `update` looks at them too. Hidden files are
+            passed over, as are files in folders whose suffix is no image's.
         on_progress : callable, optional
             Called with ("indexing", files done, files in all) after each file.
         label_of : callable, optional
@@ -221,7 +232,7 @@ class Collection:
         self._tidy()
         return report
 
-    def remove(self, paths: Sequence[PathLike]) -> RemoveReport:
+    def remove(self, paths: Paths) -> RemoveReport:
         """Drop the images at and below paths from the collection; the files are untouched.
 
         `update`, and `index` of a folder above, leave these paths out from then on; `index` of the
@@ -233,7 +244,7 @@ class Collection:
             If the collection is not open for writing, or the disk is full or fails.
         """
         self._check_writable("remove")
-        report = remove_paths(self._storage, [absolute(path) for path in paths])
+        report = remove_paths(self._storage, all_absolute(paths))
         self._tidy()
         return report
 
@@ -263,8 +274,8 @@ class Collection:
         precision: float | None = None,
         rerank: bool = False,
         candidates: int | None = None,
-        under: Names | None = None,
-        labels: Names | None = None,
+        under: Paths | None = None,
+        labels: str | Sequence[str] | None = None,
     ) -> list[Hit]:
         """Return the images most similar to one, exactly, ordered by (distance, time of indexing).
 
@@ -312,22 +323,24 @@ class Collection:
 
     def search_many(
         self,
-        queries: Sequence[ImageSource],
+        queries: Iterable[ImageSource],
         k: int | None = None,
         *,
         radius: int | None = None,
         precision: float | None = None,
         rerank: bool = False,
         candidates: int | None = None,
-        under: Names | None = None,
-        labels: Names | None = None,
+        under: Paths | None = None,
+        labels: str | Sequence[str] | None = None,
     ) -> list[list[Hit]]:
         """Search for several images at once; the keywords and errors are those of `search`."""
         within = self._radius(radius, precision)
         options = search_options(self.bits, k, within, rerank, candidates, under, labels)
-        if not queries:
+        check_several(queries)
+        several = list(queries)
+        if not several:
             return []
-        codes, vectors = encode_queries(self.model, queries)
+        codes, vectors = encode_queries(self.model, several)
 
         def look_up(snapshot: Snapshot) -> list[list[Hit]]:
             index = self._index.at(snapshot, len(codes))
@@ -352,8 +365,8 @@ class Collection:
         if calibration is None:
             raise ParameterError(
                 f"A precision needs a calibrated model, and that of the collection {self.folder} "
-                "is not. Calibrate it on labeled images with: "
-                f"hashlens calibrate {self.folder} DATA"
+                "is not. Calibrate it on labeled images, with `hashlens calibrate "
+                f"{self.folder} DATA` or, in Python, with `collection.model.calibrate(data)`."
             )
         return calibration.radius_for(precision)
 

@@ -15,6 +15,7 @@ from hashlens.collection.store import Catalog, Storage
 from hashlens.images import walk_images
 
 PathLike = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+Paths = PathLike | Sequence[PathLike]
 Failures = list[tuple[str, str]]
 
 
@@ -24,6 +25,12 @@ def absolute(path: PathLike) -> str:
     A leading ``~`` is the user's home.
     """
     return os.path.abspath(os.path.expanduser(os.fsdecode(path)))
+
+
+def all_absolute(paths: Paths) -> list[str]:
+    """Return one path, or each of several, as the catalog keeps it."""
+    several = [paths] if isinstance(paths, (str, bytes, os.PathLike)) else paths
+    return [absolute(path) for path in several]
 
 
 def add_roots(catalog: Catalog, paths: Sequence[str]) -> None:

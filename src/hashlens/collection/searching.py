@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from hashlens.arrays import Codes, Ids, Pixels, Vectors
 from hashlens.collection.results import Hit
-from hashlens.collection.scope import absolute
+from hashlens.collection.scope import Paths, all_absolute
 from hashlens.collection.store import Snapshot, Storage
 from hashlens.errors import ImageError, ParameterError
 from hashlens.files.records import Records
@@ -22,9 +20,6 @@ from hashlens.indexes.arguments import check_k, check_radius
 from hashlens.model.model import Model
 
 DEFAULT_K = 10
-
-Names: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
-"""One name, such as a label or a path, or several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +59,8 @@ def search_options(
     radius: int | None,
     rerank: bool,
     candidates: int | None,
-    under: Names | None,
-    labels: Names | None,
+    under: Paths | None,
+    labels: str | Sequence[str] | None,
 ) -> SearchOptions:
     """Return checked options, defaults filled in; see `Collection.search`.
 
@@ -87,13 +82,10 @@ def search_options(
             "The 'candidates' parameter of search needs rerank=True and must be at least k. "
             f"Got candidates={candidates!r}, k={k!r}, rerank={rerank!r}."
         )
-    folders = None if under is None else tuple(absolute(path) for path in _several(under))
-    names = None if labels is None else tuple(os.fspath(label) for label in _several(labels))
-    return SearchOptions(k, radius, rerank, candidates, folders, names)
-
-
-def _several(names: Names) -> Sequence[str | os.PathLike[str]]:
-    return [names] if isinstance(names, (str, os.PathLike)) else names
+    folders = None if under is None else tuple(all_absolute(under))
+    if labels is not None:
+        labels = (labels,) if isinstance(labels, str) else tuple(labels)
+    return SearchOptions(k, radius, rerank, candidates, folders, labels)
 
 
 def encode_queries(model: Model, queries: Sequence[ImageSource]) -> tuple[Codes, Vectors]:
@@ -147,7 +139,7 @@ def find(
     if options.rerank and descriptors is None:
         raise ParameterError(
             "Re-ranking needs the descriptors of the images, and this collection keeps none. "
-            "Make one that does with: hashlens index --keep-descriptors PATH..."
+            "Make one that does with keep_descriptors=True (`hashlens index --keep-descriptors`)."
         )
     allow = None
     if options.is_filtered:

@@ -3,6 +3,7 @@
 from hashlens.datasets.checking import check_dataset, check_protocol
 from hashlens.datasets.dataset import Dataset, LabeledImages
 from hashlens.datasets.described import (
+    AnyData,
     DescribedDataset,
     DescribedImages,
     describe_checked,
@@ -15,6 +16,7 @@ from hashlens.datasets.protocols import PROTOCOLS, Split, make_split, selection_
 __all__ = [
     "MAX_UNUSABLE",
     "PROTOCOLS",
+    "AnyData",
     "DataCheck",
     "Dataset",
     "DescribedDataset",

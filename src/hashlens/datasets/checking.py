@@ -17,7 +17,7 @@ from hashlens.descriptors import Descriptor
 from hashlens.errors import DataError, ImageError
 from hashlens.images.decode import Fit, decode_image
 from hashlens.images.pipeline import map_ordered
-from hashlens.labels import images_a_class, label_set, occurring
+from hashlens.labels import images_per_class, label_set, occurring
 from hashlens.progress import OnMessage, OnProgress, no_message
 
 _Place = tuple[int, int]
@@ -242,7 +242,7 @@ def _compare(dataset: Dataset, keys: dict[_Place, bytes]) -> _Same:
 
 def _class_counts(dataset: Dataset) -> dict[str, tuple[int, int]]:
     count = len(dataset.classes)
-    train, test = (images_a_class(p.labels, count) for p in (dataset.train, dataset.test))
+    train, test = (images_per_class(p.labels, count) for p in (dataset.train, dataset.test))
     return {
         name: (int(train[label]), int(test[label])) for label, name in enumerate(dataset.classes)
     }

@@ -76,6 +76,12 @@ class Dataset:
     source: str
     published: bool = False
 
+    def __repr__(self) -> str:
+        return (
+            f"Dataset({self.source!r}: {len(self.classes)} classes, {len(self.train)} training "
+            f"and {len(self.test)} test images)"
+        )
+
 
 class ImageFiles(LabeledImages):
     """Image files on disk."""

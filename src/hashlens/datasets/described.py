@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from hashlens.arrays import AnyLabels, Rows, Vectors
 from hashlens.datasets.cached_images import fill_cache
@@ -90,7 +91,7 @@ class DescribedDataset:
     source : str
     descriptor : Descriptor
     dataset : Dataset, optional
-        The images themselves, if they are at hand.
+        The images themselves, where they are available.
     check : DataCheck, optional
         What the check of the images found.
     """
@@ -102,6 +103,17 @@ class DescribedDataset:
     descriptor: Descriptor
     dataset: Dataset | None = None
     check: DataCheck | None = None
+
+    def __repr__(self) -> str:
+        return (
+            f"DescribedDataset({self.source!r}: {len(self.classes)} classes, "
+            f"{len(self.train.labels)} training and {len(self.test.labels)} test images, described "
+            f"by {self.descriptor.spec.name!r})"
+        )
+
+
+AnyData: TypeAlias = str | os.PathLike[str] | Dataset | DescribedDataset
+"""A labeled data set: its place, as `load_dataset` takes it; opened; or opened and described."""
 
 
 def describe_dataset(

@@ -11,7 +11,7 @@ from hashlens.evaluation.average_precision import average_precision
 from hashlens.evaluation.histograms import DistanceHistograms
 from hashlens.evaluation.precision import precision_at_k
 from hashlens.evaluation.retrieval import TiedMean
-from hashlens.labels import images_a_class
+from hashlens.labels import images_per_class
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,8 @@ def class_results(
     """
     query, label = _members(query_labels)
     classes = 1 + max(int(label.max()), int(_members(database_labels)[1].max()))
-    counts = images_a_class(query_labels, classes)
-    searched = images_a_class(database_labels, classes)
+    counts = images_per_class(query_labels, classes)
+    searched = images_per_class(database_labels, classes)
     asked = np.flatnonzero(counts)
     precision = precision_at_k(histograms, k)
     ranked = average_precision(histograms).expected

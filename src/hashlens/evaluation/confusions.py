@@ -10,7 +10,7 @@ import numpy as np
 from hashlens.arrays import AnyLabels, Codes, Doubles, Labels
 from hashlens.evaluation.histograms import DistanceHistograms
 from hashlens.evaluation.precision import Boundary, boundary_at_k
-from hashlens.labels import images_a_class, label_set
+from hashlens.labels import images_per_class, label_set
 from hashlens.native import scan
 
 _CELLS = 2_000_000
@@ -83,7 +83,7 @@ def confusions(
         if set(sets[asked]).isdisjoint(sets[answered]):
             for pair in ((a, b) for a in sets[asked] for b in sets[answered]):
                 answers[pair] = answers.get(pair, 0.0) + count
-    places = k * images_a_class(query_labels, 1 + max(map(max, sets)))
+    places = k * images_per_class(query_labels, 1 + max(map(max, sets)))
     found = [
         Confusion(a, b, count / int(places[a]), count) for (a, b), count in answers.items() if count
     ]

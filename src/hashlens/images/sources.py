@@ -33,6 +33,11 @@ def pixels_of(source: ImageSource, fit: Fit) -> Pixels:
         return decode_image(source, fit)
     if isinstance(source, (str, os.PathLike)):
         return decode_image(read_image_file(os.path.expanduser(source)).data, fit)
+    if not hasattr(source, "__array__"):
+        raise ImageError(
+            "An image must be a path, the bytes of an image file, a uint8 array of shape (height, "
+            f"width, 3) or a Pillow image. Got {type(source).__name__} instead."
+        )
     try:
         return fit_pixels(source, fit)
     except DataError as error:

@@ -49,10 +49,15 @@ def pixel_batches(
         raise ParameterError(
             f"The 'batch_size' parameter must be an int of at least 1. Got {batch_size!r} instead."
         )
+    check_several(images)
+    return _batches(images, fit, on_error, batch_size, on_progress or no_progress, step)
+
+
+def check_several(images: Iterable[ImageSource]) -> None:
+    """Raise `DataError` if ``images`` is a single image."""
     is_pixels = isinstance(images, np.ndarray) and images.ndim <= 3
     if is_pixels or isinstance(images, (str, bytes, os.PathLike, Image.Image)):
         raise DataError("Expected several images, got a single one: put it into a list, [image].")
-    return _batches(images, fit, on_error, batch_size, on_progress or no_progress, step)
 
 
 def _batches(

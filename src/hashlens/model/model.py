@@ -36,7 +36,7 @@ from hashlens.model.training_record import TrainingRecord
 from hashlens.progress import OnMessage, OnProgress
 
 if TYPE_CHECKING:
-    from hashlens.datasets import Dataset, DescribedDataset
+    from hashlens.datasets import AnyData, DescribedDataset
     from hashlens.evaluation.bootstrap import Resampling
     from hashlens.model.calibrating import OnLength
     from hashlens.model.protocol_search import Search
@@ -210,7 +210,7 @@ class Model:
 
     def evaluate(
         self,
-        data: Dataset | DescribedDataset,
+        data: AnyData,
         protocol: str = "standard",
         *,
         split_seed: int = 0,
@@ -223,8 +223,8 @@ class Model:
 
         Parameters
         ----------
-        data : Dataset or DescribedDataset
-            As `hashlens.load_dataset` returns it, or described by this model's descriptor.
+        data : str, Path, Dataset or DescribedDataset
+            As `hashlens.load_dataset` takes or returns it, or described by this model's descriptor.
         protocol : {"standard", "heldout", "unseen"}
             Which images are searched for the test images, see `hashlens.datasets.make_split`.
         split_seed : int
@@ -273,7 +273,7 @@ class Model:
 
     def calibrate(
         self,
-        data: Dataset | DescribedDataset,
+        data: AnyData,
         *,
         lengths: Sequence[int] = (),
         resampling: Resampling | None = None,
@@ -288,7 +288,7 @@ class Model:
 
         Parameters
         ----------
-        data : Dataset or DescribedDataset
+        data : str, Path, Dataset or DescribedDataset
             As for `evaluate`.
         lengths : sequence of int
             Code lengths, in bits, to fit the model's method at and compare; each takes a training.
@@ -371,20 +371,20 @@ class Model:
 
     def _described(
         self,
-        data: Dataset | DescribedDataset,
+        data: AnyData,
         cache: str | os.PathLike[str] | None,
         on_progress: OnProgress | None,
         on_message: OnMessage,
         protocol: str | None = None,
         split_seed: int = 0,
     ) -> DescribedDataset:
-        from hashlens.datasets import DescribedDataset
+        from hashlens.datasets import Dataset, DescribedDataset, load_dataset
         from hashlens.datasets.checking import check_and_describe
 
         if isinstance(data, DescribedDataset):
             return data
         return check_and_describe(
-            data,
+            data if isinstance(data, Dataset) else load_dataset(data),
             self.load_descriptor(),
             protocol=protocol,
             split_seed=split_seed,

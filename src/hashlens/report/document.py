@@ -10,7 +10,7 @@ import numpy as np
 
 from hashlens.datasets.described import DescribedDataset, DescribedImages
 from hashlens.errors import DataError
-from hashlens.labels import has_sets, images_a_class, occurring
+from hashlens.labels import has_sets, images_per_class, occurring
 from hashlens.model.model import Model
 from hashlens.model.protocol_search import Search
 from hashlens.model.training_record import TrainingRecord
@@ -151,7 +151,7 @@ def _data(data: DescribedDataset, search: Search) -> dict[str, Any]:
 
 
 def _part(images: DescribedImages, names: tuple[str, ...]) -> dict[str, Any]:
-    counts = images_a_class(images.labels, len(names))
+    counts = images_per_class(images.labels, len(names))
     smallest, largest = int(counts.argmin()), int(counts.argmax())
     return {
         "images": len(images.labels),

@@ -8,11 +8,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeAlias
+from typing import Any
 
 from hashlens.datasets.checking import check_dataset, check_protocol
 from hashlens.datasets.dataset import Dataset
-from hashlens.datasets.described import DescribedDataset, describe_checked
+from hashlens.datasets.described import AnyData, DescribedDataset, describe_checked
 from hashlens.datasets.findings import DataCheck
 from hashlens.datasets.load import load_dataset
 from hashlens.datasets.protocols import Split, make_split
@@ -28,8 +28,6 @@ from hashlens.training.fitting import fit_split
 from hashlens.training.listener import Listener
 from hashlens.training.network_file import network_file
 from hashlens.training.output import Output
-
-AnyData: TypeAlias = "str | os.PathLike[str] | Dataset | DescribedDataset"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from hashlens.datasets.described import DescribedDataset
+from hashlens.datasets.described import AnyData, DescribedDataset
 from hashlens.datasets.findings import MAX_UNUSABLE
 from hashlens.descriptors import Descriptor, load_descriptor
 from hashlens.errors import ParameterError
 from hashlens.model.model import Model
 from hashlens.progress import OnMessage, OnProgress, no_progress
 from hashlens.training.finetune.tuning_options import TuningOptions
-from hashlens.training.job import AnyData, Job
+from hashlens.training.job import Job
 from hashlens.training.listener import Listener
 from hashlens.training.method import choose_hasher, method_parameters
 from hashlens.training.output import choose_output

@@ -1,4 +1,4 @@
-"""Folders of small distinct pictures, and an model that needs no network."""
+"""Folders of small distinct pictures, and a model that needs no network."""
 
 import os
 import tempfile

@@ -85,3 +85,9 @@ def test_the_writers_lock_is_free_after_closing(collection):
     collection.close()
     with Collection.open(collection.folder, write=True):
         pass
+
+
+def test_a_closed_collection_can_be_shown(collection):
+    assert repr(collection) == f"Collection({str(collection.folder)!r}, bits={collection.bits})"
+    collection.close()
+    assert repr(collection) == f"Collection({str(collection.folder)!r}, closed)"

@@ -183,6 +183,14 @@ def test_single_files_are_indexed_and_kept_up_to_date(collection, photos, pictur
     assert collection.info().roots == []
 
 
+@pytest.mark.parametrize("form", [str, os.fsencode, lambda path: path])
+def test_a_single_path_is_one_path_and_not_its_letters(collection, photos, form):
+    assert collection.index(form(photos)).added == 12
+    report = collection.remove(form(photos / "a"))
+    assert (report.removed, report.unknown) == (6, [])
+    assert len(collection.search(photos / "b/01.png", under=form(photos))) == 6
+
+
 def test_relative_paths_are_kept_absolute(collection, photos, monkeypatch):
     monkeypatch.chdir(photos)
     collection.index(["a", "../photos/b/01.png"])

@@ -16,6 +16,7 @@ from hashlens.errors import (
     CollectionLockedError,
     FormatError,
     ModelMismatchError,
+    ParameterError,
 )
 
 
@@ -66,6 +67,12 @@ def test_foreign_files_beside_an_interrupted_creation_are_safe(tmp_path, model):
     with pytest.raises(CollectionError, match="thesis"):
         Collection.create(tmp_path, model)
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_path_in_place_of_a_model_is_refused_with_a_hint(tmp_path):
+    with pytest.raises(ParameterError, match=r"must be a Model, as hashlens\.load_model"):
+        Collection.create(tmp_path / "photos.hashlens", "products-64")
+    assert not (tmp_path / "photos.hashlens").exists()
 
 
 @pytest.mark.parametrize("step", ["save", "records", "catalog"])

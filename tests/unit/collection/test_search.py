@@ -8,7 +8,7 @@ from PIL import Image
 
 from hashlens.codes import hamming_distance
 from hashlens.collection import Collection
-from hashlens.errors import ImageError, ParameterError
+from hashlens.errors import DataError, ImageError, ParameterError
 from hashlens.images import decode_image, read_image_file
 
 
@@ -86,7 +86,15 @@ def test_many_queries_give_what_each_gives_alone(filled, photos):
     queries = sorted((photos / "a").iterdir())
     together = filled.search_many(queries, k=4)
     assert together == [filled.search(query, k=4) for query in queries]
-    assert filled.search_many([]) == []
+    assert filled.search_many([]) == filled.search_many(iter(())) == []
+    assert filled.search_many(iter(queries), k=4) == together
+
+
+def test_one_image_and_several_are_told_apart(filled, photos):
+    with pytest.raises(DataError, match=r"put it into a list"):
+        filled.search_many(str(photos / "a/00.png"))
+    with pytest.raises(ImageError, match="must be a path, .* Got list instead"):
+        filled.search([photos / "a/00.png"])
 
 
 def test_ten_hits_are_the_default(filled, photos):

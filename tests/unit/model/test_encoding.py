@@ -97,3 +97,5 @@ def test_wrong_parameters_are_refused(wrong):
 def test_what_is_no_image_is_named():
     with pytest.raises(ImageError, match=r"\(2, 2\).*uint8 array of shape"):
         MODEL.encode([np.zeros((2, 2))])
+    with pytest.raises(ImageError, match=r"must be a path, .* Got NoneType instead"):
+        MODEL.encode([None])

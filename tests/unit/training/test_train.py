@@ -46,6 +46,7 @@ def test_a_model_is_trained_measured_saved_and_reported(folder, cache, tmp_path)
         on_message=messages.append, on_progress=lambda step, done, total: steps.add(step),
     )  # fmt: skip
     assert model.metrics["precision_at_5"] > 0.9
+    assert model.evaluate(folder, cache=cache) == model.metrics
     assert (model.bits, model.hasher.name) == (16, "itq")
     saved = load_model(tmp_path / "m")
     assert (saved.digest, saved.metrics) == (model.digest, model.metrics)

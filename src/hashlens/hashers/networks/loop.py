@@ -17,7 +17,7 @@ from hashlens.codes import pack
 from hashlens.errors import DataError
 from hashlens.evaluation import evaluate_codes
 from hashlens.hashers.presets import Schedule
-from hashlens.labels import images_a_class, rarest_label
+from hashlens.labels import images_per_class, rarest_label
 
 MAX_VALIDATION = 5000
 """Queries enough to estimate precision at 5 to half a point; more would only cost time."""
@@ -215,7 +215,7 @@ def sampling_weights(y: AnyLabels, balance: float) -> Tensor | None:
     An image with several labels counts toward its rarest one.
     """
     classes = y.shape[1] if y.ndim == 2 else int(y.max()) + 1
-    sizes = images_a_class(y, classes)[rarest_label(y)]
+    sizes = images_per_class(y, classes)[rarest_label(y)]
     if balance == 0 or sizes.min() == sizes.max():
         return None
     return torch.from_numpy(sizes ** -float(balance))

@@ -6,6 +6,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := $(wildcard src/native/*) CMakeLists.txt
+# An editable install remembers the file of each module, so it is repeated after one has moved.
+MODULES := $(shell cat $(VENV)/.modules 2>/dev/null)
+GONE := $(filter-out $(wildcard $(MODULES)),$(MODULES))
 CLANG ?= clang++
 FUZZ_SECONDS ?= 60
 IMAGES ?=
@@ -64,12 +67,9 @@ $(VENV)/.demo: $(BIN)/python pyproject.toml $(NATIVE)
 	$(BIN)/pip install --quiet '.[demo]'
 	touch $@
 
-# An editable install knows each module by its file, so it is repeated after one was added or moved.
-$(VENV)/.modules: $(BIN)/python FORCE
-	@find src/hashlens -name '*.py' | sort > $@.new; cmp -s $@.new $@ || cp $@.new $@; rm $@.new
-
-$(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt $(NATIVE) $(VENV)/.modules
+$(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt $(NATIVE) $(if $(GONE),FORCE)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,photos,bench,demo,dev]'
+	find src/hashlens -name '*.py' > $(VENV)/.modules
 	touch $@ $(VENV)/.demo
 
 FORCE:

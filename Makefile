@@ -14,7 +14,7 @@ FUZZ_SECONDS ?= 60
 IMAGES ?=
 OUT ?= demo-out
 
-.PHONY: demo test quick check format lint types layers sanitize fuzz bench clean help
+.PHONY: demo test quick check format lint types layers sanitize fuzz lowest bench clean help
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -56,6 +56,18 @@ fuzz: ## damaged indexes in the native search, for FUZZ_SECONDS (needs cmake and
 	cmake -S . -B build/fuzz -DHASHLENS_FUZZ=ON -DCMAKE_CXX_COMPILER=$(CLANG)
 	cmake --build build/fuzz --parallel
 	build/fuzz/fuzz_segment -max_total_time=$(FUZZ_SECONDS) -max_len=4000 -print_final_stats=1
+
+# The tests' models are made with onnx, which the package itself does not need.
+LOWEST := $(addprefix tests/unit/,collection model indexes files images descriptors) \
+  $(addprefix tests/contracts/,test_hashers.py test_indexes.py test_descriptors.py)
+lowest: ## the tests without extras, with the lowest versions that pyproject.toml admits
+	$(PYTHON) -m venv --clear build/lowest
+	$(PYTHON) -c 'import tomllib; \
+	  project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	  print(*(d.replace(">=", "==") for d in project["dependencies"]), sep="\n")' > build/lowest.txt
+	build/lowest/bin/pip install --quiet --constraint build/lowest.txt . pytest hypothesis onnx
+	build/lowest/bin/python -m pytest -m "not slow and not e2e and not torch" \
+	  --hypothesis-profile quick $(LOWEST)
 
 bench: $(VENV)/.dev ## the slow tests; benchmarks are in benchmarks/
 	$(BIN)/python -m pytest -m slow

@@ -140,7 +140,7 @@ def _load(model: str, weights: Path | None) -> Any:
     options: dict[str, Any] = {}
     try:
         if weights is not None:
-            options = _options_of_file(model, weights)
+            options = _options_of_state(model, read_state(weights))
         network = timm.create_model(model, pretrained=True, **options)
     except Exception as error:
         where = weights or "the hub"
@@ -152,14 +152,33 @@ def _load(model: str, weights: Path | None) -> Any:
     return network
 
 
-def _options_of_file(model: str, weights: Path) -> dict[str, Any]:
-    """Return the options of `timm.create_model` for a file with any number of classes."""
+def read_state(weights: Path) -> dict[str, Any]:
+    """Return the tensors of a weight file by name, without running code that it may hold.
+
+    Raises
+    ------
+    DataError
+        If it holds a sparse tensor: PyTorch does not check that its indices lie within it.
+    Exception
+        Whatever PyTorch, safetensors and timm raise about an unreadable file.
+    """
+    import timm
+    import torch
+
+    state: dict[str, Any] = timm.models.load_state_dict(str(weights), weights_only=True)
+    for name, tensor in state.items():
+        if not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided:
+            raise DataError(f"{name!r} is not a dense tensor")
+    return state
+
+
+def _options_of_state(model: str, state: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of `timm.create_model` for weights with any number of classes."""
     import timm
 
-    overlay: dict[str, Any] = {"file": str(weights)}
+    overlay: dict[str, Any] = {"state_dict": state}
     classifier = timm.get_pretrained_cfg(model).classifier
-    held = timm.models.load_state_dict(str(weights), use_ema=False)
-    matrix = held.get(f"{classifier}.weight") if isinstance(classifier, str) else None
+    matrix = state.get(f"{classifier}.weight") if isinstance(classifier, str) else None
     if matrix is None:
         return {"pretrained_cfg_overlay": overlay}
     overlay["num_classes"] = len(matrix)

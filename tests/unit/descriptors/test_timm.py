@@ -1,5 +1,7 @@
 """Descriptors from timm, with random weights from local files: VGG first, as in the paper."""
 
+import pathlib
+
 import numpy as np
 import pytest
 
@@ -87,6 +89,47 @@ def test_a_file_that_holds_no_weights_is_refused(tmp_path):
     path = tmp_path / "weights.pth"
     path.write_bytes(b"not weights")
     with pytest.raises(DataError, match=r"weights\.pth"):
+        load_descriptor("timm:mobilenetv3_small_050", weights=path)
+
+
+class Planted:
+    """Pickles as a call that makes a file."""
+
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return pathlib.Path.touch, (self.mark,)
+
+
+def test_code_in_a_weight_file_is_not_run(tmp_path, small):
+    mark, path = tmp_path / "ran", tmp_path / "weights.pth"
+    state = safetensors.load_file(small) | {"planted": Planted(mark)}
+    torch.save(state, path)
+    with pytest.raises(DataError, match=r"weights\.pth"):
+        load_descriptor("timm:mobilenetv3_small_050", weights=path)
+    assert not mark.exists()
+    torch.load(path, weights_only=False)
+    assert mark.exists()  # so the file would have run it
+
+
+def test_weights_are_never_unpickled_whatever_the_defaults(tmp_path, small, monkeypatch):
+    path = tmp_path / "weights.pth"
+    torch.save(safetensors.load_file(small), path)
+    asked = []
+    load = torch.load
+    monkeypatch.setattr(
+        torch, "load", lambda *a, **k: asked.append(k.get("weights_only")) or load(*a, **k)
+    )
+    load_descriptor("timm:mobilenetv3_small_050", weights=path)
+    assert asked == [True]
+
+
+def test_sparse_weights_are_refused(tmp_path, small):
+    path = tmp_path / "weights.pth"
+    state = safetensors.load_file(small)
+    torch.save(state | {"classifier.weight": state["classifier.weight"].to_sparse()}, path)
+    with pytest.raises(DataError, match=r"'classifier\.weight' is not a dense tensor"):
         load_descriptor("timm:mobilenetv3_small_050", weights=path)
 
 

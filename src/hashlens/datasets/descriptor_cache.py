@@ -178,7 +178,7 @@ class RowWriter:
         except OSError as error:
             raise DataError(
                 f"Descriptors can't be kept in {cache.folder}: {error.strerror or error}. Free "
-                "some space or choose another folder with --cache; the same command then goes on "
+                "some space or choose another cache folder; the same command then goes on "
                 "where it was."
             ) from error
         cache.refresh()

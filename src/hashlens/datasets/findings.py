@@ -105,7 +105,7 @@ class DataCheck:
                 f"{unusable:,} of {total:,} images of {self.source} can't be used: "
                 f"{len(self.unreadable):,} can't be read and {torn:,} have contradicting labels. "
                 f"The limit is a share of {share:g}. For example: {'; '.join(examples)}. Fix or "
-                "remove them, or raise the limit with --max-unusable."
+                "remove them, or raise the limit: max_unusable, --max-unusable on the command line."
             )
 
     def lines(self) -> list[str]:

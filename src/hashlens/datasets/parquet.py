@@ -97,8 +97,8 @@ def download_cifar100() -> Path:
         )
     except Exception as error:
         raise DataError(
-            f"CIFAR-100 can't be downloaded: {error}. If it is on your disk, give its folder of "
-            "parquet files with --data."
+            f"CIFAR-100 can't be downloaded: {error}. If it is on your disk, name the folder of "
+            "its parquet files: load_dataset('cifar100', DIR), or --data DIR."
         ) from error
     return Path(folder)
 

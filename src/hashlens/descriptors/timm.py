@@ -144,7 +144,7 @@ def _load(model: str, weights: Path | None) -> Any:
         network = timm.create_model(model, pretrained=True, **options)
     except Exception as error:
         where = weights or "the hub"
-        what = "" if weights else " Without access to the hub, give a local file with --weights."
+        what = "" if weights else " Without access to the hub, give a local file of weights."
         raise DataError(
             f"The weights of timm model {model!r} can't be loaded from {where}: {error}{what}"
         ) from error

@@ -60,8 +60,8 @@ class TrainingRecord:
             raise DataError(
                 f"The model was trained on this data under the protocol {self.protocol!r}, split "
                 f"seed {self.split_seed}. Evaluating it under {protocol!r}, seed {split_seed}, "
-                "would call images unseen that it has seen. Train one with: "
-                f"hashlens train ... --protocol {protocol}"
+                "would call images unseen that it has seen. Train one with "
+                f"protocol={protocol!r} and split_seed={split_seed}."
             )
 
     def protocol_on(self, data: str, data_digest: str) -> str | None:

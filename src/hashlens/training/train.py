@@ -137,7 +137,7 @@ def train(
     tuning = choose_tuning(
         tune,
         device,
-        blocks=tune_blocks,
+        tune_blocks,
         crops=tune_crops,
         protocol=protocol,
         split_seed=split_seed,
@@ -165,13 +165,16 @@ def train(
     return job.run(usable, found, _network(data, descriptor, weights))
 
 
-def choose_tuning(tune: str, device: str | None, **options: Any) -> TuningOptions | None:
+def choose_tuning(
+    tune: str, device: str | None, blocks: int | None, **options: Any
+) -> TuningOptions | None:
     """Return how the network is fine-tuned; None if the head alone is trained.
 
     Parameters
     ----------
     tune : {"head", "last", "all"}
     device : str, optional
+    blocks : int, optional
     **options
         Further fields of `TuningOptions`.
 
@@ -181,12 +184,14 @@ def choose_tuning(tune: str, device: str | None, **options: Any) -> TuningOption
         If options do not fit together.
     """
     if tune not in ("head", "last", "all"):
-        raise ParameterError(f"'tune' must be head, last or all. Got {tune!r} instead.")
+        raise ParameterError(f"'tune' must be 'head', 'last' or 'all'. Got {tune!r} instead.")
+    if blocks is not None and tune != "last":
+        raise ParameterError("'tune_blocks' applies only where 'tune' is 'last'.")
     if tune == "head":
         if device is not None:
-            raise ParameterError("'device' applies only where 'tune' is last or all.")
+            raise ParameterError("'device' applies only where 'tune' is 'last' or 'all'.")
         return None
-    return TuningOptions(tune=cast(Literal["last", "all"], tune), device=device, **options)
+    return TuningOptions(cast(Literal["last", "all"], tune), blocks, device=device, **options)
 
 
 def _network(

@@ -255,8 +255,8 @@ def take_step(
     loss = torch.stack([weight * term for weight, term in terms.values()]).sum()
     if not torch.isfinite(loss):
         raise DataError(
-            "Training diverged: the loss is not finite. Lower the learning rate (--learning-rate, "
-            "or learning_rate in the schedule) or the weight of the largest term."
+            "Training diverged: the loss is not finite. Lower the learning rate, or the weight of "
+            "the largest term."
         )
     optimizer.zero_grad()
     loss.backward()

@@ -49,8 +49,8 @@ class ActivationCache(RowCache):
         if free < needed:
             raise DataError(
                 f"Activations need {needed / 1e9:.2f} GB in {self.folder}, where {free / 1e9:.2f} "
-                "GB are free. Free some space, choose another folder with --cache, lower "
-                "--tune-crops or --tune-blocks, or train the head alone with --tune head."
+                "GB are free. Free some space, choose another cache folder, use fewer crops "
+                "(tune_crops) or blocks (tune_blocks), or train the head alone (tune='head')."
             )
 
 

@@ -57,7 +57,8 @@ class Backbone:
         if not 1 <= tuned < len(self.blocks):
             raise ParameterError(
                 f"{self.spec.name} has {len(self.blocks)} blocks, of which 1 to "
-                f"{len(self.blocks) - 1} can be tuned. Got {tuned}; --tune all tunes everything."
+                f"{len(self.blocks) - 1} can be tuned. Got {tuned}. To tune all of it, train with "
+                "tune='all'."
             )
         first = self.blocks[-tuned]
         return nn.Sequential(*self.units[:first]), nn.Sequential(*self.units[first:], nn.Flatten())

@@ -36,7 +36,7 @@ def fill_folded(network: nn.Module, path: Path, name: str) -> None:
             f"{path} holds another architecture than {name}, which alone can be fine-tuned from "
             f"ONNX: it has {len(shapes)} convolutions, expected {len(expected)}; number {at + 1} "
             f"has the shape {shapes[at] if shapes else None}, expected {expected[at]}. Use "
-            "timm:NAME with --weights FILE for other networks."
+            "timm:NAME, with local weights, for other networks."
         )
     with torch.no_grad():
         for layer, norm, (weight, bias) in zip(layers, norms, found, strict=True):

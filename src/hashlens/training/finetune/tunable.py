@@ -120,12 +120,12 @@ def check_tunable(hasher: Hasher) -> Schedule:
             if value:
                 raise ParameterError(
                     f"{name!r} needs a descriptor that does not change, so it must be 0 while the "
-                    f"network is fine-tuned. Got {value}. Or train with --tune head."
+                    f"network is fine-tuned. Got {value}. Or train with tune='head'."
                 )
     else:
         raise ParameterError(
             "A network is fine-tuned with the method 'codebook' or 'autoencoder'. "
-            f"Got {hasher.name!r} instead; train it on the unchanged descriptor with --tune head."
+            f"Got {hasher.name!r} instead; train it on the unchanged descriptor with tune='head'."
         )
     return _schedule(hasher.schedule)
 

@@ -175,7 +175,7 @@ def make_collection(folder: Path, count: int) -> None:
 
     store = ("hashlens.collection.store", "hashlens.store")
     storage_class, change, row, state = (
-        _found(name, *store) for name in ("Storage", "Change", "ImageRow", "CatalogState")
+        _found(name, *store) for name in ("Storage", "Change", "FileRow", "CatalogState")
     )
     model = _default_model()
     rng = np.random.default_rng(0)

@@ -22,18 +22,7 @@ class NotFittedError(HashlensError, ValueError):
 
 
 class ImageError(HashlensError):
-    """One image can't be read. Batch operations name it, skip it and count it.
-
-    Attributes
-    ----------
-    retry : bool
-        Whether the cause lies outside the file (memory, a limit, a permission, a missing decoder),
-        so that reading the same file later may succeed.
-    """
-
-    def __init__(self, *arguments: object, retry: bool = False) -> None:
-        super().__init__(*arguments)
-        self.retry = retry
+    """One image can't be read. Batch operations name it, skip it and count it."""
 
 
 class ImageUnavailableError(ImageError):

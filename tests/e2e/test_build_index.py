@@ -12,7 +12,7 @@ import pytest
 from pixel_model import pixel_model
 
 from hashlens.collection import Collection
-from hashlens.collection.store import Change, ImageRow
+from hashlens.collection.store import Change, FileRow
 
 HASHLENS = Path(sys.executable).with_name("hashlens")
 BUILD_FOR_EVER = """
@@ -32,7 +32,7 @@ def folder(tmp_path):
     with Collection.create(tmp_path / "collection", pixel_model()) as made:
         made._storage.commit(
             [
-                Change(ImageRow(f"/{number}", 1, 1, None, None), code)
+                Change(FileRow(f"/{number}", 1, 1, None, None), code)
                 for number, code in enumerate(codes)
             ]
         )

@@ -136,15 +136,59 @@ def test_index_update_remove_and_info(photos, tmp_path):
     target = tmp_path / "collection"
     first = run_json("index", folder, "-c", target)
     again = run_json("index", folder, "-c", target)
-    assert (first["added"], again["added"], again["skipped"]) == (2, 0, 2)
+    assert (first["added"], again["added"], again["unchanged"]) == (2, 0, 2)
     (folder / "100.png").rename(folder / "renamed.png")
     (folder / "101.png").unlink()
     updated = run_json("update", "-c", target)
-    assert (updated["reused"], updated["removed"], updated["images"]) == (1, 2, 1)
+    assert (updated["reused"], updated["missing"], updated["images"]) == (1, 1, 1)
+    refused = run("prune", "-c", target)
+    assert (refused.returncode, "--yes" in refused.stderr) == (2, True)
+    assert "1 images below" in refused.stdout
+    pruned = run_json("prune", "-c", target, "--yes")
+    assert (pruned["images"], pruned["files"]) == (1, 2)
+    assert run_json("update", "-c", target)["missing"] == 0
     assert run("remove", folder / "renamed.png", "-c", target).returncode == 0
     info = run_json("info", "-c", target)
     assert (info["images"], info["bits"]) == (0, 128)
     assert run("info", "-c", target, "--verify").returncode == 0
+
+
+def test_what_is_passed_over_is_counted_and_strict(tmp_path):
+    folder = tmp_path / "pictures"
+    draw(folder / "good.png", 1)
+    draw(folder / "@eaDir" / "thumb.png", 2)
+    for name in ("a.HEIC", "b.heic", "c.mov", ".hidden.png", "no_suffix"):
+        (folder / name).write_bytes(b"content")
+    done = run("index", folder, "-c", tmp_path / "c", "--json", "--strict")
+    assert done.returncode == 1
+    counts = json.loads(done.stdout)
+    assert (counts["added"], counts["unreadable"], counts["unreadable_files"]) == (1, 0, [])
+    assert counts["passed_over"] == {
+        "no decoder": {".heic": 2},
+        "no image suffix": {".mov": 1, "no suffix": 1},
+        "hidden": {".png": 1},
+        "excluded": {"folder": 1},
+    }
+    shown = run("update", "-c", tmp_path / "c")
+    assert "2 .heic files passed over: pip install 'hashlens[photos]'" in shown.stderr
+    exclusions = ("--exclude", "*.heic", "--exclude", "*.HEIC", "--exclude", "*.mov")
+    left_out = run("index", folder, *exclusions, "--exclude", "no_suffix", "-c", tmp_path / "c")
+    assert left_out.returncode == 0
+    assert run("update", "-c", tmp_path / "c", "--strict").returncode == 0
+    assert run_json("info", "-c", tmp_path / "c")["patterns"][str(folder)][0] == "*.heic"
+
+
+def test_a_library_that_was_moved(tmp_path):
+    old, new = tmp_path / "old", tmp_path / "new"
+    draw(old / "a.png", 1)
+    target = tmp_path / "collection"
+    run_json("index", old, "-c", target)
+    old.rename(new)
+    assert "moved 1 files and 1 roots" in run("move", old, new, "-c", target).stdout
+    assert run_json("update", "-c", target)["unchanged"] == 1
+    assert run("move", old, new, "-c", target).returncode == 1
+    found = run_json("search", new / "a.png", "-c", target)
+    assert found["results"][0]["hits"][0]["path"] == str(new / "a.png")
 
 
 def test_duplicates_are_grouped(photos, tmp_path):

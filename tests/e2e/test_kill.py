@@ -36,7 +36,7 @@ def start(mode, folder, photos):
 
 def state_of(collection):
     """Return all that a collection knows, slot by slot."""
-    rows = collection._storage.catalog.images()
+    rows = collection._storage.catalog.files.all()
     with collection._storage.snapshot() as snapshot:
         codes, descriptors = snapshot.codes, snapshot.descriptors
         return {
@@ -97,7 +97,7 @@ def test_killed_while_indexing(tmp_path, photos, undisturbed, attempt):
         report = collection.update()
         assert state_of(collection) == expected
         assert collection.verify() == []
-    assert report.skipped == sum(row.slot is not None for row in kept)
+    assert report.unchanged == sum(row.slot is not None for row in kept)
 
 
 def test_interrupted_by_the_user(tmp_path, photos, undisturbed):

@@ -37,7 +37,12 @@ def code_of(path):
 
 
 class CollectionMachine(RuleBasedStateMachine):
-    """The collection beside its model: ``files`` on the disk, ``known`` contents, ``scope``."""
+    """The collection beside its model.
+
+    ``files`` are on the disk, each a content or, for a symbolic link, the name of its target;
+    ``known`` are contents by name, of which some are ``missing``; ``scope`` are roots and removed
+    parts; the root is ``away`` while its share is not mounted.
+    """
 
     @initialize()
     def begin(self):
@@ -50,7 +55,8 @@ class CollectionMachine(RuleBasedStateMachine):
             save(self.folder / "sample.png", content)
             self.codes[content] = code_of(self.folder / "sample.png")
         self.collection = Collection.create(self.folder / "c", MODEL, keep_descriptors=True)
-        self.files, self.known, self.scope = {}, {}, {}
+        self.files, self.known, self.missing, self.scope = {}, {}, set(), {}
+        self.away = False
         self.clock = 0
         # Begin with something to lose: from nothing, most sequences would stay at nothing.
         for content, name in enumerate(NAMES):
@@ -64,6 +70,7 @@ class CollectionMachine(RuleBasedStateMachine):
 
     @rule(name=NAME, content=CONTENT)
     def write(self, name, content):
+        self.clear(name)
         self.clock += 1
         save(self.root / name, content)
         os.utime(self.root / name, (self.clock, self.clock))
@@ -71,26 +78,60 @@ class CollectionMachine(RuleBasedStateMachine):
 
     @rule(name=NAME)
     def touch(self, name):
-        if name in self.files:
+        if self.content(name) is not None:
             self.clock += 1
             os.utime(self.root / name, (self.clock, self.clock))
 
     @rule(name=NAME)
     def delete(self, name):
-        if self.files.pop(name, None) is not None:
-            (self.root / name).unlink()
+        self.clear(name)
 
     @rule(folder=st.sampled_from("ab"))
     def delete_folder(self, folder):
+        self.mount()
         shutil.rmtree(self.root / folder, ignore_errors=True)
         self.files = {name: c for name, c in self.files.items() if not below(name, folder)}
 
     @rule(old=NAME, new=NAME)
     def rename(self, old, new):
         if old in self.files and old != new:
+            self.clear(new)
             (self.root / new).parent.mkdir(exist_ok=True)
             (self.root / old).rename(self.root / new)
             self.files[new] = self.files.pop(old)
+
+    @rule(old=NAME, new=NAME)
+    def link(self, old, new):
+        """Give a file a second name, which leads to it though the first may go."""
+        if old != new and isinstance(self.files.get(old), int):
+            self.clear(new)
+            (self.root / new).parent.mkdir(exist_ok=True)
+            os.link(self.root / old, self.root / new)
+            self.files[new] = self.files[old]
+
+    @rule(old=NAME, new=NAME)
+    def symlink(self, old, new):
+        if old != new:
+            self.clear(new)
+            (self.root / new).parent.mkdir(exist_ok=True)
+            (self.root / new).symlink_to(self.root / old)
+            self.files[new] = old
+
+    @rule(leave_mount_point=st.booleans())
+    def unmount(self, leave_mount_point):
+        if not self.away:
+            self.root.rename(self.folder / "share")
+            self.away = True
+            if leave_mount_point:
+                self.root.mkdir()
+
+    @rule()
+    def mount(self):
+        if self.away:
+            if self.root.exists():
+                self.root.rmdir()
+            (self.folder / "share").rename(self.root)
+            self.away = False
 
     @rule(place=PLACE)
     def index(self, place):
@@ -103,14 +144,26 @@ class CollectionMachine(RuleBasedStateMachine):
     def update(self):
         report = self.collection.update()
         for place in [place for place, kind in self.scope.items() if kind == "root"]:
-            self.learn(place)
-        # Files that no root leads to any more, but that were not removed, stay up to date too.
-        self.known = {name: self.files.get(name, content) for name, content in self.known.items()}
-        gone = [name for name in self.known if name not in self.files and not self.hidden(name)]
-        for name in gone:
+            if (self.root / place).exists():
+                self.learn(place)
+        for name in list(self.known):
+            if name not in self.on_disk():
+                self.miss(name)
+            elif self.content(name) is None:
+                self.meet_dead_end(name)
+            else:  # no root need lead to it any more
+                self.see(name)
+        assert report.missing == len(self.contents(self.missing) - self.contents(self.visible()))
+
+    @rule()
+    def prune(self):
+        lost = self.contents(self.missing) - self.contents(self.visible())
+        assert self.collection.prune().images == len(lost)
+        for name in self.missing:
             del self.known[name]
-            self.scope.pop(name, None)
-        assert report.removed == len(gone)
+            if self.scope.get(name) == "root":
+                del self.scope[name]
+        self.missing.clear()
 
     @rule(place=PLACE)
     def remove(self, place):
@@ -120,6 +173,7 @@ class CollectionMachine(RuleBasedStateMachine):
         assert report.removed == len(lost)
         for name in lost:
             del self.known[name]
+        self.missing -= set(lost)
         for entry in forgotten:
             del self.scope[entry]
         above = max(
@@ -142,33 +196,68 @@ class CollectionMachine(RuleBasedStateMachine):
         if not hasattr(self, "collection"):
             return
         storage = self.collection._storage
-        rows = {os.path.relpath(row.path, self.root): row for row in storage.catalog.images()}
+        rows = {os.path.relpath(row.path, self.root): row for row in storage.catalog.files.all()}
         assert {name: row.slot is None for name, row in rows.items()} == {
             name: content == 0 for name, content in self.known.items()
         }
+        slots = {}
         for name, row in rows.items():
             if row.slot is not None:
                 assert storage.record(row.slot)[0].tobytes() == self.codes[self.known[name]]
+                assert (row.missing_since is not None) == (name in self.missing)
+                slots.setdefault(self.known[name], set()).add(row.slot)
+        assert all(len(found) == 1 for found in slots.values())
+        assert len(self.collection) == len(self.contents(self.visible()))
         assert self.collection.verify() == []
+
+    def on_disk(self):
+        return {} if self.away else self.files
+
+    def content(self, name):
+        """Return what a name leads to; None if it is not there, or leads nowhere."""
+        found, steps = name, 0
+        while isinstance(found, str) and steps <= len(NAMES):
+            found, steps = self.on_disk().get(found), steps + 1
+        return found if isinstance(found, int) else None
+
+    def clear(self, name):
+        """Make room for a file."""
+        self.mount()
+        if self.files.pop(name, None) is not None:
+            (self.root / name).unlink()
+
+    def visible(self):
+        return {name for name, content in self.known.items() if content} - self.missing
+
+    def contents(self, names):
+        return {self.known[name] for name in names}
+
+    def see(self, name):
+        self.known[name] = self.content(name)
+        self.missing.discard(name)
+
+    def miss(self, name):
+        if self.known[name] == 0:
+            del self.known[name]
+        else:
+            self.missing.add(name)
+
+    def meet_dead_end(self, name):
+        if self.known.setdefault(name, 0) != 0:
+            self.missing.add(name)
 
     def learn(self, place):
         """A walk from a root takes in all files that no exclusion below it hides."""
-        for name, content in self.files.items():
+        for name in self.on_disk():
             hidden = any(
                 kind == "excluded" and below(name, entry) and below(entry, place)
                 for entry, kind in self.scope.items()
             )
             if below(name, place) and not hidden:
-                self.known[name] = content
-
-    def hidden(self, name):
-        """Whether a file is below a root that is missing, so that its absence says nothing."""
-        for place, kind in self.scope.items():
-            says_nothing = place != name or not (self.root / name).parent.is_dir()
-            missing = kind == "root" and not (self.root / place).exists()
-            if missing and below(name, place) and says_nothing:
-                return True
-        return False
+                if self.content(name) is None:
+                    self.meet_dead_end(name)
+                else:
+                    self.see(name)
 
 
 def below(name, place):

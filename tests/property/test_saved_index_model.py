@@ -14,7 +14,7 @@ from pixel_model import pixel_model
 from hashlens.codes import hamming_distance
 from hashlens.collection import Collection
 from hashlens.collection.indexed import CollectionIndex
-from hashlens.collection.store import Change, ImageRow
+from hashlens.collection.store import Change, FileRow
 from hashlens.indexes import MultiIndex
 
 MODEL = pixel_model(bits=16)
@@ -54,7 +54,7 @@ class SavedIndexMachine(RuleBasedStateMachine):
         names = rng.choice(60, count, replace=False)
         self.writer._storage.commit(
             [
-                Change(ImageRow(f"/{name}", 1, 1, None, None), code)
+                Change(FileRow(f"/{name}", 1, 1, None, None), code)
                 for name, code in zip(names, codes, strict=True)
             ]
         )

@@ -8,8 +8,10 @@ import click
 
 COMMANDS = {
     "index": "Add images to a collection.",
-    "update": "Add new images and drop vanished ones.",
+    "update": "Add new images and notice missing ones.",
     "remove": "Take images out of the collection.",
+    "prune": "Remove missing images for good.",
+    "move": "Follow files that were moved on the disk.",
     "info": "Show what the collection holds and whether it is intact.",
     "search": "Find the images most similar to yours.",
     "duplicates": "Show groups of near-duplicate images.",

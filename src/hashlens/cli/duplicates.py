@@ -10,7 +10,7 @@ import click
 from hashlens.cli.console import note, print_json
 from hashlens.cli.options import collection_folder, collection_option, json_option, precision_option
 from hashlens.cli.precision import note_radius
-from hashlens.collection import Collection
+from hashlens.collection import Collection, DuplicateGroup
 
 
 @click.command()
@@ -32,7 +32,8 @@ def duplicates(
     """Show groups of near-duplicate images.
 
     Two images are in one group if their codes differ in at most RADIUS bits, or if a chain of such
-    pairs joins them.
+    pairs joins them. Each file is listed once, with its links below it; files with the same
+    "identical" number are equal byte by byte.
 
     \b
     Examples:
@@ -49,8 +50,16 @@ def duplicates(
         print_json({"radius": radius, "groups": [asdict(group) for group in groups]})
         return
     for group in groups:
-        # Images that a chain joins may be further apart than this.
-        click.echo(f"{len(group.paths)} images, joined by pairs up to {group.widest} bits apart")
-        for path in group.paths:
-            click.echo(f"  {path}")
-    note(f"{len(groups):,} groups, {sum(len(group.paths) for group in groups):,} images")
+        _print_group(group)
+    note(f"{len(groups):,} groups, {sum(len(group.paths) for group in groups):,} files")
+
+
+def _print_group(group: DuplicateGroup) -> None:
+    # Images that a chain joins may be further apart than this.
+    click.echo(f"{len(group.paths)} files, joined by pairs up to {group.widest} bits apart")
+    sets = {path: number for number, same in enumerate(group.identical, 1) for path in same}
+    for path in group.paths:
+        copy = f"  [identical {sets[path]}]" if path in sets else ""
+        click.echo(f"  {path}{copy}")
+        for link in group.links.get(path, []):
+            click.echo(f"    same file: {link}")

@@ -12,6 +12,7 @@ from hashlens.cli.options import (
     PATH,
     collection_folder,
     collection_option,
+    force_option,
     json_option,
     strict_option,
 )
@@ -34,6 +35,14 @@ from hashlens.model.loading import load_model
     help="Keep the descriptor of each image in a new collection, for `search --rerank`.",
 )
 @click.option(
+    "--exclude",
+    multiple=True,
+    metavar="PATTERN",
+    help="Leave out what matches below PATHS, as in a .gitignore file; may be repeated, and is "
+    "remembered. An empty pattern forgets earlier ones.",
+)
+@force_option
+@click.option(
     "--build",
     is_flag=True,
     help="Save an index of the codes: worthwhile for many searches of many images.",
@@ -45,6 +54,8 @@ def index(
     collection: Path | None,
     model: str | None,
     keep_descriptors: bool,
+    exclude: tuple[str, ...],
+    force: bool,
     build: bool,
     strict: bool,
     json: bool,
@@ -59,6 +70,7 @@ def index(
       hashlens index ~/Pictures
       hashlens index photos/ scans/ -c archive.hashlens --keep-descriptors
       hashlens index products/ -c shop.hashlens --model shop-64/
+      hashlens index ~/Pictures --exclude '*.tmp.jpg' --exclude /private/
       hashlens index --build -c archive.hashlens
     """
     folder = collection_folder(collection)
@@ -73,7 +85,9 @@ def index(
     with _open_or_create(folder, model, keep_descriptors) as target:
         run_indexing(
             target,
-            lambda move: target.index(paths, on_progress=move),
+            lambda move: target.index(
+                paths, exclude=exclude or None, force=force, on_progress=move
+            ),
             strict=strict,
             json=json,
             build=build,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from typing import Any
 
 import click
 
-from hashlens.cli.console import note, print_json, progress_bar, report_failures
+from hashlens.cli.console import note, notes, print_json, progress_bar, report_failures
 from hashlens.collection import Collection, IndexReport
 from hashlens.progress import OnProgress
 
@@ -23,7 +23,8 @@ def run_indexing(
 ) -> None:
     """Run ``work`` under a progress bar and print its report; with ``build``, save an index.
 
-    Exits with 130 when interrupted and, with ``strict``, with 1 if any image could not be read.
+    Exits with 130 when interrupted and, with ``strict``, with 1 if any image could not be read or
+    was passed over.
     """
     began = time.monotonic()
     try:
@@ -36,20 +37,38 @@ def run_indexing(
         raise SystemExit(130) from None
     seconds = time.monotonic() - began
     if json:
-        print_json(asdict(report) | {"images": len(target), "seconds": round(seconds, 2)})
+        print_json(_document(report) | {"images": len(target), "seconds": round(seconds, 2)})
     else:
         _print_report(report, len(target), seconds)
-    if strict and report.failed:
+    if strict and (report.unreadable or report.passed_over.unwanted):
         raise SystemExit(1)
+
+
+def _document(report: IndexReport) -> dict[str, Any]:
+    return {
+        "added": report.added,
+        "reused": report.reused,
+        "unchanged": report.unchanged,
+        "missing": report.missing,
+        "unreadable": len(report.unreadable),
+        "unreadable_files": report.unreadable,
+        "passed_over": report.passed_over.counts,
+    }
 
 
 def _print_report(report: IndexReport, images: int, seconds: float) -> None:
     click.echo(
         f"{report.added:,} added, {report.reused:,} known by content, "
-        f"{report.skipped:,} unchanged, {report.removed:,} vanished, "
-        f"{len(report.failed):,} unreadable; {images:,} images in total"
+        f"{report.unchanged:,} unchanged, {report.missing:,} missing, "
+        f"{len(report.unreadable):,} unreadable; {images:,} images in total"
     )
     done = report.added + report.reused
     if done:
         note(f"{seconds:.1f} s, {done / seconds:,.0f} images/s")
-    report_failures(report.failed, "hashlens info --failures")
+    notes(report.passed_over.lines())
+    if report.missing:
+        note(
+            f"{report.missing:,} images are missing: kept, but not found until they are seen "
+            "again; see `hashlens info` and `hashlens prune`"
+        )
+    report_failures(report.unreadable, "hashlens info --failures")

@@ -50,7 +50,16 @@ def info(
 
 def _print_facts(facts: dict[str, Any]) -> None:
     disk_bytes = facts.pop("disk_bytes")
+    missing = facts.pop("missing_below")
+    patterns = facts.pop("patterns")
     for name, value in facts.items():
         shown = ", ".join(value) if isinstance(value, list) else value
         click.echo(f"{name.replace('_', ' '):16} {'–' if shown in (None, '') else shown}")
+    for root, lines in patterns.items():
+        click.echo(f"{'left out':16} {root}: {', '.join(lines)}")
+    for below in missing:
+        click.echo(
+            f"{'missing':16} {below['images']:,} images below {below['root']}, since "
+            f"{below['since']}{' (missing or empty now)' if below['away'] else ''}"
+        )
     click.echo(f"{'size on disk':16} {size(disk_bytes)}")

@@ -22,7 +22,10 @@ collection_option = click.option(
 )
 json_option = click.option("--json", is_flag=True, help="Print one JSON document and nothing else.")
 strict_option = click.option(
-    "--strict", is_flag=True, help="Exit with 1 if any image could not be read."
+    "--strict", is_flag=True, help="Exit with 1 if any file could not be read or was passed over."
+)
+force_option = click.option(
+    "--force", is_flag=True, help="Read all files, also those of unchanged size and date."
 )
 precision_option = click.option(
     "--precision",

@@ -27,6 +27,6 @@ def remove(paths: tuple[Path, ...], collection: Path | None) -> None:
     """
     with Collection.open(collection_folder(collection), write=True) as target:
         report = target.remove(paths)
-    click.echo(f"removed {report.removed:,} images")
+    click.echo(f"removed {report.removed:,} files")
     if report.unknown:
         raise CollectionError(f"The collection holds nothing at {', '.join(report.unknown)}.")

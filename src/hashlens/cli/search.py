@@ -141,6 +141,8 @@ def _hit_dict(hit: Hit) -> dict[str, Any]:
         shown["euclidean"] = hit.euclidean
     if hit.label is not None:
         shown["label"] = hit.label
+    if hit.others:
+        shown["others"] = list(hit.others)
     return shown
 
 
@@ -158,4 +160,5 @@ def _print_table(query: str, hits: list[Hit], bits: int) -> None:
     click.echo(f"{query}: the {len(hits)} nearest, distances in bits of {bits}")
     for rank, hit in enumerate(hits, start=1):
         euclidean = "" if hit.euclidean is None else f"  {hit.euclidean:7.4f}"
-        click.echo(f"{rank:5}  {hit.distance:4}{euclidean}  {hit.path}")
+        others = f"  (+{len(hit.others)} more paths)" if hit.others else ""
+        click.echo(f"{rank:5}  {hit.distance:4}{euclidean}  {hit.path}{others}")

@@ -7,18 +7,26 @@ from pathlib import Path
 import click
 
 from hashlens.cli.indexing import run_indexing
-from hashlens.cli.options import collection_folder, collection_option, json_option, strict_option
+from hashlens.cli.options import (
+    collection_folder,
+    collection_option,
+    force_option,
+    json_option,
+    strict_option,
+)
 from hashlens.collection import Collection
 
 
 @click.command()
 @collection_option
+@force_option
 @strict_option
 @json_option
-def update(collection: Path | None, strict: bool, json: bool) -> None:
-    """Add new images and drop vanished ones.
+def update(collection: Path | None, force: bool, strict: bool, json: bool) -> None:
+    """Add new images and notice missing ones.
 
-    Looks at all folders and images that were ever indexed and not removed.
+    Looks at all folders and images that were ever indexed and not removed. Images that can't be
+    seen are kept as missing, and searches do not find them until they are seen again.
 
     \b
     Examples:
@@ -26,4 +34,9 @@ def update(collection: Path | None, strict: bool, json: bool) -> None:
       hashlens update -c archive.hashlens
     """
     with Collection.open(collection_folder(collection), write=True) as target:
-        run_indexing(target, lambda move: target.update(on_progress=move), strict=strict, json=json)
+        run_indexing(
+            target,
+            lambda move: target.update(force=force, on_progress=move),
+            strict=strict,
+            json=json,
+        )

@@ -8,6 +8,9 @@ from hashlens.collection.results import (
     DuplicateGroup,
     Hit,
     IndexReport,
+    MissingImages,
+    MoveReport,
+    PruneReport,
     RemoveReport,
 )
 
@@ -19,6 +22,9 @@ __all__ = [
     "Hit",
     "IndexReport",
     "KnnGraph",
+    "MissingImages",
+    "MoveReport",
+    "PruneReport",
     "RemoveReport",
     "is_collection",
 ]

@@ -15,15 +15,25 @@ from hashlens.collection.indexed import CollectionIndex
 from hashlens.collection.indexing import Indexer, LabelOf
 from hashlens.collection.info import collection_info
 from hashlens.collection.knn_graph import KnnGraph, build_knn_graph
+from hashlens.collection.missing import prune
 from hashlens.collection.own_model import check_model, load_own_model, save_own_model
 from hashlens.collection.results import (
     CollectionInfo,
     DuplicateGroup,
     Hit,
     IndexReport,
+    MoveReport,
+    PruneReport,
     RemoveReport,
 )
-from hashlens.collection.scope import Paths, all_absolute, remove_paths
+from hashlens.collection.scope import (
+    PathLike,
+    Paths,
+    absolute,
+    all_absolute,
+    move_paths,
+    remove_paths,
+)
 from hashlens.collection.searching import encode_queries, find, search_options
 from hashlens.collection.store import CatalogState, Snapshot, Storage, damage_of, is_catalog
 from hashlens.errors import CollectionChangedError, CollectionError, ParameterError
@@ -158,7 +168,7 @@ class Collection:
         self.close()
 
     def __len__(self) -> int:
-        return self._storage.catalog.indexed_count()
+        return self._storage.catalog.found_count()
 
     @property
     def bits(self) -> int:
@@ -182,20 +192,30 @@ class Collection:
         self,
         paths: Paths,
         *,
+        exclude: Sequence[str] | None = None,
+        force: bool = False,
         on_progress: OnProgress | None = None,
         label_of: LabelOf | None = None,
     ) -> IndexReport:
         """Add the images at and below paths; bring those up to date that changed.
 
         Images that have the size and modification time of the last time are not read; those whose
-        content is known, under whatever name, are not encoded again. Work is committed at least
-        every few seconds, so after an interruption the same call goes on where it was.
+        content is known, under whatever name, are not encoded again: files of one content are one
+        image. Work is committed at least every few seconds, so after an interruption the same call
+        goes on where it was.
 
         Parameters
         ----------
         paths : path or sequence of paths
-            Files and folders. Remembered, so that `update` looks at them too. Hidden files are
-            passed over, as are files in folders whose suffix is no image's.
+            Files and folders. Remembered, so that `update` looks at them too. In folders, hidden
+            files and files without the suffix of an image are passed over and counted.
+        exclude : sequence of str, optional
+            Patterns of what is left out below ``paths``, in the syntax of ``.gitignore``;
+            remembered in place of earlier ones. What a NAS or an operating system keeps for itself
+            (`hashlens.images.DEFAULT_PATTERNS`) is left out as well, unless a pattern such as
+            ``!@eaDir/`` takes it in.
+        force : bool
+            Read all files, also those of unchanged size and modification time.
         on_progress : callable, optional
             Called with ("indexing", files done, files in all) after each file.
         label_of : callable, optional
@@ -205,35 +225,46 @@ class Collection:
         ------
         CollectionError
             If the collection is not open for writing, or the disk is full or fails.
+        ParameterError
+            If a pattern is invalid; nothing was done.
         KeyboardInterrupt
             When interrupted; what was finished is in the collection.
 
         Notes
         -----
         Images that can't be read are counted and named in the report, and never fatal. They are
-        remembered, and tried again when their file changes.
+        remembered, and tried again when their file or the software that reads it changes; where
+        memory, a limit, a permission or a missing decoder was the cause, they are tried each time.
         """
         self._check_writable("index")
-        indexer = Indexer(self._storage, self.model, on_progress, label_of)
-        report = index_paths(indexer, paths)
+        indexer = Indexer(self._storage, self.model, on_progress, label_of, force)
+        report = index_paths(indexer, paths, exclude)
         self._tidy()
         return report
 
     def update(
-        self, *, on_progress: OnProgress | None = None, label_of: LabelOf | None = None
+        self,
+        *,
+        force: bool = False,
+        on_progress: OnProgress | None = None,
+        label_of: LabelOf | None = None,
     ) -> IndexReport:
-        """Look at all paths that were ever indexed: add, renew, and drop what has vanished.
+        """Look at all paths that were ever indexed: add and renew images, and miss what is gone.
 
-        Parameters and errors are those of `index`. Below a root that does not exist, for instance
-        on a drive that is not plugged in, nothing is dropped; it is reported as failed.
+        Parameters and errors are those of `index`. An image whose files can't be seen, deleted or
+        on a share that is not mounted, becomes missing: searches do not find it, its code is kept,
+        and it is back without being encoded once a file of it is seen again. Only `prune` and
+        `remove` remove images.
         """
         self._check_writable("update")
-        report = update_all(Indexer(self._storage, self.model, on_progress, label_of))
+        report = update_all(Indexer(self._storage, self.model, on_progress, label_of, force))
         self._tidy()
         return report
 
     def remove(self, paths: Paths) -> RemoveReport:
-        """Drop the images at and below paths from the collection; the files are untouched.
+        """Take the files at and below paths out of the collection; on the disk, they stay.
+
+        An image is removed with the last of its files that the collection knows.
 
         `update`, and `index` of a folder above, leave these paths out from then on; `index` of the
         very paths brings them back.
@@ -247,6 +278,59 @@ class Collection:
         report = remove_paths(self._storage, all_absolute(paths))
         self._tidy()
         return report
+
+    def prune(
+        self,
+        older_than: float | None = None,
+        under: PathLike | None = None,
+        *,
+        dry_run: bool = False,
+    ) -> PruneReport:
+        """Remove missing images for good.
+
+        Parameters
+        ----------
+        older_than : float, optional
+            Only those that have been missing for at least so many days.
+        under : path, optional
+            Only those at or below this path.
+        dry_run : bool
+            Change nothing, and report what would be removed; works while open for reading, too.
+
+        Raises
+        ------
+        CollectionError
+            If the collection is not open for writing, or the disk is full or fails.
+        ParameterError
+            If ``older_than`` is negative.
+        """
+        if older_than is not None and not older_than >= 0:
+            raise ParameterError(
+                f"The 'older_than' parameter of prune must be a number of days ≥ 0. "
+                f"Got {older_than!r} instead."
+            )
+        if not dry_run:
+            self._check_writable("prune")
+        report = prune(
+            self._storage, older_than, None if under is None else absolute(under), dry_run
+        )
+        if not dry_run:
+            self._tidy()
+        return report
+
+    def move(self, old: PathLike, new: PathLike) -> MoveReport:
+        """Rewrite a path, and all below it, after files were moved on the disk.
+
+        Nothing is read or encoded: the next `update` finds the files at their new paths.
+
+        Raises
+        ------
+        CollectionError
+            If the collection holds nothing at or below ``old``, or other images at ``new``, or is
+            not open for writing; nothing is changed.
+        """
+        self._check_writable("move")
+        return move_paths(self._storage, absolute(old), absolute(new))
 
     def build_index(self) -> Path:
         """Build the index of all images, save it beside the codes, and return its path.
@@ -412,13 +496,16 @@ class Collection:
         )
 
     def paths(self) -> list[str]:
-        """Return the paths of all images that can be found, in the order of their bytes."""
-        return [row.path for row in self._storage.catalog.images() if row.slot is not None]
+        """Return the paths of all files of images that can be found, in the order of their bytes.
+
+        An image that has several files has several paths.
+        """
+        rows = self._storage.catalog.files.all()
+        return [row.path for row in rows if row.slot is not None and row.missing_since is None]
 
     def failures(self) -> list[tuple[str, str]]:
-        """Return (path, reason) of the files that are remembered as unreadable."""
-        rows = self._storage.catalog.images()
-        return [(row.path, row.reason) for row in rows if row.reason is not None]
+        """Return (path, reason) of the files that lead to no image, in the order of their bytes."""
+        return [(row.path, row.reason or "") for row in self._storage.catalog.files.failed()]
 
     def info(self) -> CollectionInfo:
         """Return what the collection is and holds."""

@@ -1,45 +1,77 @@
-"""Near-duplicates: all pairs within a radius, joined to groups."""
+"""Near-duplicates: files whose codes chains of pairs within a radius connect."""
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+import os
+from collections.abc import Sequence
 
+import numpy as np
+
+from hashlens.arrays import Ids, Labels
 from hashlens.collection.results import DuplicateGroup
-from hashlens.collection.store import Snapshot, Storage
-from hashlens.indexes import pairs_within
-from hashlens.native import connected_components
+from hashlens.collection.store import FileRow, Snapshot, Storage
+from hashlens.images import FileState
+from hashlens.indexes import components_within
 
 
 def duplicate_groups(storage: Storage, snapshot: Snapshot, radius: int) -> list[DuplicateGroup]:
-    """Return the connected components of "within ``radius`` bits", over exactly all pairs.
+    """Return the connected components of "within ``radius`` bits", as groups of files.
 
     Equal codes are joined before pairs are sought, so that many copies of one image cost no more
     than one.
     """
     live = snapshot.live
     codes, members = np.unique(snapshot.codes[live], axis=0, return_inverse=True)
-    pairs = pairs_within(codes, radius)
-    components = connected_components(len(codes), pairs.first, pairs.second)
-    group_of = components[members.reshape(-1)]
-    widest = np.zeros(len(codes), dtype=np.int64)
-    np.maximum.at(widest, components[pairs.first], pairs.distances)
-    return _named_groups(storage, live, group_of, widest)
+    components = components_within(codes, radius)
+    group_of = components.labels[members.reshape(-1)]
+    groups = []
+    for number, slots in _groups_of(storage, live, group_of):
+        names = storage.catalog.files.names_of(slots)
+        group = _named_group([names[slot] for slot in slots], int(components.widest[number]))
+        if len(group.paths) > 1:
+            groups.append(group)
+    return sorted(groups, key=lambda group: group.paths)
 
 
-def _named_groups(
-    storage: Storage,
-    live: npt.NDArray[np.int64],
-    group_of: npt.NDArray[np.int64],
-    widest: npt.NDArray[np.int64],
-) -> list[DuplicateGroup]:
-    """Return the groups of more than one image, sorted by their first path."""
+def _groups_of(storage: Storage, live: Ids, group_of: Labels) -> list[tuple[int, list[int]]]:
+    """Return number and slots of each group that may hold more than one file."""
     sizes = np.bincount(group_of, minlength=1)
     order = np.argsort(group_of, kind="stable")
-    order = order[sizes[group_of[order]] > 1]
-    rows = storage.catalog.by_slot(live[order].tolist())
-    paths: dict[int, list[str]] = {}
-    for position in order.tolist():
-        paths.setdefault(int(group_of[position]), []).append(rows[int(live[position])].path)
-    groups = [DuplicateGroup(sorted(found), int(widest[group])) for group, found in paths.items()]
-    return sorted(groups, key=lambda group: group.paths)
+    parts = np.split(live[order], np.cumsum(sizes)[:-1])
+    shared = frozenset(storage.catalog.files.shared_slots().tolist())
+    return [
+        (number, part.tolist())
+        for number, part in enumerate(parts)
+        if len(part) > 1 or (len(part) and int(part[0]) in shared)
+    ]
+
+
+def _named_group(images: Sequence[Sequence[FileRow]], widest: int) -> DuplicateGroup:
+    """Return a group with each file once, by the first of its names."""
+    paths: list[str] = []
+    identical: list[list[str]] = []
+    links: dict[str, list[str]] = {}
+    for rows in images:
+        files = _names_by_file(rows)
+        paths += files
+        links |= {path: names for path, names in files.items() if names}
+        if len(files) > 1:
+            identical.append(sorted(files))
+    return DuplicateGroup(sorted(paths), widest, sorted(identical), links)
+
+
+def _names_by_file(rows: Sequence[FileRow]) -> dict[str, list[str]]:
+    """Return the further names of each file by its first; the rows are of one image."""
+    found: dict[tuple[int | None, int | None], list[str]] = {}
+    for row in rows:
+        found.setdefault(_identity(row) if len(rows) > 1 else (0, 0), []).append(row.path)
+    return {names[0]: names[1:] for names in found.values()}
+
+
+def _identity(row: FileRow) -> tuple[int | None, int | None]:
+    """Return device and inode as they are now: a device may have another number than at first."""
+    try:
+        state = FileState.of(os.stat(row.path))
+    except (OSError, ValueError):
+        return row.device, row.inode
+    return state.device, state.inode

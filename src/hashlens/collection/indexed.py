@@ -102,7 +102,7 @@ class CollectionIndex:
         # An interrupt may leave the index anywhere in between: then the next search begins anew.
         self._of = None
         if index is None or before is None or not self._advance(index, before, snapshot):
-            index = AutoIndex.from_codes(snapshot.codes, snapshot.dead, background=False)
+            index = AutoIndex.from_codes(snapshot.codes, snapshot.absent, background=False)
             self._tried = None
         self._index = index
         self._of = snapshot
@@ -117,9 +117,11 @@ class CollectionIndex:
             return False
         if not index.is_built and not index.is_building:
             return False  # A scan of the newly mapped codes is to be had for nothing.
+        if len(np.setdiff1d(before.absent, now.absent, assume_unique=True)):
+            return False  # Images that were missing are back, and an index adds no id twice.
         index.add(now.codes[start:], np.arange(start, slots))
-        index.remove(np.setdiff1d(now.dead, before.dead, assume_unique=True))
-        return len(index) == slots - len(now.dead)
+        index.remove(np.setdiff1d(now.absent, before.absent, assume_unique=True))
+        return len(index) == slots - len(now.absent)
 
     def _faster(self, index: AutoIndex, snapshot: Snapshot) -> AutoIndex:
         """Open the saved index where that pays by now; else let one be built in the background."""
@@ -145,6 +147,6 @@ class CollectionIndex:
         if saved.state != "fresh":
             return None
         opened = AutoIndex.open(
-            self.path, snapshot.codes, snapshot.dead, source=saved.source, background=False
+            self.path, snapshot.codes, snapshot.absent, source=saved.source, background=False
         )
         return opened if opened.is_built else None

@@ -13,10 +13,10 @@ import numpy as np
 
 from hashlens.arrays import Codes, Pixels
 from hashlens.collection.results import IndexReport
-from hashlens.collection.store import Change, ImageRow, Storage
-from hashlens.errors import ImageError
+from hashlens.collection.store import Change, FileRow, Storage
+from hashlens.errors import ImageError, ImageUnavailableError
 from hashlens.files.records import Records
-from hashlens.images import FileState, decode_image, map_ordered, read_image_file
+from hashlens.images import FileState, decode_image, map_ordered, read_image_file, reader_versions
 from hashlens.model.model import Model
 from hashlens.progress import OnProgress, no_progress
 
@@ -32,13 +32,10 @@ _COMMIT_IMAGES, _COMMIT_SECONDS = 512, 2.0
 class _Work:
     """A file on its way into the collection."""
 
-    row: ImageRow
-    content: bytes = b""
+    row: FileRow
     pixels: Pixels | None = None
     code: Codes | None = None
     descriptor: Records | None = None
-    twin: _Work | None = None
-    """Earlier work of the same content, whose code is not known yet."""
 
 
 class Indexer:
@@ -51,6 +48,8 @@ class Indexer:
     model : Model
         The collection's own.
     on_progress, label_of : callable, optional
+    force : bool
+        Read all files, also those of unchanged size and time.
 
     Attributes
     ----------
@@ -64,17 +63,20 @@ class Indexer:
         model: Model,
         on_progress: OnProgress | None = None,
         label_of: LabelOf | None = None,
+        force: bool = False,
     ) -> None:
         self.storage = storage
         self.report = IndexReport()
         self._model = model
         self._on_progress = on_progress or no_progress
         self._label_of = label_of or _no_label
+        self._force = force
+        self._reader = reader_versions()
         self._done, self._total = 0, 0
         self._waiting: list[_Work] = []
         # The revision before the latest commit, and what was still waiting after it.
         self._latest = (storage.catalog.state().revision, self._waiting)
-        self._first_of: dict[bytes, _Work] = {}
+        self._taken: set[bytes] = set()  # contents of images since the latest commit
         self._undecided = 0
         self._last_commit = time.monotonic()
 
@@ -107,33 +109,50 @@ class Indexer:
         """Yield the files that must be read: those that are new or not as they were."""
         for start in range(0, len(paths), _LOOKUP):
             part = paths[start : start + _LOOKUP]
-            rows = self.storage.catalog.by_path(part)
+            rows = self.storage.catalog.files.by_path(part)
             for path in part:
                 known = rows.get(path)
-                if known is None or not _is_unchanged(path, known):
+                state = None if known is None or self._force else _state_of(path)
+                if known is None or state is None or not self._is_settled(known, state):
                     yield path
                 else:
-                    self._skip(known)
+                    self._skip(known, state)
 
-    def _skip(self, known: ImageRow) -> None:
-        if known.reason is None:
-            self.report.skipped += 1
+    def _is_settled(self, known: FileRow, state: FileState) -> bool:
+        """Whether nothing new can come of reading a file again."""
+        if (known.size, known.mtime_ns) != (state.size, state.mtime_ns):
+            return False
+        return known.slot is not None or known.reader == self._reader
+
+    def _skip(self, known: FileRow, state: FileState) -> None:
+        """Count a file that is as it was; it may have been missing, or mounted elsewhere."""
+        if known.slot is not None:
+            self.report.unchanged += 1
         else:
-            self.report.failed.append((known.path, known.reason))
+            self.report.unreadable.append((known.path, known.reason or ""))
+        now = known._replace(device=state.device, inode=state.inode, missing_since=None)
+        if known.slot is not None:
+            now = now._replace(reason=None)
+        if now != known:
+            self._waiting.append(_Work(now))
+            self._commit_when_due()
         self._progress()
 
     def _load(self, path: str) -> _Work:
         """Read a file and, unless its content is known, decode it. Called in threads."""
         file = read_image_file(path)
         content = hashlib.sha256(file.data).digest()
-        row = ImageRow(path, file.state.size, file.state.mtime_ns, content, None)
-        slot = self.storage.catalog.slot_of_content(content)
+        size, mtime_ns, device, inode = file.state
+        row = FileRow(path, size, mtime_ns, content, None, device=device, inode=inode)
+        slot = self.storage.catalog.files.slot_of(content)
         if slot is not None:
-            return _Work(row._replace(slot=slot), content)
+            return _Work(row._replace(slot=slot))
         try:
-            return _Work(row, content, decode_image(file.data, self._model.fit))
+            return _Work(row, decode_image(file.data, self._model.fit))
+        except ImageUnavailableError:
+            raise  # It says nothing about the file.
         except ImageError as error:
-            return _Work(row._replace(reason=str(error)), content)
+            return _Work(row._replace(reason=str(error), reader=self._reader))
 
     def _take(self, path: str, outcome: _Work | ImageError) -> None:
         """Queue a file's outcome to be committed, and commit when it is time."""
@@ -144,42 +163,46 @@ class Indexer:
         self._progress()
         if self._undecided == _BATCH:
             self._encode()
+        self._commit_when_due()
+
+    def _commit_when_due(self) -> None:
         seconds = time.monotonic() - self._last_commit
         if len(self._waiting) >= _COMMIT_IMAGES or seconds >= _COMMIT_SECONDS:
             self._commit()
 
     def _take_unreadable(self, path: str, reason: str) -> None:
         """Report a file that can't be read now; what is known about it stays known."""
-        self.report.failed.append((path, reason))
-        known = self.storage.catalog.image(path)
+        self.report.unreadable.append((path, reason))
+        known = self.storage.catalog.files.get(path)
         if known is None or known.slot is None:
-            row = ImageRow(path, None, None, None, None, reason=reason)
-            self._waiting.append(_Work(row))
+            # Without size and time, it is tried again each time.
+            self._waiting.append(_Work(FileRow(path, None, None, None, None, reason=reason)))
 
     def _take_loaded(self, work: _Work) -> None:
-        path, content = work.row.path, work.content
-        slot = work.row.slot
-        if slot is None:  # It may have been committed since the thread asked.
-            slot = self.storage.catalog.slot_of_content(content)
+        path, content = work.row.path, work.row.content or b""
         work.row = work.row._replace(label=self._label_of(path))
         if work.row.reason is not None:
-            self.report.failed.append((path, work.row.reason))
-        elif slot is not None:
+            self.report.unreadable.append((path, work.row.reason))
+        else:
+            self._take_image(work, content)
+        self._waiting.append(work)
+
+    def _take_image(self, work: _Work, content: bytes) -> None:
+        """Keep the pixels of what is to be encoded; other files get the slot of their content."""
+        slot = None
+        if content not in self._taken:
+            # Commits may have changed it since the thread asked. A slot that died in between is
+            # revived: its record is there until the next compaction.
+            slot = self.storage.catalog.files.slot_of(content)
+            slot = work.row.slot if slot is None else slot
+        work.row = work.row._replace(slot=slot)
+        if slot is not None or content in self._taken:
             self.report.reused += 1
-            known = self.storage.catalog.image(path)
-            if known is not None and known.slot is not None and known.content == content:
-                work.row = work.row._replace(slot=known.slot)  # Touched only.
-            else:
-                work.code, work.descriptor = self.storage.record(slot)
             work.pixels = None
-        elif content in self._first_of:
-            self.report.reused += 1
-            work.pixels, work.twin = None, self._first_of[content]
         else:
             self.report.added += 1
-            self._first_of[content] = work
             self._undecided += 1
-        self._waiting.append(work)
+        self._taken.add(content)
 
     def _encode(self) -> None:
         """Encode what is decoded."""
@@ -200,13 +223,13 @@ class Indexer:
         ready = 0
         while ready < len(self._waiting) and self._waiting[ready].pixels is None:
             ready += 1
-        changes = [_change(work) for work in self._waiting[:ready]]
+        changes = [Change(work.row, work.code, work.descriptor) for work in self._waiting[:ready]]
         rest = self._waiting[ready:]
         self._latest = (self.storage.catalog.state().revision, rest)
         if changes:
             self.storage.commit(changes)
         self._waiting = rest
-        self._first_of = {}
+        self._taken = set()
         self._last_commit = time.monotonic()
 
     def _forget_committed(self) -> None:
@@ -220,19 +243,12 @@ class Indexer:
         self._on_progress("indexing", self._done, self._total)
 
 
-def _change(work: _Work) -> Change:
-    source = work.twin or work
-    return Change(work.row, source.code, source.descriptor)
-
-
-def _is_unchanged(path: str, known: ImageRow) -> bool:
-    """Whether a file has the size and modification time that it had when it was read."""
+def _state_of(path: str) -> FileState | None:
+    """Return the state of a file, or None if it can't be examined."""
     try:
-        status = os.stat(path)
+        return FileState.of(os.stat(path))
     except (OSError, ValueError):
-        return False
-    state = FileState.of(status)
-    return (state.size, state.mtime_ns) == (known.size, known.mtime_ns)
+        return None
 
 
 def _no_label(path: str) -> None:

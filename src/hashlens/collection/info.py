@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from hashlens.codes import bytes_per_code
+from hashlens.collection.missing import all_missing
 from hashlens.collection.results import CollectionInfo
 from hashlens.collection.saved_index import FILE_NAME, examine
 from hashlens.collection.store import Storage
@@ -15,19 +16,23 @@ def collection_info(storage: Storage) -> CollectionInfo:
     catalog = storage.catalog
     with catalog.snapshot():
         state = catalog.state()
-        indexed, failed = catalog.indexed_count(), catalog.failed_count()
-        roots, excluded = catalog.roots("root"), catalog.roots("excluded")
+        found, failed = catalog.found_count(), catalog.files.failed_count()
+        missing = all_missing(catalog)
+        roots, excluded = catalog.roots.all(), catalog.roots.excluded()
         saved_index = examine(storage.folder / FILE_NAME, catalog).state
     files = (entry for entry in os.scandir(storage.folder) if entry.is_file())
     return CollectionInfo(
         folder=storage.folder,
-        images=indexed,
+        images=found,
+        missing=sum(below.images for below in missing),
+        missing_below=missing,
         failed=failed,
         bits=state.bits,
         model=state.digest,
         descriptor_dim=state.descriptor_dim,
-        roots=roots,
+        roots=[root.path for root in roots],
         excluded=excluded,
+        patterns={root.path: list(root.patterns) for root in roots if root.patterns},
         disk_bytes=sum(entry.stat().st_size for entry in files),
         bytes_per_image=bytes_per_code(state.bits),
         saved_index=saved_index,

@@ -37,7 +37,7 @@ def build_knn_graph(
 ) -> KnnGraph:
     """Return the exact graph of a snapshot that is open; each distinct code is looked up once."""
     live = snapshot.live
-    rows = storage.catalog.by_slot(live.tolist())
+    rows = storage.catalog.files.by_slot(live.tolist())
     paths = [rows[slot].path for slot in live.tolist()]
     width = min(k, len(live) - 1)
     if width < 1:

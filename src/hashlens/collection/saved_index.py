@@ -92,7 +92,8 @@ def write_index(storage: Storage, path: Path) -> tuple[AutoIndex, Snapshot]:
             "Run: hashlens info --verify"
         )
     remove_partials(path)  # Left by a build that was killed.
-    # Codes stay mapped although the snapshot is closed, and nobody else can write.
+    # Codes stay mapped although the snapshot is closed, and nobody else can write. Missing images
+    # are in the file too, for they may come back.
     index = AutoIndex.from_codes(snapshot.codes, snapshot.dead, background=False)
     try:
         with replacing(path) as partial:
@@ -101,6 +102,7 @@ def write_index(storage: Storage, path: Path) -> tuple[AutoIndex, Snapshot]:
             shutil.copymode(storage.catalog.path, partial)
     except MemoryError as error:
         raise CollectionError(f"Building {path} failed: there is too little memory.") from error
+    index.remove(snapshot.hidden)
     return index, snapshot
 
 

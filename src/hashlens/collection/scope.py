@@ -10,13 +10,14 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hashlens.collection.results import RemoveReport
+from hashlens.collection.results import MoveReport, RemoveReport
 from hashlens.collection.store import Catalog, Storage
-from hashlens.images import walk_images
+from hashlens.errors import CollectionError
+from hashlens.images import Exclusions, PassedOver, walk_images
 
 PathLike = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 Paths = PathLike | Sequence[PathLike]
-Failures = list[tuple[str, str]]
+Reasons = list[tuple[str, str]]
 
 
 def absolute(path: PathLike) -> str:
@@ -33,110 +34,113 @@ def all_absolute(paths: Paths) -> list[str]:
     return [absolute(path) for path in several]
 
 
-def add_roots(catalog: Catalog, paths: Sequence[str]) -> None:
-    """Remember those of the paths that exist, to be kept up to date."""
+def is_below(path: str, folder: str) -> bool:
+    """Return whether an absolute path is a folder or anything below it."""
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def add_roots(catalog: Catalog, paths: Sequence[str], exclude: Sequence[str] | None) -> None:
+    """Remember those of the paths that exist, to be kept up to date.
+
+    Without ``exclude``, what was left out below them before still is.
+    """
+    patterns = None if exclude is None else Exclusions(exclude).patterns
     with catalog.transaction():
-        catalog.put_roots((path for path in paths if os.path.exists(path)), "root")
+        for path in paths:
+            if os.path.exists(path):
+                catalog.roots.add(path, patterns)
 
 
-def images_below(catalog: Catalog, paths: Sequence[str], failed: Failures) -> list[str]:
-    """Return the image files at and below ``paths``, without removed parts."""
-    excluded = frozenset(catalog.roots("excluded"))
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """What there is at and below some paths.
 
-    def report(path: str, reason: str) -> None:
-        failed.append((path, reason))
+    Attributes
+    ----------
+    files : list of str
+        Image files, without removed parts and what a pattern excludes.
+    unreadable : list of (path, reason)
+        Paths and folders that do not exist or can't be read.
+    dead_ends : list of (path, reason)
+        Names of images in folders that lead to no regular file.
+    passed_over : PassedOver
+    """
 
-    return list(walk_images(paths, report, excluded.__contains__))
+    files: list[str]
+    unreadable: Reasons
+    dead_ends: Reasons
+    passed_over: PassedOver
+
+
+class Scope:
+    """The roots of a collection, and what is left out below them, at one instant.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.roots = {root.path: Exclusions(root.patterns) for root in catalog.roots.all()}
+        self._removed = frozenset(catalog.roots.excluded())
+
+    def walk(self, paths: Sequence[str]) -> Walked:
+        """Find the image files at and below paths."""
+        walked = Walked([], [], [], PassedOver())
+        walked.files.extend(
+            walk_images(
+                paths,
+                lambda *error: walked.unreadable.append(error),
+                self._removed.__contains__,
+                self._exclusions_of,
+                walked.passed_over,
+                lambda *error: walked.dead_ends.append(error),
+            )
+        )
+        return walked
+
+    def hides(self, path: str) -> bool:
+        """Return whether a pattern of the nearest root above a file leaves it out."""
+        root = self.root_of(path)
+        if root is None or root == path:
+            return False
+        return self.roots[root].hides(path.removeprefix(root).lstrip(os.sep))
+
+    def root_of(self, path: str) -> str | None:
+        """Return the nearest root at or above a path."""
+        while path not in self.roots:
+            parent = os.path.dirname(path)
+            if parent == path:
+                return None
+            path = parent
+        return path
+
+    def _exclusions_of(self, path: str) -> Exclusions:
+        root = self.root_of(path)
+        return Exclusions() if root is None else self.roots[root]
 
 
 def remove_paths(storage: Storage, paths: Sequence[str]) -> RemoveReport:
-    """Forget the images at and below paths, and leave those paths out of updates."""
-    catalog = storage.catalog
+    """Forget the files at and below paths, and leave those paths out of updates."""
     removed, unknown = 0, []
     for path in paths:
-        images = storage.remove([path], below=True)
-        with catalog.transaction():
-            known = images + catalog.remove_roots(path) > 0
-            if known and _nearest_kind(catalog, path) == "root":
-                catalog.put_roots([path], "excluded")
-        removed += images
+        with storage.changes() as catalog:
+            files = catalog.files.remove(path, below=True)
+            known = files + catalog.roots.remove(path) > 0
+            if known and catalog.roots.kind_above(path) == "root":
+                catalog.roots.exclude(path)
+        removed += files
         if not known:
             unknown.append(path)
     return RemoveReport(removed, unknown)
 
 
-@dataclass(frozen=True, slots=True)
-class UpdatePlan:
-    """What an update has to do.
-
-    Attributes
-    ----------
-    files : list of str
-        To be looked at: what the roots hold by now, then other files that the collection knows.
-    gone : list of str
-        Known files that have vanished, while the root that they were found under has not. Where it
-        has too, as with a drive that is not plugged in, nothing is taken for gone.
-    """
-
-    files: list[str]
-    gone: list[str]
-
-
-def plan_update(catalog: Catalog, failed: Failures) -> UpdatePlan:
-    """Compare the catalog with what is on the disk; report roots that are missing as failed."""
-    roots = catalog.roots("root")
-    missing = [root for root in roots if not os.path.exists(root)]
-    files = images_below(catalog, [root for root in roots if root not in missing], failed)
-    seen, gone = frozenset(files), []
-    for path in catalog.paths():
-        if path in seen:
-            continue
-        if not _is_gone(path):
-            files.append(path)
-        elif not any(_hides(root, path) for root in missing):
-            gone.append(path)
-    for root in missing:
-        if root not in gone:
-            failed.append((root, "no such file or folder; its images were kept"))
-    return UpdatePlan(files, gone)
-
-
-def forget_gone(storage: Storage, gone: Sequence[str]) -> int:
-    """Drop vanished files, also as roots; return how many."""
-    if not gone:
-        return 0
-    removed = storage.remove(gone)
-    with storage.catalog.transaction():
-        for path in gone:
-            storage.catalog.remove_roots(path)
-    return removed
-
-
-def _is_gone(path: str) -> bool:
-    """Whether a path certainly does not exist; an unreadable folder does not prove that."""
-    try:
-        os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False
-    return False
-
-
-def _hides(root: str, path: str) -> bool:
-    """Whether a missing root says nothing about the file: a file that is its own root counts as
-    gone while the folder that held it exists.
-    """
-    if path == root:
-        return not os.path.isdir(os.path.dirname(path))
-    return path.startswith(root.rstrip("/") + "/")
-
-
-def _nearest_kind(catalog: Catalog, path: str) -> str | None:
-    """Return the kind of the deepest root or exclusion above a path."""
-    kinds = {root: kind for kind in ("root", "excluded") for root in catalog.roots(kind)}
-    while path != (parent := os.path.dirname(path)):
-        path = parent
-        if path in kinds:
-            return kinds[path]
-    return None
+def move_paths(storage: Storage, old: str, new: str) -> MoveReport:
+    """Rewrite a path, and all below it, of files and roots."""
+    with storage.changes() as catalog:
+        report = MoveReport(catalog.files.move(old, new), catalog.roots.move(old, new))
+        if not report.files and not report.roots:
+            raise CollectionError(f"The collection holds nothing at {old}.")
+        if Scope(catalog).root_of(new) is None:
+            catalog.roots.add(new)
+    return report

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from hashlens.arrays import Codes, Ids, Pixels, Vectors
 from hashlens.collection.results import Hit
-from hashlens.collection.scope import Paths, all_absolute
-from hashlens.collection.store import Snapshot, Storage
+from hashlens.collection.scope import Paths, all_absolute, is_below
+from hashlens.collection.store import FileRow, Snapshot, Storage
 from hashlens.errors import ImageError, ParameterError
 from hashlens.files.records import Records
 from hashlens.images import ImageSource, decode_batches, name_of, pixels_of
@@ -51,6 +51,12 @@ class SearchOptions:
     def is_filtered(self) -> bool:
         """Whether only some images may be found."""
         return self.under is not None or self.labels is not None
+
+    def admits(self, row: FileRow) -> bool:
+        """Return whether a file is one that may be found."""
+        if self.labels is not None and row.label not in self.labels:
+            return False
+        return self.under is None or any(is_below(row.path, folder) for folder in self.under)
 
 
 def search_options(
@@ -143,7 +149,7 @@ def find(
         )
     allow = None
     if options.is_filtered:
-        allow = storage.catalog.slots_where(options.under, options.labels)
+        allow = storage.catalog.files.slots_where(options.under, options.labels)
         if not len(allow):
             return [[] for _ in codes]
     result = _nearest(index, options, codes, allow)
@@ -158,7 +164,7 @@ def find(
             euclidean = _euclidean(descriptors[slots], vectors[query])
             order = np.lexsort((slots, distances, euclidean))
             slots, distances, euclidean = slots[order], distances[order], euclidean[order]
-        hits.append(_hits(storage, slots[: options.k], distances, euclidean))
+        hits.append(_hits(storage, options, slots[: options.k], distances, euclidean))
     return hits
 
 
@@ -180,17 +186,22 @@ def _euclidean(candidates: Records, vector: Vectors) -> Vectors:
 
 def _hits(
     storage: Storage,
+    options: SearchOptions,
     slots: npt.NDArray[np.int64],
     distances: npt.NDArray[np.int32],
     euclidean: npt.NDArray[np.float32] | None,
 ) -> list[Hit]:
-    rows = storage.catalog.by_slot(slots.tolist())
-    return [
-        Hit(
-            rows[slot].path,
-            int(distances[rank]),
-            None if euclidean is None else float(euclidean[rank]),
-            rows[slot].label,
+    names = storage.catalog.files.names_of(slots.tolist())
+    hits = []
+    for rank, slot in enumerate(slots.tolist()):
+        shown = next(row for row in names[slot] if options.admits(row))
+        hits.append(
+            Hit(
+                shown.path,
+                int(distances[rank]),
+                None if euclidean is None else float(euclidean[rank]),
+                shown.label,
+                tuple(row.path for row in names[slot] if row is not shown),
+            )
         )
-        for rank, slot in enumerate(slots.tolist())
-    ]
+    return hits

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hashlens.codes import bytes_per_code
-from hashlens.collection.store import CatalogState, ImageRow, Snapshot, Storage
+from hashlens.collection.store import CatalogState, FileRow, Snapshot, Storage
 from hashlens.errors import HashlensError, MissingExtraError
 from hashlens.export.onnx_model import BIT_ORDER
 from hashlens.files.atomic import replacing
@@ -22,9 +22,9 @@ def export_parquet(storage: Storage, snapshot: Snapshot, path: Path) -> int:
     r"""Write one row per image, in the order of slots, and return the number of rows.
 
     Columns: ``slot`` (int64), ``path`` and ``label`` (string; bytes that are not UTF-8 are escaped
-    as ``\xNN``), ``path_bytes`` (binary, exact), ``code`` (binary of bits / 8 bytes) and
-    ``content`` (binary of 32 bytes: SHA-256 of the file). The schema's metadata holds bits, bit
-    order and the model's digest.
+    as ``\xNN``), ``path_bytes`` (binary, exact), ``others`` (list of binary: further paths of the
+    same content, exact), ``code`` (binary of bits / 8 bytes) and ``content`` (binary of 32 bytes:
+    SHA-256 of the file). The schema's metadata holds bits, bit order and the model's digest.
 
     Parameters
     ----------
@@ -87,13 +87,13 @@ def export_faiss(storage: Storage, snapshot: Snapshot, path: Path) -> int:
     return len(live)
 
 
-def _images(storage: Storage, snapshot: Snapshot) -> Iterator[tuple[Any, list[ImageRow]]]:
-    """Yield slots and their catalog rows, in the order of slots."""
+def _images(storage: Storage, snapshot: Snapshot) -> Iterator[tuple[Any, list[list[FileRow]]]]:
+    """Yield slots and the files of each, in the order of slots."""
     live = snapshot.live
     for start in range(0, len(live), ROWS):
         slots = live[start : start + ROWS]
-        by_slot = storage.catalog.by_slot(slots.tolist())
-        yield slots, [by_slot[slot] for slot in slots.tolist()]
+        names = storage.catalog.files.names_of(slots.tolist())
+        yield slots, [names[slot] for slot in slots.tolist()]
 
 
 def _schema(pyarrow: Any, state: CatalogState) -> Any:
@@ -104,18 +104,21 @@ def _schema(pyarrow: Any, state: CatalogState) -> Any:
         pyarrow.field("code", pyarrow.binary(bytes_per_code(state.bits)), nullable=False),
         pyarrow.field("content", pyarrow.binary(32)),
         pyarrow.field("path_bytes", pyarrow.binary(), nullable=False),
+        pyarrow.field("others", pyarrow.list_(pyarrow.binary()), nullable=False),
     ]
     about = {"bits": str(state.bits), "bit_order": BIT_ORDER, "model_digest": state.digest}
     return pyarrow.schema(fields, {f"hashlens.{key}": value for key, value in about.items()})
 
 
-def _columns(rows: list[ImageRow]) -> dict[str, list[Any]]:
+def _columns(images: list[list[FileRow]]) -> dict[str, list[Any]]:
+    rows = [files[0] for files in images]
     return {
         "slot": [row.slot for row in rows],
         "path": [_text(row.path) for row in rows],
         "label": [None if row.label is None else _text(row.label) for row in rows],
         "content": [row.content for row in rows],
         "path_bytes": [_bytes(row.path) for row in rows],
+        "others": [[_bytes(row.path) for row in files[1:]] for files in images],
     }
 
 

@@ -6,7 +6,7 @@ import os
 import stat
 from dataclasses import dataclass
 
-from hashlens.errors import ImageError
+from hashlens.errors import ImageUnavailableError
 from hashlens.images.file_state import FileState
 from hashlens.images.walk import reason_of
 
@@ -35,10 +35,9 @@ def read_image_file(path: str) -> ImageFile:
 
     Raises
     ------
-    ImageError
+    ImageUnavailableError
         If it does not exist, is not a regular file, is larger than `MAX_FILE_BYTES`, or can't be
-        read, for lack of memory too. The text does not contain the path; a later read may succeed
-        (`ImageError.retry`).
+        read, for lack of memory too. The text does not contain the path.
     """
     try:
         # Otherwise, opening a pipe would wait for a writer, forever if there is none.
@@ -46,14 +45,13 @@ def read_image_file(path: str) -> ImageFile:
         with open(descriptor, "rb", buffering=0) as file:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                raise ImageError("not a regular file", retry=True)
+                raise ImageUnavailableError("not a regular file")
             if status.st_size > MAX_FILE_BYTES:
-                raise ImageError(
+                raise ImageUnavailableError(
                     f"too large: {status.st_size:,} bytes, the limit is {MAX_FILE_BYTES:,} bytes",
-                    retry=True,
                 )
             return ImageFile(file.readall(), FileState.of(status))
     except MemoryError:
-        raise ImageError("can't be read: there is not enough memory", retry=True) from None
+        raise ImageUnavailableError("can't be read: there is not enough memory") from None
     except (OSError, ValueError) as error:
-        raise ImageError(f"can't be read: {reason_of(error)}", retry=True) from error
+        raise ImageUnavailableError(f"can't be read: {reason_of(error)}") from error

@@ -3,6 +3,7 @@
 from hashlens.indexes.auto.auto_index import AutoIndex
 from hashlens.indexes.auto.planner import Plan
 from hashlens.indexes.base import Index
+from hashlens.indexes.components import Components, components_within
 from hashlens.indexes.linear import LinearIndex
 from hashlens.indexes.multi_index import MultiIndex
 from hashlens.indexes.pairs import Pairs, pairs_within
@@ -10,11 +11,13 @@ from hashlens.indexes.search_result import SearchResult
 
 __all__ = [
     "AutoIndex",
+    "Components",
     "Index",
     "LinearIndex",
     "MultiIndex",
     "Pairs",
     "Plan",
     "SearchResult",
+    "components_within",
     "pairs_within",
 ]

@@ -124,18 +124,22 @@ class _Distinct:
 
 def _near_codes(codes: Codes, bits: int, radius: int) -> Iterator[Columns]:
     """Yield the pairs of rows of distinct ``codes`` that lie within the radius."""
-    index: Index
-    if len(codes) < _WORTH_AN_INDEX:
-        index = LinearIndex.from_codes(codes)
-    else:
-        index = MultiIndex(bits, tables=tables_for(bits, len(codes), radius))
-        index.add(codes)
+    index = index_for_pairs(codes, bits, radius)
     for start in range(0, len(codes), _QUERIES_AT_ONCE):
         queries = codes[start : start + _QUERIES_AT_ONCE]
         result = index.search_radius(queries, radius)
         first = np.broadcast_to(np.arange(start, start + len(queries))[:, None], result.ids.shape)
         later = result.ids > first
         yield first[later], result.ids[later], result.distances[later]
+
+
+def index_for_pairs(codes: Codes, bits: int, radius: int) -> Index:
+    """Return an index of codes, by row number, that finds those within a radius of each fast."""
+    if len(codes) < _WORTH_AN_INDEX:
+        return LinearIndex.from_codes(codes)
+    index = MultiIndex(bits, tables=tables_for(bits, len(codes), radius))
+    index.add(codes)
+    return index
 
 
 def tables_for(bits: int, rows: int, radius: int) -> int:

@@ -63,7 +63,7 @@ def contents():
     def read(collection):
         storage = collection._storage
         found = {}
-        for row in storage.catalog.images():
+        for row in storage.catalog.files.all():
             record = None
             if row.slot is not None:
                 code, descriptor = storage.record(row.slot)

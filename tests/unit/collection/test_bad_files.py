@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from hashlens.collection import indexing
-from hashlens.errors import ImageError
-from hashlens.images import read_image_file
+from hashlens.errors import ImageError, ImageUnavailableError
+from hashlens.images import decode_image, read_image_file
 
 
 def jpeg(size=(64, 64)):
@@ -36,11 +36,11 @@ def test_each_bad_file_is_named_and_the_rest_indexed(collection, photos, name, m
     (photos / "a" / name).write_bytes(make())
     for _ in range(2):  # The second time from memory.
         report = collection.index([photos])
-        ((path, why),) = report.failed
+        ((path, why),) = report.unreadable
         assert path == str(photos / "a" / name)
         assert reason in why
         assert len(collection) == 12
-    assert report.skipped == 12
+    assert report.unchanged == 12
     assert collection.failures() == [(path, why)]
     assert collection.info().failed == 1
 
@@ -59,7 +59,7 @@ def test_unchanged_bad_files_are_not_read_again_but_mended_ones_are(
     assert read == []
     picture(bad, seed=40)
     report = collection.index([photos])
-    assert (report.added, report.failed, read) == (1, [], [str(bad)])
+    assert (report.added, report.unreadable, read) == (1, [], [str(bad)])
     assert collection.failures() == []
 
 
@@ -67,7 +67,7 @@ def test_an_image_that_becomes_bad_is_not_found_any_more(collection, photos):
     collection.index([photos])
     (photos / "a/00.png").write_bytes(b"ruined")
     report = collection.index([photos])
-    assert [path for path, _ in report.failed] == [str(photos / "a/00.png")]
+    assert [path for path, _ in report.unreadable] == [str(photos / "a/00.png")]
     assert len(collection) == 11
     assert collection.verify() == []
 
@@ -85,10 +85,48 @@ def test_an_unreadable_file_is_retried_each_time(collection, photos, monkeypatch
         patch.setattr(indexing, "read_image_file", read)
         for _ in range(2):
             report = collection.index([photos])
-            assert report.failed == [(secret, "can't be read: permission denied")]
+            assert report.unreadable == [(secret, "can't be read: permission denied")]
             assert len(collection) == 11
     assert collection.index([photos]).added == 1
     assert len(collection) == 12
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_lack_of_memory_says_nothing_about_the_file(
+    collection, photos, picture, monkeypatch, known
+):
+    path = photos / "a/00.png"
+    if known:
+        collection.index([photos])
+        picture(path, 99)
+        os.utime(path, (5, 5))
+
+    def exhausted(data, fit):
+        if data == path.read_bytes():
+            raise ImageUnavailableError("there is not enough memory to decode it")
+        return decode_image(data, fit)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(indexing, "decode_image", exhausted)
+        for _ in range(2):
+            report = collection.index([photos])
+            assert [where for where, _ in report.unreadable] == [str(path)]
+            assert len(collection) == (12 if known else 11)
+    assert collection.update().added == 1
+    assert (len(collection), collection.failures()) == (12, [])
+
+
+def test_another_version_of_the_software_tries_again(collection, photos, monkeypatch):
+    (photos / "bad.png").write_bytes(b"no picture")
+    collection.index([photos])
+    read = []
+    monkeypatch.setattr(
+        indexing, "read_image_file", lambda path: read.append(path) or read_image_file(path)
+    )
+    monkeypatch.setattr(indexing, "reader_versions", lambda: "pillow 99")
+    for _ in range(2):
+        assert len(collection.update().unreadable) == 1
+    assert read == [str(photos / "bad.png")]
 
 
 def test_an_indexed_image_that_can_not_be_read_now_stays(collection, photos, monkeypatch):
@@ -100,14 +138,14 @@ def test_an_indexed_image_that_can_not_be_read_now_stays(collection, photos, mon
 
     monkeypatch.setattr(indexing, "read_image_file", unreadable)
     report = collection.update()
-    assert report.failed == [(str(photos / "a/00.png"), "can't be read: input/output error")]
+    assert report.unreadable == [(str(photos / "a/00.png"), "can't be read: input/output error")]
     assert len(collection) == 12
 
 
 def test_loops_of_links_end(collection, photos):
     (photos / "a/loop").symlink_to(photos)
     report = collection.index([photos])
-    assert (report.added, report.failed) == (12, [])
+    assert (report.added, report.unreadable) == (12, [])
 
 
 def test_names_that_are_not_utf8_are_indexed_and_named_when_bad(collection, photos):
@@ -118,13 +156,13 @@ def test_names_that_are_not_utf8_are_indexed_and_named_when_bad(collection, phot
         file.write(b"no picture")
     report = collection.index([photos])
     assert report.added == 12
-    assert [os.fsencode(path) for path, _ in report.failed] == [bad]
+    assert [os.fsencode(path) for path, _ in report.unreadable] == [bad]
     assert good in [os.fsencode(path) for path in collection.paths()]
 
 
 def test_a_missing_folder_is_reported(collection, tmp_path):
     report = collection.index([tmp_path / "missing"])
-    assert report.failed == [(str(tmp_path / "missing"), "no such file or folder")]
+    assert report.unreadable == [(str(tmp_path / "missing"), "no such file or folder")]
     assert collection.info().roots == []
 
 
@@ -133,4 +171,4 @@ def test_times_after_2262_are_no_obstacle(collection, photos):
     if os.stat(photos / "a/00.png").st_mtime_ns < 1 << 63:
         pytest.skip("the file system of the test clamps times itself")
     assert collection.index([photos]).added == 12
-    assert collection.index([photos]).skipped == 12
+    assert collection.index([photos]).unchanged == 12

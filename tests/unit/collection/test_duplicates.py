@@ -10,7 +10,7 @@ from hashlens.codes import hamming_distance
 
 def naive_groups(storage, radius):
     """Merge all pairs within the radius, one by one."""
-    rows = [row for row in storage.catalog.images() if row.slot is not None]
+    rows = [row for row in storage.catalog.files.all() if row.slot is not None]
     codes = np.stack([storage.record(row.slot)[0] for row in rows])
     group = list(range(len(rows)))
     for i in range(len(rows)):

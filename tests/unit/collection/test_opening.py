@@ -208,7 +208,7 @@ def test_flipped_bits_are_found_by_verify(folder, name):
 
 def test_slots_that_do_not_add_up_are_found_by_verify(folder):
     with sqlite3.connect(folder / "catalog.sqlite") as database:
-        database.execute("DELETE FROM images WHERE slot = 3")
+        database.execute("DELETE FROM files WHERE slot = 3")
     with Collection.open(folder) as opened:
         (problem,) = opened.verify()
     assert "11 are accounted for" in problem

@@ -10,7 +10,7 @@ import pytest
 from hashlens.codes import hamming_distance
 from hashlens.collection import Collection
 from hashlens.collection.indexed import CollectionIndex
-from hashlens.collection.store import Change, ImageRow
+from hashlens.collection.store import Change, FileRow
 from hashlens.errors import CollectionError, CollectionLockedError, HashlensError, ParameterError
 from hashlens.indexes import AutoIndex
 from hashlens.indexes.auto.forecast import Forecast
@@ -35,7 +35,7 @@ def put(collection, codes, prefix="image"):
     paths = [f"/{prefix}/{number:05d}" for number in range(len(codes))]
     collection._storage.commit(
         [
-            Change(ImageRow(path, 1, 1, None, None), code)
+            Change(FileRow(path, 1, 1, None, None), code)
             for path, code in zip(paths, codes, strict=True)
         ]
     )

@@ -25,7 +25,7 @@ def naive(collection, path, model):
     with collection._storage.snapshot() as snapshot:
         distances = hamming_distance(snapshot.codes, code)
         euclidean = np.linalg.norm(snapshot.descriptors.astype(np.float32) - vector, axis=1)
-        rows = collection._storage.catalog.by_slot(range(len(distances)))
+        rows = collection._storage.catalog.files.by_slot(range(len(distances)))
     return [
         (rows[slot].path, int(distances[slot]), float(euclidean[slot]))
         for slot in np.argsort(distances, kind="stable")
@@ -149,6 +149,6 @@ def test_names_that_are_not_utf8_are_found(filled, photos):
     raw = os.path.join(os.fsencode(photos), b"caf\xe9.png")
     os.rename(photos / "a/00.png", raw)
     report = filled.update()
-    assert (report.reused, report.removed, report.failed) == (1, 1, [])
+    assert (report.reused, report.missing, report.unreadable) == (1, 0, [])
     hit = filled.search(os.fsdecode(raw), k=1)[0]
     assert (os.fsencode(hit.path), hit.distance) == (raw, 0)

@@ -102,5 +102,17 @@ def test_a_search_runs_few_statements_and_none_scans_the_catalog(labeled, photos
     labeled.search(query)
     statements = statements_of(labeled, lambda: (labeled.search(query), len(labeled)))
     assert len(statements) <= 6, statements
-    assert "SCAN images" not in plans_of(labeled, statements)
-    assert "SCAN images" in plans_of(labeled, ["SELECT COUNT(*) FROM images GROUP BY state"])
+    plans = plans_of(labeled, statements)
+    assert "SCAN files" not in plans
+    assert "SCAN files" in plans_of(labeled, ["SELECT COUNT(*) FROM files GROUP BY size"])
+
+
+@pytest.mark.parametrize(("name", "used"), [("labels", "files_label"), ("under", "path>")])
+def test_a_filtered_search_looks_at_no_other_files(labeled, photos, query, name, used):
+    names = {"under": photos / "more"} if name == "under" else {"labels": ["1", "2"]}
+    labeled.search(query, **names)
+    statements = statements_of(labeled, lambda: labeled.search(query, **names))
+    assert len(statements) <= 6, statements
+    plans = plans_of(labeled, statements)
+    assert "SCAN files" not in plans
+    assert used in plans

@@ -22,7 +22,7 @@ BITS = 16
 
 @pytest.fixture
 def collection(tmp_path):
-    """Forty images of which ten are copies, so that distances tie; some are removed again."""
+    """Forty images of which ten are copies; distances tie, and some are removed again."""
     folder = tmp_path / "photos"
     folder.mkdir()
     for number in range(40):
@@ -48,15 +48,16 @@ def storage(collection):
 def test_parquet_holds_every_image(storage, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     with storage.snapshot() as snapshot:
-        assert export_parquet(storage, snapshot, tmp_path / "codes.parquet") == 38
+        assert export_parquet(storage, snapshot, tmp_path / "codes.parquet") == 31
         table = parquet.read_table(tmp_path / "codes.parquet")
         rows = table.to_pylist()
         assert [row["slot"] for row in rows] == snapshot.live.tolist()
         for row in rows:
-            known = storage.catalog.by_slot([row["slot"]])[row["slot"]]
+            known = storage.catalog.files.by_slot([row["slot"]])[row["slot"]]
             assert os.fsdecode(row["path_bytes"]) == known.path
             assert row["code"] == snapshot.codes[row["slot"]].tobytes()
             assert row["content"] == known.content
+        assert sum(len(row["others"]) for row in rows) == 7  # copies that were not removed
         assert sum(row["path"].endswith("\\xff.png") for row in rows) == 1
         assert {row["label"] for row in rows if "\\xff" not in row["path"]} == set("0123")
         about = table.schema.metadata
@@ -82,16 +83,16 @@ def test_parquet_in_several_pieces(storage, tmp_path, monkeypatch):
 def test_faiss_has_our_distances_ids_and_ties(storage, collection, tmp_path):
     faiss = pytest.importorskip("faiss")
     with storage.snapshot() as snapshot:
-        assert export_faiss(storage, snapshot, tmp_path / "codes.faiss") == 38
+        assert export_faiss(storage, snapshot, tmp_path / "codes.faiss") == 31
         live, codes = snapshot.live, np.array(snapshot.codes)
         index = faiss.read_index_binary(str(tmp_path / "codes.faiss"))
-        assert index.ntotal == 38
+        assert index.ntotal == 31
         assert index.d == BITS
         ties = 0
         with Collection.open(collection, model=pixel_model(BITS)) as opened:
             for slot in live[:12]:
                 query = codes[slot][None]
-                row = storage.catalog.by_slot([int(slot)])[int(slot)]
+                row = storage.catalog.files.by_slot([int(slot)])[int(slot)]
                 hits = opened.search(row.path, k=10)
                 distances, ids = index.search(query, 10)
                 assert distances[0].tolist() == [hit.distance for hit in hits]
@@ -99,7 +100,7 @@ def test_faiss_has_our_distances_ids_and_ties(storage, collection, tmp_path):
                 # All that tie are within the radius; ordered by slot they are our answer.
                 _, near, within = index.range_search(query, int(distances[0, -1]) + 1)
                 order = np.lexsort((within, near))[:10]
-                paths = storage.catalog.by_slot(within[order].tolist())
+                paths = storage.catalog.files.by_slot(within[order].tolist())
                 assert [paths[int(i)].path for i in within[order]] == [h.path for h in hits]
                 ties += len(np.unique(near)) < len(near)
         assert ties > 6

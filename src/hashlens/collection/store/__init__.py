@@ -2,7 +2,7 @@
 
 from hashlens.collection.store.catalog import Catalog, is_catalog
 from hashlens.collection.store.lock import WriterLock
-from hashlens.collection.store.rows import CatalogState, ImageRow, Segment
+from hashlens.collection.store.rows import CatalogState, FileRow, RootRow, Segment
 from hashlens.collection.store.storage import Change, Snapshot, Storage
 from hashlens.collection.store.verification import damage_of
 
@@ -10,7 +10,8 @@ __all__ = [
     "Catalog",
     "CatalogState",
     "Change",
-    "ImageRow",
+    "FileRow",
+    "RootRow",
     "Segment",
     "Snapshot",
     "Storage",

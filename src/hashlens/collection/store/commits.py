@@ -37,12 +37,12 @@ def write_segment(files: dict[str, RecordFile], records: dict[str, Records], sta
 
 
 def copy_records(
-    sources: dict[str, Records | None], files: dict[str, RecordFile], live: npt.NDArray[np.int64]
+    sources: dict[str, Records | None], files: dict[str, RecordFile], kept: npt.NDArray[np.int64]
 ) -> list[Segment]:
-    """Write the records of ``live`` slots to new files, in order; return their segments."""
+    """Write the records of the slots ``kept`` to new files, in order; return their segments."""
     segments = []
-    for start in range(0, len(live), _CHUNK):
-        slots = live[start : start + _CHUNK]
+    for start in range(0, len(kept), _CHUNK):
+        slots = kept[start : start + _CHUNK]
         records = {kind: data[slots] for kind, data in sources.items() if data is not None}
         segments.append(write_segment(files, records, start))
     return segments

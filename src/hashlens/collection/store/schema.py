@@ -38,9 +38,58 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             descriptors_crc INTEGER
         )""",
     ),
+    (
+        # Several files may share the slot of their image, which is their content.
+        """CREATE TABLE files (
+            path BLOB PRIMARY KEY,
+            slot INTEGER,
+            content BLOB,
+            size INTEGER,
+            mtime_ns INTEGER,
+            device INTEGER,
+            inode INTEGER,
+            label BLOB,
+            missing_since INTEGER,
+            reason TEXT,
+            reader TEXT
+        )""",
+        # Copies had a slot each: the first is kept, and the others become dead.
+        """INSERT INTO files (path, slot, content, size, mtime_ns, label, reason)
+            SELECT path,
+                coalesce((SELECT min(slot) FROM images AS same
+                    WHERE same.content = images.content AND same.slot IS NOT NULL
+                        AND images.slot IS NOT NULL), slot),
+                content, size, mtime_ns, label, reason
+            FROM images ORDER BY path""",
+        "CREATE INDEX files_slot ON files (slot) WHERE slot IS NOT NULL",
+        "CREATE INDEX files_content ON files (content) WHERE slot IS NOT NULL",
+        "CREATE INDEX files_label ON files (label) WHERE label IS NOT NULL",
+        "CREATE INDEX files_missing ON files (missing_since) WHERE missing_since IS NOT NULL",
+        "CREATE INDEX files_reason ON files (path) WHERE reason IS NOT NULL",
+        """INSERT OR IGNORE INTO dead SELECT slot FROM images
+            WHERE slot IS NOT NULL AND NOT EXISTS
+                (SELECT 1 FROM files WHERE files.slot = images.slot)""",
+        "DROP TABLE images",
+        # Slots of images none of whose files was seen.
+        "CREATE TABLE hidden (slot INTEGER PRIMARY KEY)",
+        # Patterns of what is left out below a root, one a line.
+        "ALTER TABLE roots ADD COLUMN patterns BLOB",
+    ),
 )
 """Statements of each step; after step i the catalog has version i + 1. Steps that were released
 are never changed: new ones are appended."""
+
+VIEWS_OF_FORMER: dict[int, tuple[str, ...]] = {
+    1: (
+        """CREATE TEMP VIEW files AS SELECT path, slot, content, size, mtime_ns,
+            NULL AS device, NULL AS inode, label, NULL AS missing_since, reason, NULL AS reader
+            FROM main.images""",
+        "CREATE TEMP VIEW hidden AS SELECT 0 AS slot WHERE 0",
+        "CREATE TEMP VIEW roots AS SELECT path, kind, NULL AS patterns FROM main.roots",
+    )
+}
+"""Statements by which a reader, who can't migrate, sees a catalog of an older version as if it had
+this one. They write nothing: the views belong to the connection."""
 
 
 def version_of(database: Database) -> int:

@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
-from hashlens.arrays import Codes
+from hashlens.arrays import Codes, Ids
 from hashlens.collection.store.catalog import FILE_NAME, Catalog, is_catalog
 from hashlens.collection.store.commits import copy_records, layouts_of, write_segment
 from hashlens.collection.store.creation import begin_creation, check_vacant, end_creation
 from hashlens.collection.store.lock import WriterLock
-from hashlens.collection.store.rows import CatalogState, ImageRow, Segment
+from hashlens.collection.store.rows import CatalogState, FileRow, Segment
 from hashlens.errors import CollectionError, FormatError
 from hashlens.files.atomic import sync_folder
 from hashlens.files.disk_errors import disk_errors
@@ -35,19 +34,20 @@ _COMPACT_SHARE, _COMPACT_SLOTS = 0.25, 1024
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An image to be written to the collection.
+    """A file to be written to the collection.
 
     Attributes
     ----------
-    row : ImageRow
-        Its slot is ignored where there is a code, and kept where there is none.
+    row : FileRow
+        Its slot is ignored where there is a code. Without code, slot and reason, it gets the slot
+        of the image with its content.
     code : uint8 array of shape (bits / 8,), or None
-        None for a failed image, or one whose slot stays.
+        Of a new image; None where there is none, or the image has a slot already.
     descriptor : float array of shape (descriptor_dim,), or None
         Where the collection keeps descriptors.
     """
 
-    row: ImageRow
+    row: FileRow
     code: Codes | None = None
     descriptor: Records | None = None
 
@@ -63,17 +63,28 @@ class Snapshot:
         A view of the file.
     descriptors : float16 array of shape (slots, descriptor_dim), read-only, or None
     dead : int64 array
-        Slots that hold no image, ascending.
+        Slots that hold no image any more, ascending.
+    hidden : int64 array
+        Slots of images that are missing, ascending: their files were not seen.
+    absent : int64 array
+        Slots that searches must not find, ascending: dead and hidden ones.
     """
 
     state: CatalogState
     codes: Codes
     descriptors: Records | None
-    dead: npt.NDArray[np.int64]
+    dead: Ids
+    hidden: Ids
+    absent: Ids
 
     @property
-    def live(self) -> npt.NDArray[np.int64]:
-        """Slots that hold an image, ascending."""
+    def live(self) -> Ids:
+        """Slots of images that can be found, ascending."""
+        return np.delete(np.arange(self.state.slots), self.absent)
+
+    @property
+    def kept(self) -> Ids:
+        """Slots that hold an image, missing ones included, ascending."""
         return np.delete(np.arange(self.state.slots), self.dead)
 
 
@@ -105,7 +116,7 @@ class Storage:
         self.folder = folder
         self._files: dict[str, RecordFile] = {}
         self._changing = threading.RLock()
-        self._dead: tuple[int, npt.NDArray[np.int64]] | None = None
+        self._absent: tuple[int, tuple[Ids, Ids, Ids]] | None = None
         self._lock = WriterLock(folder) if write else None
         if self._lock is not None:
             self._lock.acquire()
@@ -195,7 +206,7 @@ class Storage:
                     state,
                     self._files["codes"].map(state.slots),
                     None if descriptors is None else descriptors.map(state.slots),
-                    self._dead_slots(state),
+                    *self._absent_slots(state),
                 )
                 return
 
@@ -223,18 +234,26 @@ class Storage:
             slots = iter(range(state.slots, state.slots + len(fresh)))
             with self.catalog.transaction():
                 for change in changes:
-                    slot = change.row.slot if change.code is None else next(slots)
-                    self.catalog.put(change.row._replace(slot=slot))
+                    slot = self._slot_of(change.row) if change.code is None else next(slots)
+                    self.catalog.files.put(change.row._replace(slot=slot))
                 if segment is not None:
                     self.catalog.put_segment(segment)
                 self._advance(state, slots=state.slots + len(fresh))
 
     def remove(self, paths: Sequence[str], below: bool = False) -> int:
-        """Forget images, with ``below`` all under these paths; return how many there were."""
+        """Forget files, with ``below`` all under these paths; return how many there were.
+
+        An image is removed with its last file.
+        """
+        with self.changes() as catalog:
+            return sum(catalog.files.remove(path, below) for path in paths)
+
+    @contextmanager
+    def changes(self) -> Iterator[Catalog]:
+        """Yield the catalog for changes that write no records: all of them are made, or none."""
         with self.catalog.transaction():
-            removed = sum(self.catalog.remove(path, below) for path in paths)
+            yield self.catalog
             self._advance(self.catalog.state())
-        return removed
 
     def compact_if_worthwhile(self) -> bool:
         """Drop dead slots if there are many; return whether it was done."""
@@ -248,23 +267,25 @@ class Storage:
     def compact(self) -> None:
         """Rewrite the files of records without dead slots, as a new generation.
 
-        Images keep their order. Readers that have the old files open go on with them.
+        Images keep their order, missing ones too. Readers that have the old files open go on with
+        them.
         """
         with self._changing:
             self._compact()
 
     def _compact(self) -> None:
         with self.snapshot() as before:
-            old, live = before.state, before.live
-            new = replace(old, generation=old.generation + 1, slots=len(live))
+            old, kept = before.state, before.kept
+            new = replace(old, generation=old.generation + 1, slots=len(kept))
             sources = {"codes": before.codes, "descriptors": before.descriptors}
         files: dict[str, RecordFile] = {}
         try:
             for layout in layouts_of(new):
                 files[layout.kind] = RecordFile.create(self.folder, layout)
-            segments = copy_records(sources, files, live)
+            segments = copy_records(sources, files, kept)
             with self.catalog.transaction():
-                self.catalog.renumber(live)
+                self.catalog.files.renumber(kept)
+                self.catalog.clear_segments()
                 for segment in segments:
                     self.catalog.put_segment(segment)
                 self._advance(new)
@@ -277,6 +298,11 @@ class Storage:
             file.close()
         self._files = files
         self._remove_strays()
+
+    def _slot_of(self, row: FileRow) -> int | None:
+        if row.slot is not None or row.reason is not None or row.content is None:
+            return row.slot
+        return self.catalog.files.slot_of(row.content)
 
     def _append(self, start: int, fresh: Sequence[Change]) -> Segment | None:
         """Write the records of new images behind the committed ones, and make them durable."""
@@ -294,11 +320,12 @@ class Storage:
                     file.truncate(start)
             raise
 
-    def _dead_slots(self, state: CatalogState) -> npt.NDArray[np.int64]:
-        """Return the dead slots, read once a revision: there may be many."""
-        if self._dead is None or self._dead[0] != state.revision:
-            self._dead = (state.revision, self.catalog.dead_slots())
-        return self._dead[1]
+    def _absent_slots(self, state: CatalogState) -> tuple[Ids, Ids, Ids]:
+        """Return the dead, hidden and absent slots, read once per revision: there may be many."""
+        if self._absent is None or self._absent[0] != state.revision:
+            dead, hidden = self.catalog.files.dead(), self.catalog.files.hidden()
+            self._absent = (state.revision, (dead, hidden, np.sort(np.concatenate([dead, hidden]))))
+        return self._absent[1]
 
     def _advance(self, state: CatalogState, slots: int | None = None) -> None:
         slots = state.slots if slots is None else slots

@@ -24,13 +24,16 @@ def damage_of(storage: Storage) -> list[str]:
 
 
 def _wrong_slots(catalog: Catalog, snapshot: Snapshot) -> list[str]:
-    slots = np.sort(np.concatenate([catalog.live_slots(), snapshot.dead]))
-    if np.array_equal(slots, np.arange(snapshot.state.slots)):
-        return []
-    return [
-        f"{catalog.path}: expected each of {snapshot.state.slots:,} slots to belong to one image "
-        f"or to be dead; {len(slots):,} are accounted for."
-    ]
+    slots = np.sort(np.concatenate([catalog.files.used(), snapshot.dead]))
+    found = []
+    if not np.array_equal(slots, np.arange(snapshot.state.slots)):
+        found.append(
+            f"{catalog.path}: expected each of {snapshot.state.slots:,} slots to belong to one "
+            f"image or to be dead; {len(slots):,} are accounted for."
+        )
+    if not np.array_equal(snapshot.hidden, catalog.files.unseen()):
+        found.append(f"{catalog.path}: the list of missing images is not that of the files.")
+    return found
 
 
 def _wrong_records(segments: list[Segment], snapshot: Snapshot) -> list[str]:

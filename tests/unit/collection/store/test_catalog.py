@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from hashlens.collection.store import Catalog, CatalogState, ImageRow, is_catalog, schema
+from hashlens.collection.store import Catalog, CatalogState, FileRow, is_catalog, schema
 from hashlens.collection.store import catalog as catalog_module
 from hashlens.collection.store import database as database_module
 from hashlens.errors import CollectionError, FormatError
@@ -22,71 +22,71 @@ def catalog(tmp_path):
 
 
 def row(path, slot=None, content=b"c", **known):
-    return ImageRow(path, 10, 20, content, slot, **known)
+    return FileRow(path, 10, 20, content, slot, **known)
 
 
 def put(catalog, *rows):
     with catalog.transaction():
         for each in rows:
-            catalog.put(each)
+            catalog.files.put(each)
 
 
 def test_rows_come_back_as_they_were_put(catalog):
     rows = [row("/a", 0, label="cat"), row("/b", reason="damaged"), row("/c", 1)]
     put(catalog, *rows)
-    assert catalog.images() == rows
-    assert catalog.image("/b") == rows[1]
-    assert catalog.image("/nothing") is None
-    assert catalog.by_slot([1, 0, 7]) == {0: rows[0], 1: rows[2]}
-    assert catalog.failed_count() == 1
+    assert catalog.files.all() == rows
+    assert catalog.files.get("/b") == rows[1]
+    assert catalog.files.get("/nothing") is None
+    assert catalog.files.by_slot([1, 0, 7]) == {0: rows[0], 1: rows[2]}
+    assert catalog.files.failed_count() == 1
 
 
 def test_paths_are_bytes(catalog):
     name = os.fsdecode(b"/photos/caf\xe9.png")
     put(catalog, row(name, 0))
-    assert catalog.image(name).path == name
+    assert catalog.files.get(name).path == name
 
 
 def test_rows_below_a_path_are_those_and_no_others(catalog):
     names = ["/a", "/a/b", "/a/b/c", "/a0", "/a-", "/ab", "/a/z", "/b/a/b"]
     put(catalog, *(row(name, slot) for slot, name in enumerate(names)))
-    assert [r.path for r in catalog.images("/a")] == ["/a", "/a/b", "/a/b/c", "/a/z"]
-    assert [r.path for r in catalog.images("/a/b")] == ["/a/b", "/a/b/c"]
-    assert len(catalog.images("/")) == len(names)
+    assert [r.path for r in catalog.files.all("/a")] == ["/a", "/a/b", "/a/b/c", "/a/z"]
+    assert [r.path for r in catalog.files.all("/a/b")] == ["/a/b", "/a/b/c"]
+    assert len(catalog.files.all("/")) == len(names)
     with catalog.transaction():
-        assert catalog.remove("/a", below=True) == 4
-        assert catalog.remove("/a0") == 1
-        assert catalog.remove("/nothing", below=True) == 0
-    assert [r.path for r in catalog.images()] == ["/a-", "/ab", "/b/a/b"]
-    assert catalog.dead_slots().tolist() == [0, 1, 2, 3, 6]
+        assert catalog.files.remove("/a", below=True) == 4
+        assert catalog.files.remove("/a0") == 1
+        assert catalog.files.remove("/nothing", below=True) == 0
+    assert [r.path for r in catalog.files.all()] == ["/a-", "/ab", "/b/a/b"]
+    assert catalog.files.dead().tolist() == [0, 1, 2, 3, 6]
 
 
 def test_a_slot_that_is_replaced_or_lost_is_dead_and_one_that_is_kept_is_not(catalog):
     put(catalog, row("/a", 0), row("/b", 1), row("/c", 2))
     put(catalog, row("/a", 3), row("/b", 1, content=b"other"), row("/c", None, reason="gone bad"))
-    assert catalog.dead_slots().tolist() == [0, 2]
-    assert catalog.live_slots().tolist() == [1, 3]
+    assert catalog.files.dead().tolist() == [0, 2]
+    assert catalog.files.used().tolist() == [1, 3]
 
 
 def test_content_is_found_among_indexed_images_only(catalog):
     put(catalog, row("/a", None, b"x", reason="bad"), row("/b", 5, b"y"), row("/c", 4, b"y"))
-    assert catalog.slot_of_content(b"x") is None
-    assert catalog.slot_of_content(b"y") == 4
+    assert catalog.files.slot_of(b"x") is None
+    assert catalog.files.slot_of(b"y") == 4
 
 
 def test_renumbering_closes_the_gaps_in_order(catalog):
     put(catalog, *(row(f"/{slot}", slot) for slot in range(6)))
     with catalog.transaction():
-        catalog.remove("/0")
-        catalog.remove("/3")
-        catalog.renumber(catalog.live_slots())
-    assert [(r.path, r.slot) for r in catalog.images()] == [
+        catalog.files.remove("/0")
+        catalog.files.remove("/3")
+        catalog.files.renumber(catalog.files.used())
+    assert [(r.path, r.slot) for r in catalog.files.all()] == [
         ("/1", 0),
         ("/2", 1),
         ("/4", 2),
         ("/5", 3),
     ]
-    assert len(catalog.dead_slots()) == 0
+    assert len(catalog.files.dead()) == 0
 
 
 def test_a_transaction_that_fails_changes_nothing(catalog):
@@ -94,25 +94,25 @@ def test_a_transaction_that_fails_changes_nothing(catalog):
 
     def fail():
         with catalog.transaction():
-            catalog.put(row("/b", 1))
-            catalog.remove("/a")
+            catalog.files.put(row("/b", 1))
+            catalog.files.remove("/a")
             raise RuntimeError("stop")
 
     with pytest.raises(RuntimeError, match="stop"):
         fail()
-    assert catalog.images() == [row("/a", 0)]
+    assert catalog.files.all() == [row("/a", 0)]
     put(catalog, row("/c", 1))
-    assert len(catalog.images()) == 2
+    assert len(catalog.files.all()) == 2
 
 
 def test_a_snapshot_does_not_see_later_commits(catalog, tmp_path):
     put(catalog, row("/a", 0))
     reader = Catalog(tmp_path)
     with reader.snapshot():
-        assert len(reader.images()) == 1
+        assert len(reader.files.all()) == 1
         put(catalog, row("/b", 1))
-        assert len(reader.images()) == 1
-    assert len(reader.images()) == 2
+        assert len(reader.files.all()) == 1
+    assert len(reader.files.all()) == 2
     reader.close()
 
 
@@ -128,7 +128,7 @@ def test_many_threads_may_use_it(catalog):
     found: list[int] = []
 
     def look():
-        found.extend(catalog.slot_of_content(bytes([slot])) for slot in range(50))
+        found.extend(catalog.files.slot_of(bytes([slot])) for slot in range(50))
 
     threads = [threading.Thread(target=look) for _ in range(4)]
     for thread in threads:
@@ -154,7 +154,7 @@ def test_an_unfinished_catalog_is_none(tmp_path):
     assert is_catalog(tmp_path)
 
 
-STEPS = (*schema.MIGRATIONS, ("ALTER TABLE images ADD COLUMN note TEXT",))
+STEPS = (*schema.MIGRATIONS, ("ALTER TABLE files ADD COLUMN note TEXT",))
 
 
 def use_steps(monkeypatch, steps):
@@ -166,11 +166,11 @@ def test_older_versions_are_migrated_by_writers(catalog, tmp_path, monkeypatch):
     put(catalog, row("/a", 0))
     catalog.close()
     use_steps(monkeypatch, STEPS)
-    with pytest.raises(CollectionError, match="older format version 1"):
+    with pytest.raises(CollectionError, match="older format version 2"):
         Catalog(tmp_path)
     again = Catalog(tmp_path, write=True)
-    assert again._database.value("PRAGMA user_version") == 2
-    assert again._database.all("SELECT path, note FROM images") == [(b"/a", None)]
+    assert again._database.value("PRAGMA user_version") == 3
+    assert again._database.all("SELECT path, note FROM files") == [(b"/a", None)]
     again.close()
     Catalog(tmp_path).close()
 
@@ -182,7 +182,7 @@ def test_a_migration_that_fails_leaves_the_older_version(catalog, tmp_path, monk
         with pytest.raises(CollectionError, match="syntax error"):
             Catalog(tmp_path, write=True)
     with sqlite3.connect(tmp_path / "catalog.sqlite") as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (1,)
+        assert database.execute("PRAGMA user_version").fetchone() == (2,)
         assert database.execute("SELECT * FROM sqlite_master WHERE name = 'extra'").fetchall() == []
     Catalog(tmp_path, write=True).close()
 
@@ -205,7 +205,7 @@ def test_a_damaged_page_is_a_format_error(catalog, tmp_path):
         damaged = Catalog(tmp_path)
         try:
             damaged.state()
-            damaged.images()
+            damaged.files.all()
         finally:
             damaged.close()
 
@@ -232,7 +232,7 @@ def test_read_only_media(catalog, tmp_path, monkeypatch):
 
     monkeypatch.setattr(database_module, "_connect_as", connect)
     reader = Catalog(tmp_path)
-    assert reader.images() == [row("/a", 0)]
+    assert reader.files.all() == [row("/a", 0)]
     reader.close()
     # With a log, the file alone would be out of date.
     (tmp_path / "catalog.sqlite-wal").write_bytes(b"frames")

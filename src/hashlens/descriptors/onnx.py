@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
@@ -11,8 +11,10 @@ import numpy as np
 
 from hashlens.arrays import Pixels, Vectors
 from hashlens.descriptors.base import Descriptor
-from hashlens.descriptors.spec import DescriptorSpec, file_sha256
+from hashlens.descriptors.onnx_file import check_self_contained, read_network
+from hashlens.descriptors.spec import DescriptorSpec
 from hashlens.errors import DataError, FormatError
+from hashlens.files.versioned_json import read_object
 from hashlens.native import thread_count
 
 _BATCH = 4
@@ -37,8 +39,9 @@ class OnnxDescriptor(Descriptor):
     Raises
     ------
     FormatError
-        If the file is missing or damaged, or its checksum or shapes differ from the spec. A file
-        may leave the length of its output open; it is then checked when the network runs.
+        If the file is missing or damaged, keeps weights in another file, or its checksum or shapes
+        differ from the spec. A file may leave the length of its output open; it is then checked
+        when the network runs.
     """
 
     def __init__(
@@ -50,15 +53,15 @@ class OnnxDescriptor(Descriptor):
     ) -> None:
         import onnxruntime
 
-        if not path.is_file():
-            raise FormatError(f"The descriptor's network {path} is missing.")
-        found = file_sha256(path)
+        data = read_network(path)
+        found = hashlib.sha256(data).hexdigest()
         expected = sha256 or spec.weights_sha256
         if found != expected:
             raise FormatError(
                 f"{path} is not the network of descriptor {spec.name!r}: expected SHA-256 "
                 f"{expected}, got {found}. The file is damaged or was replaced."
             )
+        check_self_contained(data, path)
         # One thread per run, and several runs in parallel: threads within a run would spin while
         # waiting for each other, and take the cores from those that decode the next images.
         self._threads = threads or thread_count()
@@ -66,9 +69,11 @@ class OnnxDescriptor(Descriptor):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
+        # Other formats, which the checks above do not know, are not even tried.
+        options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
             self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
+                data, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:
             raise FormatError(f"ONNX Runtime can't load {path}: {error}") from error
@@ -90,10 +95,13 @@ class OnnxDescriptor(Descriptor):
         Raises
         ------
         FormatError
-            If the output has an unexpected shape.
+            If the network fails, or its output has an unexpected shape.
         """
         name = self._session.get_inputs()[0].name
-        vectors = cast(Vectors, self._session.run(None, {name: inputs})[0])
+        try:
+            vectors = cast(Vectors, self._session.run(None, {name: inputs})[0])
+        except Exception as error:
+            raise FormatError(f"ONNX Runtime can't run {self.path}: {error}") from error
         expected = (len(inputs), self.spec.dimension)
         if vectors.shape != expected:
             raise FormatError(
@@ -141,14 +149,10 @@ def load_onnx_descriptor(path: Path, threads: int | None = None) -> OnnxDescript
 def read_spec(path: Path) -> DescriptorSpec:
     """Read a `DescriptorSpec` from JSON."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_object(path)
     except FileNotFoundError:
         raise DataError(
             f"A descriptor in ONNX needs its spec in {path}: a JSON object with the fields of "
             "hashlens.descriptors.DescriptorSpec."
         ) from None
-    except (OSError, ValueError) as error:
-        raise FormatError(f"{path} is not a readable JSON file: {error}") from error
-    if not isinstance(values, dict):
-        raise FormatError(f"{path} must hold a JSON object. Got {type(values).__name__} instead.")
     return DescriptorSpec.from_dict(values, path)

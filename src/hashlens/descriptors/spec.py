@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from hashlens.errors import FormatError, ParameterError
 from hashlens.images import Fit
 
 Normalization = Literal["none", "l2", "sigmoid"]
+FitKind = Literal["squash", "crop"]
+Interpolation = Literal["bilinear", "bicubic", "lanczos"]
 
 _ABOUT = ("name", "license", "source")
 _FORMER_NAMES = {"normalisation": "normalization", "licence": "license"}
@@ -51,9 +54,9 @@ class DescriptorSpec:
     name: str
     weights_sha256: str
     input_size: int
-    fit: Literal["squash", "crop"]
+    fit: FitKind
     crop_fraction: float
-    interpolation: Literal["bilinear", "bicubic", "lanczos"]
+    interpolation: Interpolation
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     dimension: int
@@ -86,7 +89,7 @@ class DescriptorSpec:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any], where: Path | str = "a model") -> DescriptorSpec:
+    def from_dict(cls, values: Any, where: Path | str = "a model") -> DescriptorSpec:
         """Return a spec from the fields that `to_dict` returned.
 
         Raises
@@ -94,6 +97,8 @@ class DescriptorSpec:
         FormatError
             If a field is missing, unknown or invalid; the message contains ``where``.
         """
+        if not isinstance(values, dict):
+            raise FormatError(f"The descriptor spec in {where} must be a JSON object.")
         values = {_FORMER_NAMES.get(name, name): value for name, value in values.items()}
         names = {field.name for field in fields(cls)}
         if set(values) != names:
@@ -103,12 +108,7 @@ class DescriptorSpec:
                 f"Missing: {', '.join(sorted(missing)) or 'none'}; "
                 f"unknown: {', '.join(sorted(unknown)) or 'none'}."
             )
-        for name, fits, expected in (
-            ("input_size", _is_count, "a whole number above 0"),
-            ("dimension", _is_count, "a whole number above 0"),
-            ("mean", _are_three, "three numbers, one for each of red, green and blue"),
-            ("std", _are_deviations, "three numbers above 0, one for each of red, green and blue"),
-        ):
+        for name, (fits, expected) in _FIELDS.items():
             if not fits(values[name]):
                 raise FormatError(
                     f"The {name!r} of the descriptor spec in {where} must be {expected}. "
@@ -117,20 +117,60 @@ class DescriptorSpec:
         return cls(**(values | {"mean": tuple(values["mean"]), "std": tuple(values["std"])}))
 
 
-def _is_count(value: object) -> bool:
-    return type(value) is int and value > 0
+MAX_INPUT_SIZE = 4096
+"""Side of the largest input, in pixels: no file makes hashlens allocate more per image."""
+
+MAX_DIMENSION = 1 << 20
+"""Length of the longest vector."""
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _up_to(most: int) -> Callable[[object], bool]:
+    return lambda value: type(value) is int and 0 < value <= most
+
+
+def _one_of(choices: Any) -> Callable[[object], bool]:
+    names = get_args(choices)
+    return lambda value: isinstance(value, str) and value in names
+
+
+def _is_number(value: object) -> bool:
+    try:
+        return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
+    except OverflowError:  # an int that no float holds
+        return False
+
+
+def _is_share(value: Any) -> bool:
+    return _is_number(value) and 0 < value <= 1
 
 
 def _are_three(values: object) -> bool:
-    return (
-        isinstance(values, list | tuple)
-        and len(values) == 3
-        and all(type(value) in (int, float) and math.isfinite(value) for value in values)
-    )
+    return isinstance(values, list | tuple) and len(values) == 3 and all(map(_is_number, values))
 
 
 def _are_deviations(values: Any) -> bool:
     return _are_three(values) and min(values) > 0
+
+
+_FIELDS: dict[str, tuple[Callable[[object], bool], str]] = {
+    "name": (_is_text, "text"),
+    "weights_sha256": (_is_text, "text"),
+    "input_size": (_up_to(MAX_INPUT_SIZE), f"a whole number from 1 to {MAX_INPUT_SIZE}"),
+    "fit": (_one_of(FitKind), "'squash' or 'crop'"),
+    "crop_fraction": (_is_share, "a number above 0 and at most 1"),
+    "interpolation": (_one_of(Interpolation), "'bilinear', 'bicubic' or 'lanczos'"),
+    "mean": (_are_three, "three numbers, one for each of red, green and blue"),
+    "std": (_are_deviations, "three numbers above 0, one for each of red, green and blue"),
+    "dimension": (_up_to(MAX_DIMENSION), f"a whole number from 1 to {MAX_DIMENSION}"),
+    "normalization": (_one_of(Normalization), "'none', 'l2' or 'sigmoid'"),
+    "license": (_is_text, "text"),
+    "source": (_is_text, "text"),
+}
+"""Field → whether a value fits, and what is expected."""
 
 
 def file_sha256(path: Path) -> str:

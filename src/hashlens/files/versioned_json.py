@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -32,22 +33,55 @@ def read_versioned(path: Path, supported: int, hint: str = "") -> dict[str, Any]
         If it is not a regular file with a JSON object of at most `MAX_JSON_BYTES`, or states no
         version or a newer one.
     """
-    try:
-        content = json.loads(read_regular(path, MAX_JSON_BYTES).decode("utf-8"))
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, RecursionError) as error:
-        raise FormatError(f"{path} is not a readable JSON file: {error}. {hint}".strip()) from error
-    version = content.get("format_version") if isinstance(content, dict) else None
-    if not isinstance(version, int):
+    content = read_object(path, hint)
+    version = content.get("format_version")
+    if type(version) is not int:
         raise FormatError(f"{path} states no format version. {hint}".strip())
     if version > supported:
         raise FormatError(
             f"{path} has the format version {version}; this hashlens reads up to {supported}. "
             "Upgrade it: pip install --upgrade hashlens"
         )
-    fields: dict[str, Any] = content
-    return fields
+    return content
+
+
+def read_object(path: Path, hint: str = "") -> dict[str, Any]:
+    """Return the fields of a file that holds a JSON object, with finite numbers only.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    FormatError
+        If it is not a regular file with a JSON object of at most `MAX_JSON_BYTES`.
+    """
+    try:
+        text = read_regular(path, MAX_JSON_BYTES).decode("utf-8")
+        content = json.loads(text, parse_float=_finite, parse_int=_finite_int, parse_constant=_no)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        raise FormatError(f"{path} is not a readable JSON file: {error}. {hint}".strip()) from error
+    if not isinstance(content, dict):
+        found = type(content).__name__
+        raise FormatError(f"{path} must hold a JSON object. Got {found} instead. {hint}".strip())
+    return content
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {text[:40]} is out of range")
+    return value
+
+
+def _finite_int(text: str) -> int:
+    _finite(text)  # An int of any length would overflow where a float is made of it.
+    return int(text)
+
+
+def _no(constant: str) -> None:
+    raise ValueError(f"{constant} is not a number of JSON")
 
 
 def write_json(path: Path, document: Any, indent: int | None = None) -> None:

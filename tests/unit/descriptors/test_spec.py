@@ -49,8 +49,8 @@ def test_a_missing_field_is_named():
         ("mean", ["1", "2", "3"], "three numbers"),
         ("std", [1.0, 0.0, 1.0], "three numbers above 0"),
         ("std", [1.0, float("nan"), 1.0], "three numbers above 0"),
-        ("dimension", "8", "a whole number above 0"),
-        ("input_size", 0, "a whole number above 0"),
+        ("dimension", "8", "a whole number from 1 to 1048576"),
+        ("input_size", 0, "a whole number from 1 to 4096"),
     ],
 )
 def test_a_value_of_another_form_is_named(name, value, expected):

@@ -35,7 +35,7 @@ def load_dataset(
         If there is no such folder or file, or it has none of these forms.
     """
     if str(data) == "cifar100":
-        return load_parquet(download_cifar100() if folder is None else Path(folder))
+        return load_parquet(download_cifar100() if folder is None else Path(folder).expanduser())
     root = Path(data if folder is None else folder).expanduser()
     if root.is_file():
         return load_label_table(root, seed)

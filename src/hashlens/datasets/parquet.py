@@ -96,8 +96,9 @@ def download_cifar100() -> Path:
             "uoft-cs/cifar100", repo_type="dataset", allow_patterns="cifar100/*.parquet"
         )
     except Exception as error:
+        reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
         raise DataError(
-            f"CIFAR-100 can't be downloaded: {error}. If it is on your disk, name the folder of "
+            f"CIFAR-100 can't be downloaded: {reason}. If it is on your disk, name the folder of "
             "its parquet files: load_dataset('cifar100', DIR), or --data DIR."
         ) from error
     return Path(folder)

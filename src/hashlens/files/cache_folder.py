@@ -15,9 +15,9 @@ def cache_folder(given: str | os.PathLike[str] | None = None) -> Path:
     It need not exist yet.
     """
     if given is not None:
-        return Path(given)
+        return Path(given).expanduser()
     if os.environ.get(CACHE_VARIABLE):
-        return Path(os.environ[CACHE_VARIABLE])
+        return Path(os.environ[CACHE_VARIABLE]).expanduser()
     from platformdirs import user_cache_path
 
     return user_cache_path("hashlens", appauthor=False) / "descriptors"

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from hashlens.codes import check_bits
 from hashlens.datasets.described import DescribedDataset
 from hashlens.datasets.protocols import make_split
 from hashlens.evaluation import hamming_histograms, precision_at_k
@@ -89,8 +88,6 @@ def lengths_compared(
     on_length : callable, optional
         Called with each length before it is fitted.
     """
-    for bits in lengths:
-        check_bits(bits, "calibrate --bits")
     protocol, seed = _trained_under(training, data)
     split = make_split(protocol or "heldout", data.train.labels, data.test.labels, seed)
     scores = {}

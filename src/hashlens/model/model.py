@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hashlens.arrays import Codes, Pixels, Vectors
+from hashlens.codes import check_bits
 from hashlens.descriptors import Descriptor, DescriptorSpec
 from hashlens.descriptors.default import default_descriptor, default_spec
 from hashlens.descriptors.onnx import OnnxDescriptor
@@ -301,12 +302,16 @@ class Model:
 
         Raises
         ------
+        ParameterError
+            If a length is not a multiple of 8 up to 512; nothing was done.
         DataError
             If no images are left that the model was not trained on, or no two share a label.
         """
         from hashlens.evaluation.bootstrap import Resampling
         from hashlens.model.calibrating import lengths_compared, unseen_pairs
 
+        for bits in lengths:
+            check_bits(bits, "calibrate")
         drawn = resampling or Resampling()
         described = self._described(data, cache, on_progress, on_message)
         pairs, images = unseen_pairs(self.hasher, self.training, described, drawn)
@@ -354,14 +359,16 @@ class Model:
         HashlensError
             If they can't be written.
         """
-        with writing(Path(folder)):
-            write_own_calibration(Path(folder), self.card())
-            write_card(Path(folder), self.card())
+        target = Path(folder).expanduser()
+        with writing(target):
+            write_own_calibration(target, self.card())
+            write_card(target, self.card())
 
     def save_card(self, folder: str | os.PathLike[str]) -> None:
         """Write the model card into this model's directory."""
-        with writing(Path(folder)):
-            write_card(Path(folder), self.card())
+        target = Path(folder).expanduser()
+        with writing(target):
+            write_card(target, self.card())
 
     def card(self) -> ModelCard:
         """Return what the model knows about itself, and can be read as Markdown."""

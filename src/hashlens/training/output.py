@@ -105,7 +105,7 @@ def choose_output(
         If no model directory can be made there, or there is none for the report.
     """
     if out is not None:
-        return Output(Path(out), report, command)
+        return Output(Path(out).expanduser(), report, command)
     if report:
         raise ParameterError(
             "'report' needs 'out': the report is written into the model directory."

@@ -67,6 +67,19 @@ def test_without_out_nothing_but_the_cache_is_written(folder, cache, tmp_path, m
     assert "46 images of 3 classes" in caplog.text
 
 
+def test_a_tilde_is_the_users_home(folder, tmp_path, monkeypatch):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "work").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path / "work")
+    model = train(folder, "lsh", 16, out="~/m", cache="~/cache")
+    model.calibrate(folder, cache="~/cache")
+    model.save_calibration("~/m")
+    assert load_model("~/m").calibration is not None
+    assert sorted(path.name for path in (tmp_path / "home").iterdir()) == ["cache", "m"]
+    assert not list((tmp_path / "work").iterdir())
+
+
 def test_described_data_is_trained_on_as_it_is(folder, cache):
     network = MeanColor()
     data = describe_dataset(load_dataset(folder), network, cache)

@@ -9,6 +9,9 @@ NATIVE := $(wildcard src/native/*) CMakeLists.txt
 # An editable install remembers the file of each module, so it is repeated after one has moved.
 MODULES := $(shell cat $(VENV)/.modules 2>/dev/null)
 GONE := $(filter-out $(wildcard $(MODULES)),$(MODULES))
+# One worker per core, up to four, each with one thread for PyTorch and BLAS.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
+QUICK := not slow and not e2e and not torch
 CLANG ?= clang++
 FUZZ_SECONDS ?= 60
 IMAGES ?=
@@ -23,10 +26,10 @@ demo: $(VENV)/.demo ## index real photographs and search them (IMAGES=folder for
 	$(BIN)/python examples/demo.py --out $(OUT) $(if $(IMAGES),--images "$(IMAGES)")
 
 test: $(VENV)/.dev ## the whole test suite, with all extras
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 quick: $(VENV)/.dev ## the tests without PyTorch and without the command, in about a minute
-	$(BIN)/python -m pytest -m "not slow and not e2e and not torch" --hypothesis-profile quick
+	$(PYTEST) -m "$(QUICK)" --hypothesis-profile quick
 
 check: lint types layers test ## what CI runs
 
@@ -66,8 +69,7 @@ lowest: ## the tests without extras, with the lowest versions that pyproject.tom
 	  project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 	  print(*(d.replace(">=", "==") for d in project["dependencies"]), sep="\n")' > build/lowest.txt
 	build/lowest/bin/pip install --quiet --constraint build/lowest.txt . pytest hypothesis onnx
-	build/lowest/bin/python -m pytest -m "not slow and not e2e and not torch" \
-	  --hypothesis-profile quick $(LOWEST)
+	build/lowest/bin/python -m pytest -m "$(QUICK)" --hypothesis-profile quick $(LOWEST)
 
 bench: $(VENV)/.dev ## the slow tests; benchmarks are in benchmarks/
 	$(BIN)/python -m pytest -m slow

@@ -66,6 +66,7 @@ class MultiIndex(Index):
 
     Examples
     --------
+    >>> import numpy as np
     >>> index = MultiIndex(bits=16)
     >>> index.add(np.array([[0, 1], [255, 255], [0, 3]], dtype=np.uint8))
     >>> result = index.search(np.array([[0, 3]], dtype=np.uint8), k=2)

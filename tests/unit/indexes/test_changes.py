@@ -195,9 +195,11 @@ def test_codes_that_change_while_an_index_is_built_break_nothing(rng):
 
     thread = threading.Thread(target=overwrite)
     thread.start()
-    refused = 0
+    builds = refused = 0
+    deadline = time.monotonic() + 60
     try:
-        for _ in range(40):
+        while builds < 40 or (not refused and time.monotonic() < deadline):
+            builds += 1
             try:
                 Segment.build(codes, 4, 16)
             except DataError:

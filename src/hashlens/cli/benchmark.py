@@ -20,6 +20,7 @@ from hashlens.cli.options import (
     json_option,
     weights_option,
 )
+from hashlens.printable import printable
 from hashlens.progress import OnProgress
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ def _on_progress(move: OnProgress) -> OnProgress:
     began = time.monotonic()
 
     def show(step: str, done: int, total: int) -> None:
-        if sys.stderr.isatty():
+        if sys.stderr is not None and sys.stderr.isatty():
             move("benchmark", done, total)
         else:
             minutes = (time.monotonic() - began) / 60
@@ -190,11 +191,11 @@ def _print_tables(results: Results) -> None:
     from hashlens.benchmark import cells
 
     found = cells(results.rows)
-    console = Console()
+    console = Console(markup=False)
     for protocol, split in results.splits.items():
         here = [cell for cell in found if cell.protocol == protocol]
         lengths = sorted({cell.bits for cell in here})
-        table = Table(title=split, title_justify="left")
+        table = Table(title=printable(split), title_justify="left")
         table.add_column("precision@5, %")
         for length in lengths:
             table.add_column(f"{length} bits", justify="right")
@@ -208,5 +209,6 @@ def _print_tables(results: Results) -> None:
                 cell.bits: cell.spread("precision_at_5") for cell in here if cell.label == label
             }
             values = [of_length.get(length) for length in lengths]
-            table.add_row(label, *(value.percent() if value else "–" for value in values))
+            shown = [value.percent() if value else "–" for value in values]
+            table.add_row(printable(label), *shown)
         console.print(table)

@@ -1,31 +1,46 @@
-"""Where text goes: results to stdout; progress, warnings and errors to stderr."""
+"""Where text goes: results to stdout; progress, warnings and errors to stderr.
+
+Lines for people are made `printable`; JSON and paths, which are for programs, are exact.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import click
-
+from hashlens.cli.streams import write_error, write_out
+from hashlens.printable import printable
 from hashlens.progress import OnProgress, no_progress
 
 _NAMED = 20
 """How many failures are named; the rest are counted."""
 
 
+def show(text: str) -> None:
+    """Print a line for people on stdout."""
+    write_out(printable(text) + "\n")
+
+
+def print_paths(paths: Iterable[str], end: bytes = b"\n") -> None:
+    """Print paths on stdout byte for byte, each followed by ``end``."""
+    write_out(b"".join(os.fsencode(path) + end for path in paths))
+
+
 def print_json(document: Any) -> None:
-    """Print one JSON document on stdout, in ASCII, so that any path survives.
+    """Print one JSON document on stdout: ASCII in any locale, so that all paths survive.
 
     Raises
     ------
     ValueError
         If a number is not finite: JSON has no NaN.
     """
-    click.echo(json.dumps(document, indent=2, default=str, allow_nan=False))
+    text = json.dumps(document, indent=2, default=str, allow_nan=False)
+    write_out(text.encode("ascii") + b"\n")
 
 
 def command_line() -> str:
@@ -34,8 +49,8 @@ def command_line() -> str:
 
 
 def note(text: str) -> None:
-    """Print a line on stderr."""
-    click.echo(text, err=True)
+    """Print a line for people on stderr."""
+    write_error(printable(text) + "\n")
 
 
 def notes(lines: Iterable[str]) -> None:
@@ -66,7 +81,7 @@ def progress_bar(unit: str) -> Iterator[OnProgress]:
 
     Without a terminal there is no bar, so that logs stay short.
     """
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield no_progress
         return
     from rich.console import Console

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from hashlens.cli.console import note, print_json
+from hashlens.cli.console import note, print_json, show
 from hashlens.cli.options import collection_folder, collection_option, json_option, precision_option
 from hashlens.cli.precision import note_radius
 from hashlens.collection import Collection, DuplicateGroup
@@ -56,10 +56,10 @@ def duplicates(
 
 def _print_group(group: DuplicateGroup) -> None:
     # Images that a chain joins may be further apart than this.
-    click.echo(f"{len(group.paths)} files, joined by pairs up to {group.widest} bits apart")
+    show(f"{len(group.paths)} files, joined by pairs up to {group.widest} bits apart")
     sets = {path: number for number, same in enumerate(group.identical, 1) for path in same}
     for path in group.paths:
         copy = f"  [identical {sets[path]}]" if path in sets else ""
-        click.echo(f"  {path}{copy}")
+        show(f"  {path}{copy}")
         for link in group.links.get(path, []):
-            click.echo(f"    same file: {link}")
+            show(f"    same file: {link}")

@@ -2,36 +2,60 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import hashlens
+from hashlens.cli.console import note, notes, show
+from hashlens.cli.streams import end_streams, prepare_streams
 from hashlens.errors import HashlensError, ParameterError
 
 
 def main() -> None:
-    """Run the command line; exit with 0 (done), 1 (failed) or 2 (wrong usage)."""
-    # A path that is not UTF-8 is printed byte for byte, and a character that the terminal lacks
-    # never ends a command.
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
+    """Run the command line.
+
+    Exits with 0 (done), 1 (failed), 2 (wrong usage) or 130 (interrupted).
+    """
+    prepare_streams()
+    raise SystemExit(end_streams(_exit_code()))
+
+
+def _exit_code() -> int:
+    """Run the command line, and say what went wrong in one line."""
+    try:
+        return _run()
+    except KeyboardInterrupt:
+        note("hashlens: interrupted")
+        return 130
+    except BrokenPipeError:  # The reader of the pipe, such as `head`, has seen enough.
+        return 1
+    except (HashlensError, OSError) as error:
+        note(f"hashlens: {error}")
+        return 2 if isinstance(error, ParameterError) else 1
+
+
+def _run() -> int:
+    """Run the command line, and return its exit code."""
     if sys.argv[1:] == ["--version"]:
         # Loading a parser would take longer than the answer.
-        print(f"hashlens {hashlens.__version__}")
-        return
+        show(f"hashlens {hashlens.__version__}")
+        return 0
+    import click
+
     from hashlens.cli.app import app
 
     try:
-        app()
-    except ParameterError as error:
-        _fail(2, error)
-    except HashlensError as error:
-        _fail(1, error)
-    except BrokenPipeError:
-        # The reader of the pipe, such as `head`, has seen enough.
-        sys.stderr.close()
-        raise SystemExit(1) from None
-
-
-def _fail(code: int, error: HashlensError) -> None:
-    print(f"hashlens: {error}", file=sys.stderr)
-    raise SystemExit(code) from None
+        code = app.main(standalone_mode=False)
+    except SystemExit as end:
+        code = end.code
+    except click.Abort as abort:
+        if isinstance(abort.__cause__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        note("hashlens: nothing was done")
+        return 1
+    except click.ClickException as error:
+        message = io.StringIO()
+        error.show(message)
+        notes(message.getvalue().rstrip("\n").split("\n"))
+        return error.exit_code
+    return code if isinstance(code, int) else 0

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 import hashlens.export
-from hashlens.cli.console import print_json, report_failures, size
+from hashlens.cli.console import print_json, report_failures, show, size
 from hashlens.cli.options import PATH, json_option
 from hashlens.errors import ParameterError
 from hashlens.export import Exported, QuantizationReport
@@ -58,7 +58,7 @@ def export(
         return
     for one in written:
         what = "pixels → codes" if one.images is None else f"{one.images:,} codes"
-        click.echo(f"{one.path}: {what} of {one.bits} bits, {size(one.path.stat().st_size)}")
+        show(f"{one.path}: {what} of {one.bits} bits, {size(one.path.stat().st_size)}")
         if one.quantization is not None:
             _print_quantization(one.quantization)
 
@@ -73,12 +73,12 @@ def _facts(one: Exported) -> dict[str, Any]:
 
 
 def _print_quantization(report: QuantizationReport) -> None:
-    click.echo(
+    show(
         f"  {100 * report.differing_bits:.2f} % of bits differ from float32, "
         f"{100 * report.overlap_at_5:.1f} % of the five nearest agree "
         f"(on {report.measured_images} images that did not set the ranges)"
     )
-    click.echo(
+    show(
         f"  {size(report.float_bytes)} → {size(report.int8_bytes)}, "
         f"{report.float_images_per_second:.1f} → {report.int8_images_per_second:.1f} images/s "
         "on one thread"

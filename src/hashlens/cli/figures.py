@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from hashlens.cli.console import note
+from hashlens.cli.console import note, show
 
 if TYPE_CHECKING:
     from hashlens.hashers.networks.loop import Epoch
@@ -20,10 +18,10 @@ def print_figures(figures: dict[str, Any]) -> None:
     )
     codes = figures["codes"]
     correlation = codes["bit_correlation"]
-    click.echo(figures["split"])
-    click.echo(f"precision@5 {precision:>6} %  (ties in the worst order {low}, in the best {high})")
-    click.echo(f"mAP         {mean:>6} %")
-    click.echo(
+    show(figures["split"])
+    show(f"precision@5 {precision:>6} %  (ties in the worst order {low}, in the best {high})")
+    show(f"mAP         {mean:>6} %")
+    show(
         f"codes       {figures['bits']} bits, {codes['unique_codes_per_thousand']:.0f} distinct "
         f"per thousand images, imbalance {codes['bit_imbalance']:.3f}, "
         f"correlation {'–' if correlation is None else f'{correlation:.3f}'}"

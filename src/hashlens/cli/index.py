@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hashlens.cli.console import print_json, size
+from hashlens.cli.console import print_json, show, size
 from hashlens.cli.indexing import run_indexing
 from hashlens.cli.options import (
     PATH,
@@ -113,4 +113,4 @@ def _build_only(folder: Path, json: bool) -> None:
         if json:
             print_json({"images": len(target), "index_bytes": taken})
         else:
-            click.echo(f"index of {len(target):,} images saved, {size(taken)}")
+            show(f"index of {len(target):,} images saved, {size(taken)}")

@@ -6,9 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import click
-
-from hashlens.cli.console import note, notes, print_json, progress_bar, report_failures
+from hashlens.cli.console import note, notes, print_json, progress_bar, report_failures, show
 from hashlens.collection import Collection, IndexReport
 from hashlens.progress import OnProgress
 
@@ -57,7 +55,7 @@ def _document(report: IndexReport) -> dict[str, Any]:
 
 
 def _print_report(report: IndexReport, images: int, seconds: float) -> None:
-    click.echo(
+    show(
         f"{report.added:,} added, {report.reused:,} known by content, "
         f"{report.unchanged:,} unchanged, {report.missing:,} missing, "
         f"{len(report.unreadable):,} unreadable; {images:,} images in total"

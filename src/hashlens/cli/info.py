@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from hashlens.cli.console import print_json, size
+from hashlens.cli.console import print_json, show, size
 from hashlens.cli.options import collection_folder, collection_option, json_option
 from hashlens.collection import Collection
 from hashlens.errors import CollectionError
@@ -41,9 +41,9 @@ def info(
     else:
         _print_facts(facts)
         for path, reason in unreadable:
-            click.echo(f"unreadable       {path}: {reason}")
+            show(f"unreadable       {path}: {reason}")
         if verify and not damage:
-            click.echo("all checksums match")
+            show("all checksums match")
     if damage:
         raise CollectionError("The collection is damaged: " + " ".join(damage))
 
@@ -54,12 +54,12 @@ def _print_facts(facts: dict[str, Any]) -> None:
     patterns = facts.pop("patterns")
     for name, value in facts.items():
         shown = ", ".join(value) if isinstance(value, list) else value
-        click.echo(f"{name.replace('_', ' '):16} {'–' if shown in (None, '') else shown}")
+        show(f"{name.replace('_', ' '):16} {'–' if shown in (None, '') else shown}")
     for root, lines in patterns.items():
-        click.echo(f"{'left out':16} {root}: {', '.join(lines)}")
+        show(f"{'left out':16} {root}: {', '.join(lines)}")
     for below in missing:
-        click.echo(
+        show(
             f"{'missing':16} {below['images']:,} images below {below['root']}, since "
             f"{below['since']}{' (missing or empty now)' if below['away'] else ''}"
         )
-    click.echo(f"{'size on disk':16} {size(disk_bytes)}")
+    show(f"{'size on disk':16} {size(disk_bytes)}")

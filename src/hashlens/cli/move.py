@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hashlens.cli.console import note
+from hashlens.cli.console import note, show
 from hashlens.cli.options import PATH, collection_folder, collection_option
 from hashlens.collection import Collection
 
@@ -28,7 +28,7 @@ def move(old: Path, new: Path, collection: Path | None) -> None:
     """
     with Collection.open(collection_folder(collection), write=True) as target:
         report = target.move(old, new)
-    click.echo(f"moved {report.files:,} files and {report.roots:,} roots")
+    show(f"moved {report.files:,} files and {report.roots:,} roots")
     if not new.exists():
         note(f"there is nothing at {new} yet")
     note("`hashlens update` looks at the files at their new paths")

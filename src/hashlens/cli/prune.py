@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from hashlens.cli.console import note, print_json
+from hashlens.cli.console import note, print_json, show
 from hashlens.cli.options import PATH, collection_folder, collection_option, json_option
 from hashlens.collection import Collection, PruneReport
 from hashlens.errors import ParameterError
@@ -52,18 +52,18 @@ def prune(
     if json:
         print_json(asdict(done))
     else:
-        click.echo(f"removed {done.images:,} images")
+        show(f"removed {done.images:,} images")
 
 
 def _print_plan(planned: PruneReport) -> None:
     if not planned.files:
         note("no image is missing")
     for below in planned.missing:
-        click.echo(f"{below.images:,} images below {below.root}, missing since {below.since}")
+        show(f"{below.images:,} images below {below.root}, missing since {below.since}")
         if below.away:
             note(f"{below.root} is missing or empty now: is it a drive that is not there?")
     if planned.files:
-        click.echo(f"{planned.images:,} images with {planned.files:,} paths in all")
+        show(f"{planned.images:,} images with {planned.files:,} paths in all")
 
 
 def _is_wanted(yes: bool) -> bool:

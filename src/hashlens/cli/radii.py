@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-import click
-
+from hashlens.cli.console import show
 from hashlens.model.calibration_file import ModelCalibration
 
 
@@ -33,19 +32,19 @@ def radius_row(calibration: ModelCalibration, wanted: float) -> dict[str, Any]:
 def print_radii(calibration: ModelCalibration, wanted: tuple[float, ...]) -> None:
     """Print the radius for each wanted precision."""
     pairs = calibration.pairs
-    click.echo(f"{calibration.data}: {calibration.images}")
-    click.echo(
+    show(f"{calibration.data}: {calibration.images}")
+    show(
         f"chance      {100 * pairs.chance:.2f} % of random pairs have the same label; "
         f"confidence level {100 * pairs.confidence:g} %"
     )
-    click.echo(f"{'wanted':>8}  {'radius':>6}  {'precision':26}  {'recall':26}  surely reached by")
+    show(f"{'wanted':>8}  {'radius':>6}  {'precision':26}  {'recall':26}  surely reached by")
     for share in wanted:
         row = radius_row(calibration, share)
         if row["radius"] is None:
-            click.echo(f"{100 * share:6.4g} %  not reached at any radius")
+            show(f"{100 * share:6.4g} %  not reached at any radius")
             continue
         sure = "no radius" if row["sure_radius"] is None else f"radius {row['sure_radius']}"
-        click.echo(
+        show(
             f"{100 * share:6.4g} %  {row['radius']:6}  {_interval(row, 'precision'):26}  "
             f"{_interval(row, 'recall'):26}  {sure}"
         )
@@ -55,16 +54,16 @@ def print_lengths(calibration: ModelCalibration) -> None:
     """Print the precision of each code length that was tried, if any was."""
     if not calibration.lengths:
         return
-    click.echo(f"{'bits':>8}  {'precision@5':26}  loss against the best length")
+    show(f"{'bits':>8}  {'precision@5':26}  loss against the best length")
     for length in calibration.lengths:
         row = asdict(length)
-        click.echo(
+        show(
             f"{length.bits:8}  {_interval(row, 'precision', ''):26}  "
             f"{_interval(row, 'loss')}{'  enough' if length.enough else ''}"
         )
     enough = [length.bits for length in calibration.lengths if length.enough]
     if enough:
-        click.echo(f"{min(enough)} bits are enough: the loss is surely at most 1 point")
+        show(f"{min(enough)} bits are enough: the loss is surely at most 1 point")
 
 
 def _interval(row: dict[str, Any], name: str, prefix: str | None = None) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from hashlens.cli.console import show
 from hashlens.cli.options import PATH, collection_folder, collection_option
 from hashlens.collection import Collection
 from hashlens.errors import CollectionError
@@ -27,6 +28,6 @@ def remove(paths: tuple[Path, ...], collection: Path | None) -> None:
     """
     with Collection.open(collection_folder(collection), write=True) as target:
         report = target.remove(paths)
-    click.echo(f"removed {report.removed:,} files")
+    show(f"removed {report.removed:,} files")
     if report.unknown:
         raise CollectionError(f"The collection holds nothing at {', '.join(report.unknown)}.")

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from hashlens.cli.console import note, print_json
+from hashlens.cli.console import note, notes, print_json, print_paths, show
 from hashlens.cli.options import (
     PATH,
     collection_folder,
@@ -62,6 +59,9 @@ from hashlens.errors import ParameterError
 @json_option
 @click.option("--paths", is_flag=True, help="Print only paths, one per line, for pipes.")
 @click.option(
+    "-0", "--null", is_flag=True, help="With --paths: end each path with a NUL byte, for xargs -0."
+)
+@click.option(
     "--sheet",
     type=PATH,
     metavar="OUT.png",
@@ -78,20 +78,26 @@ def search(
     labels: tuple[str, ...],
     json: bool,
     paths: bool,
+    null: bool,
     sheet: Path | None,
 ) -> None:
     """Find the images most similar to yours.
+
+    An image that can't be read is named, and the others are answered; the exit code is then 1.
 
     \b
     Examples:
       hashlens search holiday.jpg
       hashlens search holiday.jpg -k 50 --sheet similar.png
       hashlens search holiday.jpg --under ~/Pictures/2019 --under ~/Pictures/2020
-      hashlens search scan.png --radius 8 --paths | xargs -d '\\n' ls -l
+      hashlens search scan.png --radius 8 --paths -0 | xargs -0 ls -l
       hashlens search shoe.jpg -c shop.hashlens --precision 0.95
     """
     if json and paths:
         raise ParameterError("Choose one of --json and --paths.")
+    if null and not paths:
+        raise ParameterError("--null ends paths: give --paths, too.")
+    broken: dict[int, str] = {}
     with Collection.open(collection_folder(collection)) as target:
         began = time.perf_counter()
         found = target.search_many(
@@ -102,37 +108,43 @@ def search(
             rerank=rerank,
             under=under or None,
             labels=labels or None,
+            on_error=lambda place, error: broken.update({place: str(error)}),
         )
         milliseconds = 1000 * (time.perf_counter() - began)
         note_radius(target, precision)
         bits, count = target.bits, len(target)
     results = list(zip(map(str, images), found, strict=True))
     if json:
-        print_json(_document(results, bits, count, milliseconds))
+        answers = [_answer(*result, broken.get(place)) for place, result in enumerate(results)]
+        print_json(
+            {
+                "results": answers,
+                "bits": bits,
+                "images": count,
+                "milliseconds": round(milliseconds, 2),
+            }
+        )
     elif paths:
-        _print_paths(hit.path for _, hits in results for hit in hits)
+        print_paths((hit.path for _, hits in results for hit in hits), b"\0" if null else b"\n")
     else:
-        for query, hits in results:
-            _print_table(query, hits, bits)
+        for place, (query, hits) in enumerate(results):
+            if place not in broken:
+                _print_table(query, hits, bits)
         note(f"{count:,} images searched in {milliseconds:.0f} ms, encoding included")
+    notes(f"hashlens: {reason}" for reason in broken.values())
     if sheet is not None:
         from hashlens.report.sheet import save_sheet
 
         save_sheet(sheet, results)
         note(f"wrote {sheet}")
+    if broken:
+        raise SystemExit(1)
 
 
-def _document(
-    results: list[tuple[str, list[Hit]]], bits: int, count: int, milliseconds: float
-) -> dict[str, Any]:
-    return {
-        "results": [
-            {"query": query, "hits": [_hit_dict(hit) for hit in hits]} for query, hits in results
-        ],
-        "bits": bits,
-        "images": count,
-        "milliseconds": round(milliseconds, 2),
-    }
+def _answer(query: str, hits: list[Hit], error: str | None) -> dict[str, Any]:
+    if error is not None:
+        return {"query": query, "error": error}
+    return {"query": query, "hits": [_hit_dict(hit) for hit in hits]}
 
 
 def _hit_dict(hit: Hit) -> dict[str, Any]:
@@ -146,19 +158,12 @@ def _hit_dict(hit: Hit) -> dict[str, Any]:
     return shown
 
 
-def _print_paths(found: Iterable[str]) -> None:
-    """Print paths byte for byte, whatever the terminal's encoding."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(b"".join(os.fsencode(path) + b"\n" for path in found))
-    sys.stdout.flush()
-
-
 def _print_table(query: str, hits: list[Hit], bits: int) -> None:
     if not hits:
-        click.echo(f"{query}: no image is near enough")
+        show(f"{query}: no image is near enough")
         return
-    click.echo(f"{query}: the {len(hits)} nearest, distances in bits of {bits}")
+    show(f"{query}: the {len(hits)} nearest, distances in bits of {bits}")
     for rank, hit in enumerate(hits, start=1):
         euclidean = "" if hit.euclidean is None else f"  {hit.euclidean:7.4f}"
         others = f"  (+{len(hit.others)} more paths)" if hit.others else ""
-        click.echo(f"{rank:5}  {hit.distance:4}{euclidean}  {hit.path}{others}")
+        show(f"{rank:5}  {hit.distance:4}{euclidean}  {hit.path}{others}")

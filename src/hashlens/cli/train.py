@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 import hashlens
-from hashlens.cli.console import command_line, note, notes, print_json, progress_bar
+from hashlens.cli.console import command_line, note, notes, print_json, progress_bar, show
 from hashlens.cli.figures import print_epoch, print_figures
 from hashlens.cli.options import (
     PATH,
@@ -180,9 +180,9 @@ def train(
         print_json({**where, "training": record.to_dict(), **model.metrics})
         return
     print_figures(model.metrics)
-    click.echo(f"model       {target}  ({record.seconds:.0f} s of training)")
+    show(f"model       {target}  ({record.seconds:.0f} s of training)")
     if page is not None:
-        click.echo(f"report      {page}")
+        show(f"report      {page}")
 
 
 def _check(data: str, folder: Path | None, max_unusable: float, json: bool) -> None:

@@ -17,6 +17,7 @@ from hashlens.collection.info import collection_info
 from hashlens.collection.knn_graph import KnnGraph, build_knn_graph
 from hashlens.collection.missing import prune
 from hashlens.collection.own_model import check_model, load_own_model, save_own_model
+from hashlens.collection.queries import encode_queries
 from hashlens.collection.results import (
     CollectionInfo,
     DuplicateGroup,
@@ -34,12 +35,12 @@ from hashlens.collection.scope import (
     move_paths,
     remove_paths,
 )
-from hashlens.collection.searching import encode_queries, find, search_options
+from hashlens.collection.searching import find, search_options
 from hashlens.collection.store import CatalogState, Snapshot, Storage, damage_of, is_catalog
 from hashlens.errors import CollectionChangedError, CollectionError, ParameterError
 from hashlens.images import ImageSource
 from hashlens.indexes.arguments import check_k, check_radius
-from hashlens.model.encoding import check_several
+from hashlens.model.encoding import OnError, check_several
 from hashlens.model.loading import load_model
 from hashlens.model.model import Model
 from hashlens.progress import OnProgress
@@ -416,21 +417,38 @@ class Collection:
         candidates: int | None = None,
         under: Paths | None = None,
         labels: str | Sequence[str] | None = None,
+        on_error: OnError = "raise",
     ) -> list[list[Hit]]:
-        """Search for several images at once; the keywords and errors are those of `search`."""
+        """Search for several images at once; the other keywords and errors are those of `search`.
+
+        Parameters
+        ----------
+        on_error : {"raise", "skip"} or callable
+            What to do with a query that can't be read: raise `ImageError`; warn, and give it no
+            hits; or give it no hits and call the function with (index, error).
+
+        Returns
+        -------
+        list of lists of Hit
+            One list per query, in their order.
+        """
         within = self._radius(radius, precision)
         options = search_options(self.bits, k, within, rerank, candidates, under, labels)
         check_several(queries)
         several = list(queries)
         if not several:
             return []
-        codes, vectors = encode_queries(self.model, several)
+        places, codes, vectors = encode_queries(self.model, several, on_error)
 
         def look_up(snapshot: Snapshot) -> list[list[Hit]]:
             index = self._index.at(snapshot, len(codes))
             return find(self._storage, snapshot, index, options, codes, vectors)
 
-        return self._read(look_up)
+        answers: list[list[Hit]] = [[] for _ in several]
+        if places:
+            for place, hits in zip(places, self._read(look_up), strict=True):
+                answers[place] = hits
+        return answers
 
     def radius_for(self, precision: float) -> int:
         """Return the radius, in bits, that reached a precision when the model was calibrated.

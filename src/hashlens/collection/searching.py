@@ -1,4 +1,4 @@
-"""Queries → hits: encode, look up, and re-rank by descriptors where asked."""
+"""Encoded queries → hits: look up, and re-rank by descriptors where asked."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.arrays import Codes, Ids, Pixels, Vectors
+from hashlens.arrays import Codes, Ids, Vectors
 from hashlens.collection.results import Hit
 from hashlens.collection.scope import Paths, all_absolute, is_below
 from hashlens.collection.store import FileRow, Snapshot, Storage
-from hashlens.errors import ImageError, ParameterError
+from hashlens.errors import ParameterError
 from hashlens.files.records import Records
-from hashlens.images import ImageSource, decode_batches, name_of, pixels_of
 from hashlens.indexes import Index, SearchResult
 from hashlens.indexes.arguments import check_k, check_radius
-from hashlens.model.model import Model
 
 DEFAULT_K = 10
 
@@ -92,31 +90,6 @@ def search_options(
     if labels is not None:
         labels = (labels,) if isinstance(labels, str) else tuple(labels)
     return SearchOptions(k, radius, rerank, candidates, folders, labels)
-
-
-def encode_queries(model: Model, queries: Sequence[ImageSource]) -> tuple[Codes, Vectors]:
-    """Return codes, uint8 (n, bits / 8), and descriptors, float32 (n, D), of query images.
-
-    Raises
-    ------
-    ImageError
-        If an image can't be read; names it.
-    """
-
-    def load(query: ImageSource) -> Pixels:
-        try:
-            return pixels_of(query, model.fit)
-        except ImageError as error:
-            raise ImageError(f"Can't use {name_of(query)} as a query: {error}") from error
-
-    codes, vectors = [], []
-    for batch in decode_batches(load, queries):
-        if batch.failed:
-            raise ImageError(batch.failed[0][1])
-        some_codes, some_vectors = model.encode_pixels(batch.pixels)
-        codes.append(some_codes)
-        vectors.append(some_vectors)
-    return np.concatenate(codes), np.concatenate(vectors)
 
 
 def find(

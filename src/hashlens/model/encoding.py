@@ -40,11 +40,7 @@ def pixel_batches(
     ImageError
         If an image can't be read and ``on_error`` is "raise".
     """
-    if on_error not in ("raise", "skip") and not callable(on_error):
-        raise ParameterError(
-            f"The 'on_error' parameter must be 'raise', 'skip' or a callable. Got {on_error!r} "
-            "instead."
-        )
+    check_on_error(on_error)
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
         raise ParameterError(
             f"The 'batch_size' parameter must be an int of at least 1. Got {batch_size!r} instead."
@@ -58,6 +54,20 @@ def check_several(images: Iterable[ImageSource]) -> None:
     is_pixels = isinstance(images, np.ndarray) and images.ndim <= 3
     if is_pixels or isinstance(images, (str, bytes, os.PathLike, Image.Image)):
         raise DataError("Expected several images, got a single one: put it into a list, [image].")
+
+
+def check_on_error(on_error: object) -> None:
+    """Refuse what is not an `OnError`.
+
+    Raises
+    ------
+    ParameterError
+    """
+    if on_error not in ("raise", "skip") and not callable(on_error):
+        raise ParameterError(
+            f"The 'on_error' parameter must be 'raise', 'skip' or a callable. Got {on_error!r} "
+            "instead."
+        )
 
 
 def _batches(

@@ -22,7 +22,7 @@ from hashlens.model.calibration_file import CALIBRATION_FILE
 from hashlens.model.card import CARD_FILE
 from hashlens.model.former import upgraded
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 PATIENCE = 60.0
 """Seconds to wait for another process that writes the same model directory."""

@@ -14,10 +14,14 @@ _METRICS = {
 def upgraded(manifest: dict[str, Any]) -> dict[str, Any]:
     """Return a manifest of any supported version under the names of the present version.
 
-    Version 1 called the precision at 5 ``top5``. What it called the fields of descriptors and the
+    Up to version 2, digests did not cover the network's file. Version 1 called the precision at 5
+    ``top5``. What it called the fields of descriptors and the
     parameters and arrays of hashers is known to `DescriptorSpec.from_dict` and
     `Hasher.from_state`.
     """
+    if manifest["format_version"] > 2:
+        return manifest
+    manifest = manifest | {"network_in_digest": False}
     if manifest["format_version"] > 1:
         return manifest
     metrics = manifest.get("metrics") or {}

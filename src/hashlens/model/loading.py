@@ -75,6 +75,7 @@ def _read(folder: Path, manifest: dict[str, Any]) -> Model:
         spec,
         network=network if network is not None and network.is_file() else None,
         network_sha256=manifest.get("network_sha256"),
+        network_in_digest=manifest.get("network_in_digest", True),
         training=training,
         metrics=manifest.get("metrics", {}),
         calibration=read_calibration(folder, digest),

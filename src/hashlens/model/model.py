@@ -24,6 +24,7 @@ from hashlens.codes import check_bits
 from hashlens.descriptors import Descriptor, DescriptorSpec
 from hashlens.descriptors.default import default_descriptor, default_spec
 from hashlens.descriptors.onnx import OnnxDescriptor
+from hashlens.descriptors.spec import file_sha256
 from hashlens.errors import FormatError
 from hashlens.hashers import Hasher
 from hashlens.images import Fit
@@ -32,7 +33,7 @@ from hashlens.model.calibration_file import ModelCalibration
 from hashlens.model.card import ModelCard
 from hashlens.model.encoding import OnError, pixel_batches
 from hashlens.model.folder import check_model_folder, writing
-from hashlens.model.saving import write_card, write_model, write_own_calibration
+from hashlens.model.saving import NetworkFile, write_card, write_model, write_own_calibration
 from hashlens.model.training_record import TrainingRecord
 from hashlens.progress import OnMessage, OnProgress
 
@@ -60,8 +61,11 @@ class Model:
     network : Path, optional
         The descriptor's ONNX file, where it is not the bundled one.
     network_sha256 : str, optional
-        Its checksum, if it differs from the spec's: where the file was made from weights of another
-        form.
+        Its SHA-256; by default computed. It differs from the spec's where the file was made from
+        weights of another form.
+    network_in_digest : bool
+        Whether the digest covers ``network_sha256`` too. False only for models of format version 2
+        and earlier, whose digests stay what they were.
     training : TrainingRecord, optional
         How the hasher was trained.
     metrics : dict, optional
@@ -82,9 +86,14 @@ class Model:
     descriptor: Descriptor | None = None
     network: Path | None = None
     network_sha256: str | None = None
+    network_in_digest: bool = True
     training: TrainingRecord | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
     calibration: ModelCalibration | None = None
+
+    def __post_init__(self) -> None:
+        if self.network is not None and self.network_sha256 is None:
+            self.network_sha256 = file_sha256(self.network)
 
     def __repr__(self) -> str:
         return f"Model({self.hasher!r}, descriptor={self.spec.name!r})"
@@ -106,12 +115,19 @@ class Model:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of descriptor spec and hasher: codes of other digests can't be compared."""
+        """SHA-256 of descriptor and hasher: codes of models of other digests can't be compared.
+
+        The descriptor is its spec and, unless the spec's checksum is that of the network's file,
+        the file's: two networks made from the same weights are told apart.
+        """
         digest = hashlib.sha256(self.spec.digest.encode())
         digest.update(f"{self.hasher.name}/{self.bits}".encode())
         for name, array in sorted(self.hasher.state().items()):
             digest.update(f"/{name}/{array.dtype.str}/{array.shape}/".encode())
             digest.update(np.ascontiguousarray(array).tobytes())
+        network = self.network_sha256
+        if self.network_in_digest and network not in (None, self.spec.weights_sha256):
+            digest.update(f"/network/{network}".encode())
         return digest.hexdigest()
 
     def encode(
@@ -341,13 +357,20 @@ class Model:
         ------
         ParameterError
             If no model directory can be made there: see `check_model_folder`.
+        FormatError
+            If the model's network is missing, or has changed since the model was made.
         HashlensError
             If it can't be written; a model that was there before stays.
         """
         target = Path(folder).expanduser().resolve()
         check_model_folder(target)
+        if self.network is None and self.network_sha256 is not None:
+            self.load_descriptor()  # raises: without its network, the saved model would be useless
         with writing(target):
-            write_model(target, self.card(), self.network)
+            network = None
+            if self.network is not None and self.network_sha256 is not None:
+                network = NetworkFile(self.network, self.network_sha256, self.network_in_digest)
+            write_model(target, self.card(), network)
             if card:
                 write_card(target, self.card())
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-from dataclasses import replace
+import hashlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from hashlens.descriptors.onnx_file import check_self_contained, read_network
 from hashlens.descriptors.spec import file_sha256
 from hashlens.errors import FormatError
 from hashlens.files.atomic import replacing, write_text
@@ -20,7 +21,25 @@ from hashlens.model.card import CARD_FILE, REPORT_DATA, REPORT_PAGE, ModelCard
 from hashlens.model.folder import FORMAT_VERSION, LOCK, MANIFEST, is_ours, part_of, read_manifest
 
 
-def write_model(folder: Path, card: ModelCard, network: Path | None) -> None:
+@dataclass(frozen=True, slots=True)
+class NetworkFile:
+    """The ONNX file of a model's descriptor, where it is not the bundled one.
+
+    Attributes
+    ----------
+    path : Path
+    sha256 : str
+        As the model knows it, in hexadecimal.
+    in_digest : bool
+        Whether the model's digest covers it.
+    """
+
+    path: Path
+    sha256: str
+    in_digest: bool
+
+
+def write_model(folder: Path, card: ModelCard, network: NetworkFile | None) -> None:
     """Write a model into a directory, in place of the one before.
 
     Parameters
@@ -29,8 +48,13 @@ def write_model(folder: Path, card: ModelCard, network: Path | None) -> None:
         Locked by `hashlens.model.folder.writing`.
     card : ModelCard
         All facts about the model; its text is written by `write_card`.
-    network : Path or None
-        The descriptor's ONNX file, which is copied, unless it is the bundled one.
+    network : NetworkFile or None
+        Copied.
+
+    Raises
+    ------
+    FormatError
+        If the network is not the file that the model knows, or has weights in another file.
     """
     _write_manifest(folder, _manifest(card, _write_parts(folder, card, network)))
     write_own_calibration(folder, card)
@@ -62,19 +86,28 @@ def _manifest(card: ModelCard, parts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _write_parts(folder: Path, card: ModelCard, network: Path | None) -> dict[str, Any]:
+def _write_parts(folder: Path, card: ModelCard, network: NetworkFile | None) -> dict[str, Any]:
     """Write the arrays and the network unless they are there; return names and checksums."""
     parts = _present_arrays(folder, card.digest)
     if parts is None:
         parts = _write_arrays(folder, card.digest, card.hasher.state())
     if network is None:
         return parts
-    checksum = file_sha256(network)
-    target = folder / f"descriptor-{checksum[:16]}.onnx"
-    if not target.is_file() or file_sha256(target) != checksum:
-        with replacing(target) as partial:
-            shutil.copyfile(network, partial)
-    return {**parts, "network": target.name, "network_sha256": checksum}
+    target = folder / f"descriptor-{network.sha256[:16]}.onnx"
+    if not target.is_file() or file_sha256(target) != network.sha256:
+        _copy_network(network, target)
+    parts |= {"network": target.name, "network_sha256": network.sha256}
+    # Only the exception is written down, which models of earlier format versions are.
+    return parts if network.in_digest else {**parts, "network_in_digest": False}
+
+
+def _copy_network(network: NetworkFile, target: Path) -> None:
+    data = read_network(network.path)
+    if hashlib.sha256(data).hexdigest() != network.sha256:
+        raise FormatError(f"The network {network.path} has changed since the model was made.")
+    check_self_contained(data, network.path)
+    with replacing(target) as partial:
+        partial.write_bytes(data)
 
 
 def _present_arrays(folder: Path, digest: str) -> dict[str, Any] | None:

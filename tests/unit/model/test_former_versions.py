@@ -42,7 +42,7 @@ def test_a_model_of_version_1_is_saved_as_this_version_with_its_digest_and_codes
     codes = model.encode(list(PIXELS))
     model.save(tmp_path / "saved")
     manifest = json.loads((tmp_path / "saved" / "model.json").read_text())
-    assert manifest["format_version"] == 2
+    assert manifest["format_version"] == 3
     assert "normalization" in manifest["descriptor"]
     again = load_model(tmp_path / "saved")
     assert again.digest == model.digest

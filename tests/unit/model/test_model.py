@@ -224,8 +224,8 @@ def test_a_full_disk_leaves_the_old_model(model, tmp_path, monkeypatch):
 
 def test_a_newer_format_version_is_refused(model, tmp_path):
     model.save(tmp_path / "model")
-    edit_manifest(tmp_path / "model", format_version=3)
-    with pytest.raises(FormatError, match="format version 3; this hashlens reads up to 2"):
+    edit_manifest(tmp_path / "model", format_version=4)
+    with pytest.raises(FormatError, match="format version 4; this hashlens reads up to 3"):
         load_model(tmp_path / "model")
 
 

@@ -152,6 +152,8 @@ class LinearIndex(Index):
         with self._lock:
             state = self._state
             left = state.ids.without(ids, "LinearIndex.remove")
+            if left is state.ids:
+                return
             if state.buffer.flags.writeable and left.worth_compacting and not self.keeps_rows:
                 self._set(state.codes[left.live_rows()], left.compacted())
             else:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy.typing as npt
 
-from hashlens.arrays import Codes, Ids, Mask
+from hashlens.arrays import Codes, Ids
 from hashlens.codes import check_codes
 from hashlens.errors import ParameterError
 from hashlens.indexes.arguments import bits_of, check_k, check_radius, check_size
@@ -150,10 +150,9 @@ class MultiIndex(Index):
         return sum(segment.unique for segment in state.segments) + len(state.recent)
 
     @property
-    def numbered_rows(self) -> Mask | None:
-        """Whether each row is held, or None unless all ids are row numbers."""
-        ids = self._state.ids
-        return None if ids.array is not None else ~ids.removed()
+    def row_ids(self) -> RowIds:
+        """The ids of all rows, and which rows were removed."""
+        return self._state.ids
 
     def check_new_ids(self, ids: npt.ArrayLike | None, count: int, caller: str) -> Ids:
         """Return the ids that `add` would give to ``count`` codes."""

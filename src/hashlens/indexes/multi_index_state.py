@@ -68,6 +68,8 @@ class MultiIndexState:
     def removed(self, ids: npt.ArrayLike, caller: str) -> Self:
         """Return the state without the codes of ``ids``; see `Index.remove`."""
         left = replace(self, ids=self.ids.without(ids, caller))
+        if left.ids is self.ids:
+            return self
         return left._compacted() if left.ids.worth_compacting else left
 
     def merged(self) -> Self:

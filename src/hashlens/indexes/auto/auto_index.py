@@ -102,15 +102,17 @@ class AutoIndex(Index):
         source: str = "",
         background: bool = True,
     ) -> Self:
-        """Return an index over ``codes`` with ids 0..n−1, from its saved file if that is usable.
+        """Return an index over ``codes``, from its saved file if that is usable.
 
-        To restore an index as it was saved, own ids included, use `load`.
+        Ids are 0..n−1, as those of `from_codes`, unless the file holds other ids. To restore an
+        index as it was saved, without giving its codes, use `load`.
 
         Parameters
         ----------
         path : path of the file that `save` wrote
             A file that is missing, damaged or stale is ignored, and the codes are searched as by
-            `from_codes`. Codes that were appended since it was saved are added.
+            `from_codes`. Codes that were appended since it was saved are added; they get the ids
+            that follow.
         codes, denied : see `from_codes`
         source : str
             Must equal that of `save`: it states that the first codes are still the same.
@@ -118,7 +120,8 @@ class AutoIndex(Index):
         Raises
         ------
         DataError
-            If the file is sound but its ids are not row numbers.
+            If an id of ``denied`` does not exist, or the file holds ids of its own and it can't be
+            told which codes they belong to, since most of them were removed.
         """
         multi = reopen(path, codes, denied, source)
         if multi is None:

@@ -40,20 +40,17 @@ def reopen(
     Raises
     ------
     DataError
-        If it has ids of its own, which are not row numbers.
+        If it has ids of its own, and it can't be told which of the codes they belong to.
     """
     try:
         multi = MultiIndex.load(path, source=source)
     except FormatError:
         return None
-    held = multi.numbered_rows
-    if held is None:
-        raise DataError(
-            f"The index file {os.fspath(path)!r} holds ids of its own, but AutoIndex.open numbers "
-            "codes from 0. Use AutoIndex.load, which restores the index with its ids."
-        )
-    if multi.bits != 8 * codes.shape[1] or len(held) > len(codes):
+    if multi.bits != 8 * codes.shape[1] or multi.row_ids.rows > len(codes):
         return None
+    if multi.row_ids.array is not None:
+        return _with_own_ids(path, multi, codes, denied)
+    held = ~multi.row_ids.removed()
     ids = RowIds(len(codes)).without([] if denied is None else denied, "AutoIndex.open")
     wanted = ~ids.removed()
     if (wanted[: len(held)] & ~held).any():
@@ -63,3 +60,22 @@ def reopen(
     multi.add(codes[len(held) :], np.arange(len(held), len(codes)))
     multi.remove(np.flatnonzero(~wanted))
     return multi
+
+
+def _with_own_ids(
+    path: str | os.PathLike[str], multi: MultiIndex, codes: Codes, denied: npt.ArrayLike | None
+) -> MultiIndex | None:
+    ids = multi.ids
+    held = multi.reconstruct(ids)
+    if np.array_equal(held, codes[multi.row_ids.live_rows()]):
+        multi.add(codes[multi.row_ids.rows :])
+        multi.remove([] if denied is None else denied)
+        return multi
+    # Many rows were removed, so the others were renumbered. If ids are the rows that they had, they
+    # are those of `from_codes`.
+    if ids.max(initial=-1) < len(codes) and np.array_equal(held, codes[ids]):
+        return None
+    raise DataError(
+        f"The index file {os.fspath(path)!r} holds ids of its own, and AutoIndex.open can't tell "
+        "which codes they belong to. Use AutoIndex.load, which restores the codes with their ids."
+    )

@@ -69,6 +69,15 @@ def test_one_far_query_does_not_decide_for_ever(rng):
     assert index.is_built
 
 
+def test_a_build_leaves_rows_their_numbers(rng):
+    # Rows of a saved index are those of the codes that it was built from, however few are left.
+    denied = np.delete(np.arange(300), np.s_[2::3])
+    index = AutoIndex.from_codes(clumped(rng, 300), denied)
+    index.build()
+    assert index._engine.row_ids.rows == 300
+    assert index.ids.tolist() == list(range(2, 300, 3))
+
+
 def test_a_build_that_fails_is_told_and_searches_go_on(rng, monkeypatch, tmp_path):
     codes = clumped(rng, 30_000)
     index = AutoIndex.from_codes(codes)

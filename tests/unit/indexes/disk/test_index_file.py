@@ -338,6 +338,35 @@ class TestOpen:
         assert len(index) == 199
         self.check(index, codes, [60])
 
+    def test_ids_of_its_own_come_back_with_the_codes_they_belong_to(self, tmp_path, rng):
+        codes = clumped(rng, 5000)
+        ids = 1_000_000 + rng.permutation(4000)
+        index = AutoIndex(64, background=False)
+        index.add(codes[:4000], ids)
+        index.remove(ids[5:9])
+        index.save(tmp_path / "index", source="s")
+        index = AutoIndex.open(tmp_path / "index", codes, [ids[2]], source="s")
+        assert index.is_built
+        kept = np.delete(np.arange(4000), [2, 5, 6, 7, 8])
+        assert index.ids.tolist() == [*ids[kept], *range(ids.max() + 1, ids.max() + 1001)]
+        np.testing.assert_array_equal(
+            index.reconstruct(index.ids), np.delete(codes, [2, 5, 6, 7, 8], axis=0)
+        )
+
+    @pytest.mark.parametrize("own", [True, False])
+    def test_ids_whose_codes_are_unknown_are_refused(self, tmp_path, rng, own):
+        codes = clumped(rng, 200)
+        index = MultiIndex(64)
+        index.add(codes, ids=np.arange(200) + 1_000_000 * own)
+        index.remove(index.ids[:150])  # so that rows are renumbered
+        index.save(tmp_path / "index", source="s")
+        if own:
+            with pytest.raises(DataError, match=r"AutoIndex\.load"):
+                AutoIndex.open(tmp_path / "index", codes, source="s")
+        else:
+            denied = np.arange(150)
+            self.check(AutoIndex.open(tmp_path / "index", codes, denied, source="s"), codes, denied)
+
     @pytest.mark.parametrize("denied", [[-1], [300], [1, 1]])
     @pytest.mark.parametrize("is_there", [True, False])
     def test_ids_to_deny_that_there_are_not_are_refused(self, tmp_path, rng, denied, is_there):

@@ -291,7 +291,7 @@ def main() -> None:
     if None in (options.hashlens, options.work, options.photos, options.out):
         parser.error("give --hashlens, --work, --photos and --out, or --compare")
     found = record(shlex.split(options.hashlens), options.work, options.photos)
-    options.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    options.out.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

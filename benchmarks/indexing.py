@@ -109,7 +109,7 @@ def main():
         "machine": machine(),
     }
     write_json(arguments.out, result, indent=1)
-    print(json.dumps(result, indent=2))
+    print(json.dumps(result, indent=2, allow_nan=False))
 
 
 if __name__ == "__main__":

@@ -321,7 +321,12 @@ def main() -> None:
             raise SystemExit(done.returncode)
         return
     if options.here:
-        print(json.dumps(ask_open_collection(options.search_open, options.query, options.calls)))
+        print(
+            json.dumps(
+                ask_open_collection(options.search_open, options.query, options.calls),
+                allow_nan=False,
+            )
+        )
         return
     if options.search_open is not None:
         found = measure_open(options)
@@ -332,7 +337,9 @@ def main() -> None:
         lines = startup_table(found)
     print(*lines, sep="\n")
     if options.out is not None:
-        options.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        options.out.write_text(
+            json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

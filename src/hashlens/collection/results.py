@@ -16,7 +16,7 @@ class Hit:
     Attributes
     ----------
     path : str
-        Absolute; bytes that are no valid UTF-8 are surrogates, as `os.fsdecode` gives them.
+        Absolute; bytes that are not valid UTF-8 are surrogates, as `os.fsdecode` gives them.
     distance : int
         Hamming distance of its code to the query's, in bits.
     euclidean : float or None

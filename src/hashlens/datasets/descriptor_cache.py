@@ -178,8 +178,8 @@ class RowWriter:
         except OSError as error:
             raise DataError(
                 f"Descriptors can't be kept in {cache.folder}: {error.strerror or error}. Free "
-                "some space or choose another cache folder; the same command then goes on "
-                "where it was."
+                "some space or choose another cache folder; the same command then "
+                "continues where it stopped."
             ) from error
         cache.refresh()
 

@@ -49,7 +49,8 @@ def average_precision_at_k_over_relevant(histograms: DistanceHistograms, k: int)
 def average_precision_at_k_over_reachable(histograms: DistanceHistograms, k: int) -> TiedScores:
     """Return AP@k divided by min(k, relevant items of the query): a perfect answer scores 1.
 
-    This is the AP@k that we report. NaN for a query without relevant items.
+    The usual choice, as scores of classes of different sizes can be compared. NaN for a query
+    without relevant items.
 
     Examples
     --------

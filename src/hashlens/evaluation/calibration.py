@@ -232,7 +232,7 @@ def _curves(sides: list[_Side], resampling: Resampling) -> dict[str, Any]:
     found, hits = sides[0].found.sum(axis=0), sides[0].hits.sum(axis=0)
     precision, recall = _ratios(hits, found), hits / hits[-1]
     precision_ends, recall_ends = _bootstrap(sides, (precision, recall), resampling)
-    # Images that find nothing within a radius are no evidence of the precision there.
+    # Images that find nothing within a radius say nothing about the precision there.
     finders = np.min([(side.found > 0).sum(axis=0) for side in sides], axis=0)
     wilson = wilson_bounds(precision, finders, resampling.confidence)
     low = np.where(hits == found, wilson[0], precision_ends[0])

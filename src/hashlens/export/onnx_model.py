@@ -133,7 +133,8 @@ def metadata(model: Model) -> dict[str, str]:
                 "shorter_side": spec.image_fit.shorter_side,
                 "interpolation": spec.interpolation,
                 "antialias": True,
-            }
+            },
+            allow_nan=False,
         ),
     }
 

@@ -110,7 +110,9 @@ def export_int8_model(model: Model, path: Path, images: Pixels) -> QuantizationR
         extra = {
             # Codes of the float model, or with other ranges, can't be compared with these.
             "model_digest": f"{model.digest}-int8-{file_sha256(network)[:16]}",
-            "quantization": json.dumps({"scheme": "int8, static, QDQ", **asdict(report)}),
+            "quantization": json.dumps(
+                {"scheme": "int8, static, QDQ", **asdict(report)}, allow_nan=False
+            ),
         }
         with replacing(path, follow_link=True) as partial:
             save_model(assemble(model, network, extra), partial)

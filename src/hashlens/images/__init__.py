@@ -1,6 +1,5 @@
 """Image files: finding, reading and decoding them safely."""
 
-from hashlens.arrays import Pixels
 from hashlens.images.decode import decode_image
 from hashlens.images.exclusions import DEFAULT_PATTERNS, Exclusions
 from hashlens.images.file_state import FileState
@@ -23,7 +22,6 @@ __all__ = [
     "ImageFile",
     "ImageSource",
     "PassedOver",
-    "Pixels",
     "decode_batches",
     "decode_image",
     "fit_pixels",

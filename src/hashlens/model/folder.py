@@ -95,7 +95,7 @@ def part_of(folder: Path, name: str) -> Path:
         If no part has such a name.
     """
     if not _PART.fullmatch(name):
-        raise FormatError(f"{folder / MANIFEST} names {name!r}, which is no part of a model.")
+        raise FormatError(f"{folder / MANIFEST} names {name!r}, which is not part of a model.")
     return folder / name
 
 

@@ -188,7 +188,7 @@ def test_the_network_lies_in_the_directory_under_its_checksum(model, tmp_path):
 def test_a_part_outside_of_the_directory_is_refused(model, tmp_path, name):
     model.save(tmp_path / "model")
     edit_manifest(tmp_path / "model", arrays=name)
-    with pytest.raises(FormatError, match="which is no part of a model"):
+    with pytest.raises(FormatError, match="which is not part of a model"):
         load_model(tmp_path / "model")
 
 

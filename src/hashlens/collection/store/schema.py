@@ -107,7 +107,7 @@ def check_version(database: Database) -> int:
     """
     version = version_of(database)
     if version == 0 or database.value("PRAGMA application_id") != APPLICATION_ID:
-        raise FormatError(f"{database.path} is no catalog of a hashlens collection.")
+        raise FormatError(f"{database.path} is not the catalog of a hashlens collection.")
     if version > len(MIGRATIONS):
         raise FormatError(
             f"{database.path} has the format version {version}; this hashlens reads up to "

@@ -10,12 +10,12 @@ from hashlens.errors import FormatError
 
 
 def check_regular(path: Path) -> None:
-    """Refuse to write to what is in the place of a file of ours and is not a plain file.
+    """Refuse to write where something other than a regular file is.
 
     Raises
     ------
     FormatError
-        If there is a symbolic link, a folder, a pipe or a device. Nothing there is fine.
+        If there is a symbolic link, a folder, a pipe or a device; a missing file is fine.
     """
     try:
         mode = os.lstat(path).st_mode

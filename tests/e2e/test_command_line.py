@@ -153,6 +153,16 @@ def test_index_update_remove_and_info(photos, tmp_path):
     assert run("info", "-c", target, "--verify").returncode == 0
 
 
+@pytest.fixture
+def without_photos(tmp_path, monkeypatch):
+    """Let commands run as if the extra ``photos`` were not installed."""
+    (tmp_path / "site").mkdir()
+    hidden = "import sys; sys.modules |= dict.fromkeys(('pillow_heif', 'imagecodecs', 'rawpy'))"
+    (tmp_path / "site" / "sitecustomize.py").write_text(hidden)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+
+
+@pytest.mark.usefixtures("without_photos")
 def test_what_is_passed_over_is_counted_and_strict(tmp_path):
     folder = tmp_path / "pictures"
     draw(folder / "good.png", 1)

@@ -73,8 +73,9 @@ def components_within(codes: Codes, radius: int) -> Components:
     Examples
     --------
     >>> codes = np.array([[0b0000], [0b0011], [0b0001], [0b11110000]], dtype=np.uint8)
-    >>> components_within(codes, radius=1)
-    Components(labels=array([0, 0, 0, 1]), widest=array([1, 0]))
+    >>> found = components_within(codes, radius=1)
+    >>> found.labels.tolist(), found.widest.tolist()
+    ([0, 0, 0, 1], [1, 0])
     """
     bits = bits_of(codes, "components_within")
     array = check_codes(codes, bits, "components_within")

@@ -1,9 +1,22 @@
 """What a walk leaves out is counted by reason and suffix."""
 
-from hashlens.images import PassedOver, walk_images
+from importlib import import_module
+
+import pytest
+
+from hashlens.images import PassedOver, formats, walk_images
 from hashlens.images.passed_over import EXCLUDED, HIDDEN, NO_DECODER, NO_IMAGE
 
 
+@pytest.fixture
+def without_photos(monkeypatch):
+    """Pretend that the extra ``photos`` is not installed."""
+    monkeypatch.setattr(formats, "find_spec", lambda name: None)
+    own = formats.IMAGE_SUFFIXES - set(formats.suffixes_of_extra())
+    monkeypatch.setattr(import_module("hashlens.images.walk"), "IMAGE_SUFFIXES", own)
+
+
+@pytest.mark.usefixtures("without_photos")
 def test_each_file_is_counted_under_its_reason(tmp_path):
     for name in (
         "a.png",

@@ -80,7 +80,7 @@ index = LinearIndex(64)
 
 SEARCHES = {
     "one query after the other": lambda index, codes: index.search(codes, 10),
-    "radius": lambda index, codes: index.search_radius(codes, 3),
+    "radius": lambda index, codes: index.search_radius(codes, 12),
     "many neighbors": lambda index, codes: index.search(codes, 5000),
 }
 

@@ -483,3 +483,19 @@ def test_the_hasher_of_the_guide_works():
     np.testing.assert_allclose(bits.mean(axis=0), 0.5, atol=0.01)
     twin = median_hashing.from_state(hasher.state(), hasher.get_params())
     np.testing.assert_array_equal(twin.transform(QUERIES), hasher.transform(QUERIES))
+
+
+def test_arrays_of_other_shapes_or_kinds_are_refused(fitted, name):
+    def loads(**changes):
+        hasher_class(name).from_state({**fitted.state(), **changes}, fitted.get_params())
+
+    loads()
+    for stored, array in fitted.state().items():
+        for other in (
+            np.concatenate([array, array], axis=-1) if array.size else np.zeros(3, np.float32),
+            array[None],
+            np.full_like(array, np.nan) if array.size else np.array(["a"]),
+            array.astype(str),
+        ):
+            with pytest.raises(FormatError):
+                loads(**{stored: other})

@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from hashlens.arrays import AnyLabels, Codes, Floats, Labels
 from hashlens.codes import bytes_per_code, check_bits, pack
-from hashlens.errors import DataError, FormatError, NotFittedError
+from hashlens.errors import DataError, FormatError, NotFittedError, ParameterError
 from hashlens.hashers.estimator import Estimator
 from hashlens.hashers.inputs import check_labels, check_targets, check_vectors, feature_names
+from hashlens.hashers.state import check_arrays
 
 
 class Hasher(Estimator, ABC):
@@ -33,6 +34,9 @@ class Hasher(Estimator, ABC):
     """Whether ``fit`` also takes a table (n, C) of 0 and 1, so that a vector may have several."""
     learned: ClassVar[tuple[str, ...]]
     """Names of the learned arrays; ``project`` needs nothing else."""
+    axes: ClassVar[Mapping[str, str]] = {}
+    """Learned array → a letter for each of its axes: equal letters have equal lengths, K is
+    ``bits``, and D the length of a vector. ``from_state`` refuses other shapes."""
     stored_names: ClassVar[Mapping[str, str]] = {}
     """Learned array → its name in ``state()``, where a renamed array keeps its former name."""
     former_parameters: ClassVar[Mapping[str, str]] = {}
@@ -94,7 +98,8 @@ class Hasher(Estimator, ABC):
         Raises
         ------
         FormatError
-            If an array is missing or has a dtype that no hasher learns, or a parameter is unknown.
+            If an array is missing, is not finite numbers or does not have the shape that ``axes``
+            states; if a parameter is unknown, or ``bits`` is not a code length.
         """
         current = cls._renamed(params or {})
         known = cls._parameter_names()
@@ -103,22 +108,25 @@ class Hasher(Estimator, ABC):
                 f"{cls.__name__} has no parameter {unknown[0]!r}. It has: {', '.join(known)}."
             )
         hasher = cls(**current)
+        try:
+            check_bits(hasher.bits, cls.__name__)
+        except ParameterError as error:
+            raise FormatError(str(error)) from error
+        arrays = {name: np.asarray(array) for name, array in state.items()}
+        check_arrays(arrays, cls._stored_axes(arrays), hasher.bits, cls.__name__)
         for name in cls.learned:
-            stored = cls.stored_names.get(name, name)
-            if stored not in state:
-                raise FormatError(
-                    f"The state of {cls.__name__} holds no array {stored!r}. It holds: "
-                    f"{', '.join(sorted(state)) or 'nothing'}."
-                )
-            array = np.asarray(state[stored])
-            if array.dtype.kind not in "fiub":
-                raise FormatError(
-                    f"The array {stored!r} of {cls.__name__} must hold numbers. "
-                    f"Got dtype {array.dtype} instead."
-                )
-            setattr(hasher, name, array)
+            setattr(hasher, name, arrays[cls.stored_names.get(name, name)])
         hasher.n_features_in_ = hasher._input_width()
+        hasher._check_state()
         return hasher
+
+    @classmethod
+    def _stored_axes(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, str | None]:
+        """Return the axes of each array by stored name, for a state of these arrays."""
+        return {cls.stored_names.get(name, name): cls.axes.get(name) for name in cls.learned}
+
+    def _check_state(self) -> None:
+        """Raise `FormatError` for what ``axes`` can't say of the learned arrays."""
 
     @classmethod
     def _renamed(cls, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # Most models are not calibrated, and these take long to impo
 CALIBRATION_FILE = "calibration.json"
 FORMAT_VERSION = 1
 
+_SCALARS = ("chance", "queries", "database", "same_images", "confidence", "resamples", "seed")
 _MEND = "Remove the file, or make it anew with: hashlens calibrate MODEL DATA"
 
 
@@ -117,14 +118,30 @@ def read_calibration(folder: Path, model: str) -> ModelCalibration | None:
         return None
     del content["format_version"]
     from hashlens.evaluation.calibration import Calibration
-    from hashlens.evaluation.length_choice import LengthFigures
 
     try:
         pairs = Calibration.from_dict(content.pop("pairs"), str(path))
-        lengths = tuple(LengthFigures(**length) for length in content.pop("lengths"))
+        _check_numbers({name: getattr(pairs, name) for name in _SCALARS})
+        lengths = tuple(_length(values) for values in content.pop("lengths"))
+        for name in ("data", "data_digest", "images"):
+            if not isinstance(content[name], str):
+                raise TypeError(f"{name!r} is not text")
         return ModelCalibration(pairs=pairs, lengths=lengths, **content)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise FormatError(f"{path} does not hold the expected fields: {error}. {_MEND}") from error
+
+
+def _length(values: dict[str, Any]) -> LengthFigures:
+    from hashlens.evaluation.length_choice import LengthFigures
+
+    _check_numbers(values)
+    return LengthFigures(**values)
+
+
+def _check_numbers(values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        if not isinstance(value, int | float):
+            raise TypeError(f"{name!r} is not a number")
 
 
 def _checksum(content: dict[str, Any]) -> str:

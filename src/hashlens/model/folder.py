@@ -5,17 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
-from hashlens.descriptors.spec import file_sha256
 from hashlens.errors import FormatError, HashlensError, ParameterError
 from hashlens.files.atomic import sync_folder
+from hashlens.files.npz import read_npz
 from hashlens.files.regular import check_regular
 from hashlens.files.versioned_json import read_versioned
 from hashlens.model.calibration_file import CALIBRATION_FILE
@@ -119,15 +117,9 @@ def read_arrays(path: Path, expected: str) -> dict[str, npt.NDArray[Any]]:
     Raises
     ------
     FormatError
-        If the file is missing, or its SHA-256 is not the expected one.
+        If the file is missing, its SHA-256 is not the expected one, or it is not a readable npz
+        file of plain arrays: see `hashlens.files.npz.read_npz`.
     """
     if not path.is_file():
         raise FormatError(f"The model's learned arrays, {path}, are missing.")
-    found = file_sha256(path)
-    if found != expected:
-        raise FormatError(f"{path} is damaged: expected the SHA-256 {expected}, got {found}.")
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise FormatError(f"{path} is not a readable npz file: {error}") from error
+    return read_npz(path, expected)

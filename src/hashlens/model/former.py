@@ -24,7 +24,7 @@ def upgraded(manifest: dict[str, Any]) -> dict[str, Any]:
     manifest = manifest | {"network_in_digest": False}
     if manifest["format_version"] > 1:
         return manifest
-    metrics = manifest.get("metrics") or {}
+    metrics = manifest.get("metrics", {})
     if not isinstance(metrics, dict):
         return manifest
     return manifest | {"metrics": {_METRICS.get(name, name): v for name, v in metrics.items()}}

@@ -8,10 +8,11 @@ from typing import Any
 
 from hashlens.descriptors import DescriptorSpec
 from hashlens.descriptors.default import FOLDER
-from hashlens.errors import FormatError, HashlensError
+from hashlens.errors import FormatError, HashlensError, ParameterError
 from hashlens.hashers import hasher_class
 from hashlens.model.calibration_file import read_calibration
 from hashlens.model.folder import MANIFEST, part_of, read_arrays, read_manifest
+from hashlens.model.manifest import check_manifest
 from hashlens.model.model import Model
 from hashlens.model.training_record import TrainingRecord
 
@@ -58,17 +59,21 @@ def _load(folder: Path) -> Model:
 
 def _read(folder: Path, manifest: dict[str, Any]) -> Model:
     """Read what a manifest names."""
+    where = folder / MANIFEST
+    check_manifest(manifest, where)
+    spec = DescriptorSpec.from_dict(manifest["descriptor"], where)
+    state = read_arrays(part_of(folder, manifest["arrays"]), manifest["arrays_sha256"])
+    name, parameters = manifest["hasher"]["name"], manifest["hasher"]["parameters"]
     try:
-        spec = DescriptorSpec.from_dict(manifest["descriptor"], folder / MANIFEST)
-        kind = hasher_class(manifest["hasher"]["name"])
-        state = read_arrays(part_of(folder, manifest["arrays"]), manifest["arrays_sha256"])
-        hasher = kind.from_state(state, manifest["hasher"]["parameters"])
-        training = TrainingRecord.from_dict(manifest.get("training", {}))
-        digest = manifest["digest"]
-    except (KeyError, TypeError) as error:
+        hasher = hasher_class(name).from_state(state, parameters)
+    except (ParameterError, RecursionError) as error:
+        raise FormatError(f"The hasher of {where} can't be made: {error}") from error
+    if hasher.n_features_in_ != spec.dimension:
         raise FormatError(
-            f"{folder / MANIFEST} lacks the entry {error}, or has it in another form."
-        ) from error
+            f"The hasher of {where} takes vectors of {hasher.n_features_in_} dimensions, and its "
+            f"descriptor makes vectors of {spec.dimension}."
+        )
+    digest = manifest["digest"]
     network = part_of(folder, manifest["network"]) if "network" in manifest else None
     model = Model(
         hasher,
@@ -76,7 +81,7 @@ def _read(folder: Path, manifest: dict[str, Any]) -> Model:
         network=network if network is not None and network.is_file() else None,
         network_sha256=manifest.get("network_sha256"),
         network_in_digest=manifest.get("network_in_digest", True),
-        training=training,
+        training=TrainingRecord.from_dict(manifest.get("training", {})),
         metrics=manifest.get("metrics", {}),
         calibration=read_calibration(folder, digest),
     )

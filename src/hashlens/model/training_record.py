@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-from hashlens.errors import DataError
+from hashlens.errors import DataError, FormatError
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +93,36 @@ class TrainingRecord:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self | None:
-        """Return the record that `to_dict` gave; None where nothing was recorded."""
+        """Return the record that `to_dict` gave; None where nothing was recorded.
+
+        Raises
+        ------
+        FormatError
+            If a field has a value of another kind.
+        """
         if not values:
             return None
         known = {name: value for name, value in values.items() if name in _FIELDS}
         known = {"method": "unknown", "data": "not recorded"} | known
-        known["epochs"] = tuple(known.get("epochs") or ())
+        epochs = known.pop("epochs", None) or []
+        if not isinstance(epochs, list) or not all(isinstance(epoch, dict) for epoch in epochs):
+            raise FormatError("The 'epochs' of a training must be JSON objects.")
+        for name, value in known.items():
+            if type(value) not in _KINDS[name]:
+                raise FormatError(f"The {name!r} of a training can't be {value!r}.")
+        known["epochs"] = tuple(epochs)
         details = {name: value for name, value in values.items() if name not in _FIELDS}
         return cls(**known, details=details)
 
 
+_KINDS: dict[str, tuple[type, ...]] = {
+    "method": (str,),
+    "data": (str,),
+    "data_digest": (str, type(None)),
+    "classes": (int, type(None)),
+    "images": (int, type(None)),
+    "protocol": (str, type(None)),
+    "split_seed": (int,),
+    "seconds": (int, float, type(None)),
+}
 _FIELDS = tuple(f.name for f in fields(TrainingRecord) if f.name != "details")

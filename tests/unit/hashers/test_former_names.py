@@ -58,7 +58,10 @@ def test_a_former_parameter_is_read_as_the_present_one(vectors):
 
 
 def test_a_former_field_of_the_autoencoder_is_read_as_the_present_one():
-    arrays = {name: np.zeros((8, 8), np.float32) for name in STORED["autoencoder"]}
+    shapes = {"weights": (8, 8), "bias": (8,)}
+    arrays = {
+        name: np.zeros(shapes[name.split("_")[1]], np.float32) for name in STORED["autoencoder"]
+    }
     params = {"bits": 8, "preset": "default", "terms": {"quantisation": 0.25, "nll": 2.0}}
     hasher = hasher_class("autoencoder").from_state(arrays, params)
     assert hasher.terms == {"quantization": 0.25, "nll": 2.0}

@@ -86,6 +86,12 @@ class AutoencoderHasher(Hasher):
         "code_weights_",
         "code_bias_",
     )
+    axes: ClassVar[Mapping[str, str]] = {
+        "descriptor_weights_": "DH",
+        "descriptor_bias_": "H",
+        "code_weights_": "HK",
+        "code_bias_": "K",
+    }
 
     descriptor_weights_: Floats
     descriptor_bias_: Floats

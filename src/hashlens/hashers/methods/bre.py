@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Self, TypeAlias
 
 import numpy as np
@@ -81,6 +82,7 @@ class BRE(Hasher):
 
     name: ClassVar[str] = "bre"
     learned: ClassVar[tuple[str, ...]] = ("mean_", "weights_")
+    axes: ClassVar[Mapping[str, str]] = {"mean_": "D", "weights_": "DK"}
 
     mean_: Floats
     weights_: Floats

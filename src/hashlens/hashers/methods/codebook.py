@@ -94,6 +94,13 @@ class CodebookHasher(Hasher):
         "code_weights_",
         "code_bias_",
     )
+    axes: ClassVar[Mapping[str, str]] = {
+        "mean_": "D",
+        "hidden_weights_": "DH",
+        "hidden_bias_": "H",
+        "code_weights_": "HK",
+        "code_bias_": "K",
+    }
 
     mean_: Floats
     hidden_weights_: Floats
@@ -201,6 +208,14 @@ class CodebookHasher(Hasher):
     def configuration(self) -> dict[str, Any]:
         """Return the parameters, with the complete schedule."""
         return {**self.get_params(), "schedule": asdict(changed(Schedule(), self.schedule))}
+
+    @classmethod
+    def _stored_axes(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, str | None]:
+        bias = arrays.get("hidden_bias_")
+        if bias is not None and bias.size == 0:  # without a hidden layer
+            narrow = {"hidden_weights_": "D0", "hidden_bias_": "0", "code_weights_": "DK"}
+            return {**cls.axes, **narrow}
+        return super()._stored_axes(arrays)
 
     def project(self, X: npt.ArrayLike) -> Floats:
         """Return v, whose signs are the bits: float32 of shape (n, bits)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar, Self, TypeAlias
@@ -93,6 +93,15 @@ class DeepHashing(Hasher):
         "code_weights_",
         "code_bias_",
     )
+    axes: ClassVar[Mapping[str, str]] = {
+        "mean_": "D",
+        "first_weights_": "DA",
+        "first_bias_": "A",
+        "second_weights_": "AB",
+        "second_bias_": "B",
+        "code_weights_": "BK",
+        "code_bias_": "K",
+    }
 
     mean_: Floats
     first_weights_: Floats

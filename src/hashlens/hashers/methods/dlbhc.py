@@ -65,6 +65,7 @@ class DLBHC(Hasher):
     supervised: ClassVar[bool] = True
     several_labels: ClassVar[bool] = True
     learned: ClassVar[tuple[str, ...]] = ("mean_", "weights_", "bias_")
+    axes: ClassVar[Mapping[str, str]] = {"mean_": "D", "weights_": "DK", "bias_": "K"}
 
     mean_: Floats
     weights_: Floats

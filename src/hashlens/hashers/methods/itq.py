@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Self
 
 import numpy as np
@@ -56,6 +57,7 @@ class ITQ(Hasher):
 
     name: ClassVar[str] = "itq"
     learned: ClassVar[tuple[str, ...]] = ("mean_", "weights_")
+    axes: ClassVar[Mapping[str, str]] = {"mean_": "D", "weights_": "DK"}
 
     mean_: Floats
     weights_: Floats

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hashlens.arrays import Doubles, Floats, Mask, Rows
+from hashlens.errors import FormatError
 from hashlens.hashers.base import Hasher
 from hashlens.hashers.math.pca import PCA
 from hashlens.hashers.math.projection import project_centered, row_blocks
@@ -76,6 +77,7 @@ class KMeansHashing(Hasher):
 
     name: ClassVar[str] = "kmh"
     learned: ClassVar[tuple[str, ...]] = ("mean_", "centers_")
+    axes: ClassVar[Mapping[str, str]] = {"mean_": "D", "centers_": "MCD"}
     stored_names: ClassVar[Mapping[str, str]] = {"centers_": "centres_"}
 
     mean_: Floats
@@ -124,6 +126,14 @@ class KMeansHashing(Hasher):
         directions = pca.axes[:, groups].transpose(1, 2, 0)
         self.centers_ = (codebooks.centers @ directions).astype(np.float32)
         return self
+
+    def _check_state(self) -> None:
+        M, size, _ = self.centers_.shape
+        if size & (size - 1) or M * (size.bit_length() - 1) != self.bits:
+            raise FormatError(
+                f"The centers of KMeansHashing must be 2^b in each of {self.bits} / b subspaces. "
+                f"Got {size} in {M} instead."
+            )
 
     def project(self, X: npt.ArrayLike) -> Floats:
         """Return how much nearer the nearest center with the bit on is than that with it off.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Self
 
 import numpy as np
@@ -50,6 +51,7 @@ class PCARR(Hasher):
 
     name: ClassVar[str] = "pca-rr"
     learned: ClassVar[tuple[str, ...]] = ("mean_", "weights_")
+    axes: ClassVar[Mapping[str, str]] = {"mean_": "D", "weights_": "DK"}
 
     mean_: Floats
     weights_: Floats

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Self
 
 import numpy.typing as npt
@@ -49,6 +50,7 @@ class PCAH(Hasher):
 
     name: ClassVar[str] = "pcah"
     learned: ClassVar[tuple[str, ...]] = ("mean_", "weights_")
+    axes: ClassVar[Mapping[str, str]] = {"mean_": "D", "weights_": "DK"}
 
     mean_: Floats
     weights_: Floats

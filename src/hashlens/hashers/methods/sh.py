@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Self
 
 import numpy as np
@@ -56,6 +57,12 @@ class SpectralHashing(Hasher):
 
     name: ClassVar[str] = "sh"
     learned: ClassVar[tuple[str, ...]] = ("mean_", "weights_", "lows_", "frequencies_")
+    axes: ClassVar[Mapping[str, str]] = {
+        "mean_": "D",
+        "weights_": "DK",
+        "lows_": "K",
+        "frequencies_": "K",
+    }
 
     mean_: Floats
     weights_: Floats

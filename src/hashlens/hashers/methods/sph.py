@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -78,6 +79,11 @@ class SphericalHashing(Hasher):
 
     name: ClassVar[str] = "sph"
     learned: ClassVar[tuple[str, ...]] = ("mean_", "pivots_", "squared_radii_")
+    axes: ClassVar[Mapping[str, str]] = {
+        "mean_": "D",
+        "pivots_": "DK",
+        "squared_radii_": "K",
+    }
 
     mean_: Floats
     pivots_: Floats

@@ -65,6 +65,7 @@ class SPLH(Hasher):
     name: ClassVar[str] = "splh"
     supervised: ClassVar[bool] = True
     learned: ClassVar[tuple[str, ...]] = ("mean_", "weights_")
+    axes: ClassVar[Mapping[str, str]] = {"mean_": "D", "weights_": "DK"}
     former_parameters: ClassVar[Mapping[str, str]] = {"labelled": "labeled"}
 
     mean_: Floats

@@ -64,8 +64,10 @@ def read_regular(path: Path, limit: int) -> bytes:
         If it can't be read.
     """
     with os.fdopen(open_regular(path), "rb") as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
+        size = os.fstat(file.fileno()).st_size
+        # Reading up to the limit would set aside as much memory, however small the file.
+        data = file.read(size) if size <= limit else b""
+    if size > limit:
         raise FormatError(f"{path} is larger than {limit:,} bytes, the most that is read.")
     return data
 

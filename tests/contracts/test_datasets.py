@@ -46,6 +46,14 @@ def split_folders(root: Path) -> Path:
     return root
 
 
+def split_folders_with_validation(root: Path) -> Path:
+    for label in range(3):
+        for number in range(PER_CLASS):
+            write(root / ("Training" if number < 8 else "TEST"), label, number)
+        write(root / "val", label, 50)
+    return root
+
+
 def table(root: Path, split: bool, several: bool) -> Path:
     lines = ["path,label" + (",split" if split else "")]
     for label in range(3):
@@ -76,6 +84,7 @@ def parquet(root: Path) -> Path:
 SOURCES: dict[str, Callable[[Path], Path]] = {
     "class folders": class_folders,
     "class folders with parts": split_folders,
+    "class folders with validation": split_folders_with_validation,
     "table": lambda root: table(root, split=False, several=False),
     "table with parts": lambda root: table(root, split=True, several=False),
     "table of several labels": lambda root: table(root, split=True, several=True),

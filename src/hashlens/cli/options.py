@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hashlens.errors import ParameterError
 from hashlens.files.cache_folder import CACHE_VARIABLE
+
+if TYPE_CHECKING:
+    from hashlens.datasets import Dataset
 
 PATH = click.Path(path_type=Path)
 """A path that need not exist."""
@@ -41,6 +46,12 @@ data_folder_option = click.option(
     metavar="DIR",
     help="Read a data set given by name from this folder instead of downloading it.",
 )
+strict_data_option = click.option(
+    "--strict",
+    is_flag=True,
+    help="Exit with 1 if anything in the data would be left out: files passed over, unreadable "
+    "images, images without a class that is trained on.",
+)
 protocol_option = click.option(
     "--protocol",
     metavar="NAME",
@@ -67,6 +78,41 @@ cache_option = click.option(
     metavar="DIR",
     help="Where descriptors are kept between runs. Default: your user cache directory.",
 )
+
+
+def part_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that name the parts of a data set instead of DATA."""
+    for part, what in (
+        ("test", "The test part, with --train. Default: a fifth of every training class."),
+        ("validation", "The validation part, with --train."),
+        ("train", "The training part, instead of DATA: a folder with one sub-folder per class, a "
+         "CSV file, or parquet."),
+    ):  # fmt: skip
+        add = click.option(f"--{part}", f"{part}_part", type=PATH, metavar="PATH", help=what)
+        command = add(command)
+    return command
+
+
+def chosen_data(
+    data: str | None, folder: Path | None, parts: Mapping[str, Path | None]
+) -> str | Dataset:
+    """Return DATA as it is, or the data set of the parts that are named instead.
+
+    Raises
+    ------
+    ParameterError
+        If neither is given, or both.
+    """
+    if data is not None and not any(parts.values()):
+        return data
+    if data is not None or parts["train"] is None or folder is not None:
+        raise ParameterError(
+            "Name the labeled data as DATA, or its parts with --train PATH and optionally --test "
+            "PATH and --validation PATH."
+        )
+    from hashlens.datasets import load_dataset
+
+    return load_dataset(train=parts["train"], validation=parts["validation"], test=parts["test"])
 
 
 def collection_folder(given: Path | None) -> Path:

@@ -12,20 +12,25 @@ from hashlens.cli.figures import print_epoch, print_figures
 from hashlens.cli.options import (
     PATH,
     cache_option,
+    chosen_data,
     data_folder_option,
     descriptor_option,
     json_option,
+    part_options,
     protocol_option,
     split_seed_option,
+    strict_data_option,
     weights_option,
 )
+from hashlens.datasets import Dataset
 from hashlens.datasets.checking import check_dataset
 from hashlens.datasets.findings import MAX_UNUSABLE
 from hashlens.model.card import REPORT_PAGE
 
 
 @click.command()
-@click.argument("data")
+@click.argument("data", required=False)
+@part_options
 @click.option("--bits", default=64, help="Code length: a multiple of 8, up to 512.")
 @click.option(
     "--method",
@@ -96,11 +101,15 @@ from hashlens.model.card import REPORT_PAGE
     default=MAX_UNUSABLE,
     help="Share of the images that may be unreadable or have contradicting labels.",
 )
+@strict_data_option
 @data_folder_option
 @cache_option
 @json_option
 def train(
-    data: str,
+    data: str | None,
+    train_part: Path | None,
+    validation_part: Path | None,
+    test_part: Path | None,
     bits: int,
     method: str,
     preset: str | None,
@@ -119,14 +128,16 @@ def train(
     report: bool,
     check: bool,
     max_unusable: float,
+    strict: bool,
     data_folder: Path | None,
     cache: Path | None,
     json: bool,
 ) -> None:
     """Train a code on labeled images.
 
-    DATA is a folder with one sub-folder per class, a CSV file with the columns path and label, a
-    folder of parquet files, or 'cifar100'.
+    DATA is a folder with one sub-folder per class, with or without train, val and test folders
+    above them; a CSV file with the columns path and label; a folder of parquet files; or
+    'cifar100'.
 
     Writes a model directory. The data is checked first: unreadable images, copies and images with
     contradicting labels are reported and left out. Descriptors are computed once and cached, so
@@ -137,17 +148,20 @@ def train(
     Examples:
       hashlens train products/ --check
       hashlens train products/ --bits 64 --out products-64
+      hashlens train --train fold-1/ --test fold-2/
       hashlens train cifar100 --method itq --bits 128
       hashlens train cifar100 --data ~/data/cifar100 --preset paper --epochs 10
       hashlens train products/ --method codebook --tune last
     """
+    parts = {"train": train_part, "validation": validation_part, "test": test_part}
+    labeled = chosen_data(data, data_folder, parts)
     if check:
-        _check(data, data_folder, max_unusable, json)
+        _check(labeled, data_folder, max_unusable, strict, json)
         return
     target = out or Path(f"{method}-{bits}")
     with progress_bar("images") as move:
         model = hashlens.train(
-            data,
+            labeled,
             method,
             bits,
             preset=preset,
@@ -166,6 +180,7 @@ def train(
             report=report,
             command=command_line(),
             max_unusable=max_unusable,
+            strict=strict,
             data_folder=data_folder,
             cache=cache,
             on_progress=move,
@@ -185,11 +200,16 @@ def train(
         show(f"report      {page}")
 
 
-def _check(data: str, folder: Path | None, max_unusable: float, json: bool) -> None:
+def _check(
+    data: str | Dataset, folder: Path | None, max_unusable: float, strict: bool, json: bool
+) -> None:
     """Report what is found in the data; fail if too much of it can't be used."""
     with progress_bar("images") as move:
-        _, found = check_dataset(hashlens.load_dataset(data, folder), True, move)
+        dataset = hashlens.load_dataset(data, folder) if isinstance(data, str) else data
+        _, found = check_dataset(dataset, True, move)
     notes(found.lines())
     if json:
         print_json(found.as_dict())
+    if strict:
+        found.check_complete()
     found.check_limit(max_unusable)

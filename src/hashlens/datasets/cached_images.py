@@ -103,15 +103,20 @@ def _held(
     if not kept:
         first = next(iter(failed.values()), "there are none.")
         raise DataError(f"None of the {len(images)} images can be read. The first: {first}")
-    digest = hashlib.sha256()
-    for key, labels in sorted((keys[index], label_set(images.labels, index)) for index in kept):
-        digest.update(key + b"".join(label.to_bytes(8, "little") for label in labels))
     return CachedImages(
         np.array(kept, dtype=np.int64),
         [keys[index] for index in kept],
         [(images.name(index), reason) for index, reason in sorted(failed.items())],
-        digest.hexdigest(),
+        digest_of((keys[index], label_set(images.labels, index)) for index in kept),
     )
+
+
+def digest_of(entries: Iterable[tuple[bytes, tuple[int, ...]]]) -> str:
+    """Return the SHA-256 over contents, by their keys, and labels, whatever their order."""
+    digest = hashlib.sha256()
+    for key, labels in sorted(entries):
+        digest.update(key + b"".join(label.to_bytes(8, "little") for label in labels))
+    return digest.hexdigest()
 
 
 def _content_keys(images: LabeledImages, failed: dict[int, str]) -> dict[int, bytes]:

@@ -1,20 +1,18 @@
-"""Labeled images in a training and a test part, wherever they come from."""
+"""Labeled images in parts, wherever they come from."""
 
 from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from hashlens.arrays import AnyLabels, Labels, Mask, Rows
+from hashlens.datasets.source_findings import SourceFindings
 from hashlens.errors import ImageError
-from hashlens.labels import rarest_label
-
-TEST_SHARE = 0.2
-"""Share of every class that becomes the test part if a data set has none."""
 
 
 class LabeledImages(ABC):
@@ -57,7 +55,7 @@ class LabeledImages(ABC):
 
 @dataclass(frozen=True)
 class Dataset:
-    """Labeled images in a training and a test part.
+    """Labeled images in a training and a test part, and optionally a validation part.
 
     Attributes
     ----------
@@ -68,6 +66,10 @@ class Dataset:
         Where it was read from, for people.
     published : bool
         Whether others publish figures on it too, so that it is used unchanged.
+    validation : LabeledImages, optional
+        What a training chooses by, such as its best epoch; neither trained on nor measured.
+    findings : SourceFindings
+        What lies in its folders but is not part of it.
     """
 
     classes: tuple[str, ...]
@@ -75,12 +77,20 @@ class Dataset:
     test: LabeledImages
     source: str
     published: bool = False
+    validation: LabeledImages | None = None
+    findings: SourceFindings = field(default_factory=SourceFindings)
 
     def __repr__(self) -> str:
         return (
             f"Dataset({self.source!r}: {len(self.classes)} classes, {len(self.train)} training "
             f"and {len(self.test)} test images)"
         )
+
+    @property
+    def parts(self) -> dict[str, LabeledImages]:
+        """The parts by name: "train", "validation" if there is one, "test"."""
+        between = {} if self.validation is None else {"validation": self.validation}
+        return {"train": self.train, **between, "test": self.test}
 
 
 class ImageFiles(LabeledImages):
@@ -101,34 +111,59 @@ class ImageFiles(LabeledImages):
         """Return the file's path."""
         return str(self.paths[index])
 
-    def part(self, rows: Rows) -> ImageFiles:
-        """Return some of the images, by their positions, int64 (n,)."""
-        return ImageFiles([self.paths[row] for row in rows], self.labels[rows])
 
-
-def split_off_test(
-    classes: tuple[str, ...], images: ImageFiles, source: Path, seed: int
-) -> Dataset:
-    """Make a fifth of every class the test part.
-
-    An image of several labels counts as one of its rarest.
+class ImageSubset(LabeledImages):
+    """Some images of a sequence.
 
     Parameters
     ----------
-    classes : tuple of str
-    images : ImageFiles
-    source : Path
-        Where they were read from.
-    seed : int
-        Seed of the random choice.
+    images : LabeledImages
+    rows : int64 array of shape (n,)
+        Their positions in ``images``.
+    labels : AnyLabels, optional
+        By default those that they have in ``images``.
     """
-    in_test = stratified_split(rarest_label(images.labels), TEST_SHARE, seed)
-    return Dataset(
-        classes,
-        images.part(np.flatnonzero(~in_test)),
-        images.part(np.flatnonzero(in_test)),
-        f"{source} (a fifth of every class is the test part, seed {seed})",
-    )
+
+    def __init__(self, images: LabeledImages, rows: Rows, labels: AnyLabels | None = None) -> None:
+        self.images, self.rows = images, rows
+        self.labels = images.labels[rows] if labels is None else labels
+
+    def read(self, index: int) -> bytes:
+        """Return the bytes of one image file."""
+        return self.images.read(int(self.rows[index]))
+
+    def name(self, index: int) -> str:
+        """Return the image's name in messages."""
+        return self.images.name(int(self.rows[index]))
+
+
+class JoinedImages(LabeledImages):
+    """The images of several sequences, one after another.
+
+    Parameters
+    ----------
+    parts : sequence of LabeledImages
+        With labels of one form.
+    """
+
+    def __init__(self, parts: Sequence[LabeledImages]) -> None:
+        self.labels = np.concatenate([part.labels for part in parts])
+        self._of = [(part, index) for part in parts for index in range(len(part))]
+
+    def read(self, index: int) -> bytes:
+        """Return the bytes of one image file."""
+        part, inner = self._of[index]
+        return part.read(inner)
+
+    def name(self, index: int) -> str:
+        """Return the image's name in messages."""
+        part, inner = self._of[index]
+        return part.name(inner)
+
+    def content_key(self, index: int) -> bytes:
+        """Return the SHA-256 of the image file's bytes."""
+        part, inner = self._of[index]
+        return part.content_key(inner)
 
 
 def stratified_split(labels: Labels, share: float, seed: int) -> Mask:

@@ -94,6 +94,8 @@ class DescribedDataset:
         The images themselves, where they are available.
     check : DataCheck, optional
         What the check of the images found.
+    validation : DescribedImages, optional
+        What a training chooses by; see `Dataset`.
     """
 
     train: DescribedImages
@@ -103,6 +105,7 @@ class DescribedDataset:
     descriptor: Descriptor
     dataset: Dataset | None = None
     check: DataCheck | None = None
+    validation: DescribedImages | None = None
 
     def __repr__(self) -> str:
         return (
@@ -123,7 +126,7 @@ def describe_dataset(
     on_progress: OnProgress | None = None,
     on_message: OnMessage = no_message,
 ) -> DescribedDataset:
-    """Return the descriptors of both parts of a data set, computing those that the cache lacks.
+    """Return the descriptors of all parts of a data set, computing those that the cache lacks.
 
     Parameters
     ----------
@@ -132,16 +135,24 @@ def describe_dataset(
     cache : Path
         Folder of descriptor caches.
     on_progress : callable, optional
-        Called with "train" or "test", and the images of this part that are described.
+        Called with "train", "validation" or "test", and the images of this part that are described.
     on_message : callable, optional
         Told if another process fills the cache and is waited for.
     """
     kept = DescriptorCache(cache, descriptor.spec)
-    train, test = (
-        describe_images(images, descriptor, kept, on_progress, part, on_message)
-        for part, images in (("train", dataset.train), ("test", dataset.test))
+    parts = {
+        name: describe_images(images, descriptor, kept, on_progress, name, on_message)
+        for name, images in dataset.parts.items()
+    }
+    return DescribedDataset(
+        parts["train"],
+        parts["test"],
+        dataset.classes,
+        dataset.source,
+        descriptor,
+        dataset,
+        validation=parts.get("validation"),
     )
-    return DescribedDataset(train, test, dataset.classes, dataset.source, descriptor, dataset)
 
 
 def describe_checked(
@@ -151,6 +162,7 @@ def describe_checked(
     *,
     cache: str | os.PathLike[str] | None = None,
     max_unusable: float | None = None,
+    strict: bool = False,
     on_progress: OnProgress | None = None,
     on_message: OnMessage = no_message,
 ) -> DescribedDataset:
@@ -165,6 +177,8 @@ def describe_checked(
         Folder of descriptor caches; by default `hashlens.files.cache_folder.cache_folder`.
     max_unusable : float, optional
         Share of unusable images, in [0, 1], above which the data is refused; by default no limit.
+    strict : bool
+        Whether to refuse data of which anything is left out, see `DataCheck.check_complete`.
     on_progress : callable, optional
         As for `describe_dataset`.
     on_message : callable, optional
@@ -176,7 +190,8 @@ def describe_checked(
         If too many images are unusable, or the cache can't be written.
     """
     data = describe_dataset(dataset, descriptor, cache_folder(cache), on_progress, on_message)
-    failed = [*data.train.failed, *data.test.failed]
+    parts = (data.train, data.validation, data.test)
+    failed = [failure for part in parts if part is not None for failure in part.failed]
     for name, reason in failed[:_NAMED]:
         on_message(f"skipped {name}: {reason}")
     if len(failed) > _NAMED:
@@ -187,4 +202,6 @@ def describe_checked(
     check = check.with_unreadable(failed)
     if max_unusable is not None:
         check.check_limit(max_unusable)
+    if strict:
+        check.check_complete()
     return replace(data, check=check)

@@ -6,14 +6,18 @@ import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
-from hashlens.arrays import AnyLabels
-from hashlens.datasets.dataset import Dataset, ImageFiles, split_off_test
+from hashlens.arrays import AnyLabels, Rows
+from hashlens.datasets.dataset import Dataset, ImageFiles, ImageSubset
+from hashlens.datasets.parts import PART_NAMES, Part, PartName, join_parts, part_named
 from hashlens.errors import DataError
 
-PARTS = ("train", "test")
+PART_COLUMNS = ("split", "part")
+"""Names of the column that says in which part an image is; the first that a table has counts."""
 SEPARATOR = "|"
 """Separates the labels of an image that has several."""
 _NAMED_AT_MOST = 5
@@ -30,12 +34,12 @@ class LabeledPath:
     labels : tuple of str
         Ascending, each once.
     part : str
-        "train", "test", or "" if the table has no column ``split``.
+        "train", "validation", "test", or "" if the table has no column ``split`` or ``part``.
     """
 
     path: Path
     labels: tuple[str, ...]
-    part: str
+    part: PartName | Literal[""]
 
     @property
     def label(self) -> str:
@@ -50,25 +54,44 @@ def load_label_table(table: Path, seed: int = 0) -> Dataset:
     ----------
     table : Path
     seed : int
-        Seed of the test part, if the table has no column ``split``.
+        Seed of the test part, if the table names none.
 
     Raises
     ------
     DataError
         If the table is not as expected, or has fewer than two labels.
     """
+    classes, images, named = _opened(table)
+    rows_of: dict[PartName, Rows] = {
+        part: np.flatnonzero(named == part)
+        for part in ("train", "validation", "test")
+        if (named == part).any()
+    }
+    if not rows_of:
+        rows_of = {"train": np.arange(len(named))}
+    elif len(rows_of) == 1:
+        raise DataError(
+            f"The table {table} puts all images in one part: {named[0]!r}. Leave the column out to "
+            "have a fifth of every class as the test part."
+        )
+    parts = {part: Part(classes, ImageSubset(images, rows)) for part, rows in rows_of.items()}
+    return join_parts(parts, str(table), seed)
+
+
+def open_label_table(table: Path) -> Part:
+    """Open the images that a CSV file lists as one part, whatever it says of parts."""
+    classes, images, _ = _opened(table)
+    return Part(classes, images)
+
+
+def _opened(table: Path) -> tuple[tuple[str, ...], ImageFiles, npt.NDArray[np.str_]]:
+    """Return the classes, the images, and the part that is named for each."""
     rows = read_label_table(table)
     classes = tuple(sorted({label for row in rows for label in row.labels}))
     if len(classes) < 2:
         raise DataError(f"The table {table} needs at least two labels. Got only {classes[0]!r}.")
     images = ImageFiles([row.path for row in rows], _numbered(rows, classes))
-    if not rows[0].part:
-        return split_off_test(classes, images, table, seed)
-    in_test = np.array([row.part == "test" for row in rows])
-    if in_test.all() or not in_test.any():
-        raise DataError(f"The table {table} puts all images in one part: {rows[0].part!r}.")
-    train, test = (images.part(np.flatnonzero(mask)) for mask in (~in_test, in_test))
-    return Dataset(classes, train, test, str(table))
+    return classes, images, np.array([row.part for row in rows])
 
 
 def _numbered(rows: list[LabeledPath], classes: tuple[str, ...]) -> AnyLabels:
@@ -88,14 +111,14 @@ def read_label_table(table: Path) -> list[LabeledPath]:
     Parameters
     ----------
     table : Path
-        In UTF-8, with the columns ``path`` and ``label`` and optionally ``split``, which says
-        "train" or "test" for every image. Other columns are ignored. Several labels of an image are
-        one value, ``cat|sofa``.
+        In UTF-8, with the columns ``path`` and ``label`` and optionally ``split`` or ``part``,
+        which names the part of every image: see `hashlens.datasets.parts.PART_NAMES`. Other columns
+        are ignored. Several labels of an image are one value, ``cat|sofa``.
 
     Raises
     ------
     DataError
-        If a column or a value is missing, an image is listed twice with different labels or in both
+        If a column or a value is missing, an image is listed twice with different labels or in two
         parts, or a file does not exist. Faults of one kind are reported together.
     """
     try:
@@ -120,7 +143,7 @@ def read_label_table(table: Path) -> list[LabeledPath]:
     _refuse(
         table,
         clashes,
-        "lists images under two labels or in both parts",
+        "lists images under two labels or in two parts",
         "Keep one line for each; an image that has both labels is one line with 'a|b'.",
     )
     missing = [str(path) for path in seen if not path.is_file()]
@@ -136,6 +159,7 @@ def read_label_table(table: Path) -> list[LabeledPath]:
 def _rows(table: Path, lines: Iterator[str]) -> Iterator[LabeledPath]:
     reader = csv.DictReader(lines, strict=True)
     columns = reader.fieldnames or []
+    part_column = next((name for name in PART_COLUMNS if name in columns), None)
     if not {"path", "label"} <= set(columns):
         raise DataError(
             f"The first line of the table {table} must name the columns path and label. "
@@ -144,15 +168,17 @@ def _rows(table: Path, lines: Iterator[str]) -> Iterator[LabeledPath]:
     for row in reader:
         path, label = row["path"], row["label"]
         labels = {name.strip() for name in (label or "").split(SEPARATOR)}
-        part = row.get("split") or ""
+        part = part_named(row.get(part_column) or "") if part_column is not None else ""
         if not path or "" in labels or None in row:
             raise DataError(
                 f"{table}, line {reader.line_num}: expected {len(columns)} values, a path and a "
                 f"label among them. Got {[value for value in row.values() if value]}."
             )
-        if "split" in columns and part not in PARTS:
+        if part is None:
             raise DataError(
-                f"{table}, line {reader.line_num}: the split must be train or test. Got {part!r}."
+                f"{table}, line {reader.line_num}: the {part_column} must be one of "
+                f"{', '.join(PART_NAMES)}. Got {row.get(part_column or '')!r}. If this column is "
+                "about something else, rename it."
             )
         yield LabeledPath(table.parent / path, tuple(sorted(labels)), part)
 

@@ -199,6 +199,11 @@ def selection_split(
     return Split(split.protocol, seed, fit, database, query, "train")
 
 
+def choice_rows(split: Split, train_labels: AnyLabels, validation_labels: AnyLabels) -> Rows:
+    """Return the rows of a validation part whose labels are all among those trained on."""
+    return _of(validation_labels, occurring(train_labels[split.fit]))
+
+
 def _checked(labels: npt.ArrayLike, name: str) -> AnyLabels:
     array = np.asarray(labels)
     if array.ndim == 2 and len(array):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hashlens.arrays import AnyLabels, Floats, Labels
+from hashlens.arrays import AnyLabels, Floats, Labels, Rows
 from hashlens.errors import DataError
 from hashlens.labels import check_any_labels, training_targets
 
@@ -127,6 +127,24 @@ def check_labels(y: npt.ArrayLike, count: int, caller: str) -> Labels:
             f"{caller} expects integer labels or strings. Unknown label type: a mix of types."
         ) from None
     return np.asarray(numbered, dtype=np.int64)
+
+
+def check_rows(rows: npt.ArrayLike | None, count: int, caller: str) -> Rows | None:
+    """Return the rows that are held out for validation, each once; None if none are named.
+
+    Raises
+    ------
+    DataError
+        If they are not integers in [0, count), or there are none.
+    """
+    if rows is None:
+        return None
+    array = np.unique(np.asarray(rows))
+    if array.dtype.kind not in "iu" or not len(array) or array[0] < 0 or array[-1] >= count:
+        raise DataError(
+            f"{caller} expects the rows of validation to be integers in [0, {count}), at least one."
+        )
+    return array.astype(np.int64)
 
 
 def check_targets(y: npt.ArrayLike, count: int, caller: str) -> tuple[AnyLabels, int]:

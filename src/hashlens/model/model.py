@@ -233,6 +233,7 @@ class Model:
         split_seed: int = 0,
         k: int = 5,
         cache: str | os.PathLike[str] | None = None,
+        strict: bool = False,
         on_progress: OnProgress | None = None,
         on_message: OnMessage = _log.info,
     ) -> dict[str, Any]:
@@ -250,6 +251,9 @@ class Model:
             Cut-off of the precision.
         cache : path, optional
             Folder of cached descriptors; by default the user's cache directory.
+        strict : bool
+            Refuse data of which anything would be left out: files passed over, unreadable images,
+            and images of classes that the training part lacks.
         on_progress : callable, optional
         on_message : callable, optional
             Called with what was found in the data, one line of text each; by default it is logged.
@@ -267,7 +271,9 @@ class Model:
             If the model was trained on images that the protocol calls unseen, or the labels can't
             be split so.
         """
-        described = self._described(data, cache, on_progress, on_message, protocol, split_seed)
+        described = self._described(
+            data, cache, on_progress, on_message, protocol, split_seed, strict
+        )
         return self.metrics_of(self.search_protocol(described, protocol, split_seed), described, k)
 
     def search_protocol(
@@ -407,6 +413,7 @@ class Model:
         on_message: OnMessage,
         protocol: str | None = None,
         split_seed: int = 0,
+        strict: bool = False,
     ) -> DescribedDataset:
         from hashlens.datasets import Dataset, DescribedDataset, load_dataset
         from hashlens.datasets.checking import check_and_describe
@@ -419,6 +426,7 @@ class Model:
             protocol=protocol,
             split_seed=split_seed,
             cache=cache,
+            strict=strict,
             on_progress=on_progress,
             on_message=on_message,
         )

@@ -7,8 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hashlens.datasets.described import DescribedDataset
-from hashlens.datasets.protocols import Split, make_split
+from hashlens.datasets.protocols import Split, choice_rows, make_split
 from hashlens.hashers import Hasher
 from hashlens.model.model import Model
 from hashlens.model.training_record import TrainingRecord
@@ -36,6 +38,9 @@ def fit_split(
 ) -> Model:
     """Fit a hasher on the images that a split allows it to see.
 
+    Validation images of the classes that are trained on are what the epoch is chosen by, instead of
+    a random share of the training images. Methods that choose nothing learn from them as well.
+
     Parameters
     ----------
     data : DescribedDataset
@@ -54,13 +59,20 @@ def fit_split(
         With ``training`` filled in.
     """
     began = time.monotonic()
-    hasher.fit(data.train.vectors[split.fit], data.train.labels[split.fit], **fit_arguments)
+    vectors, labels = data.train.vectors[split.fit], data.train.labels[split.fit]
+    if data.validation is not None:
+        rows = choice_rows(split, data.train.labels, data.validation.labels)
+        vectors = np.concatenate([vectors, data.validation.vectors[rows]])
+        labels = np.concatenate([labels, data.validation.labels[rows]])
+        if len(rows) and "schedule" in hasher.get_params():
+            fit_arguments["validation"] = np.arange(len(split.fit), len(labels))
+    hasher.fit(vectors, labels, **fit_arguments)
     training = TrainingRecord(
         method=hasher.name,
         data=data.source,
         data_digest=data.train.digest,
         classes=len(data.classes),
-        images=len(split.fit),
+        images=len(labels),
         protocol=split.protocol,
         split_seed=split.seed,
         seconds=round(time.monotonic() - began, 1),

@@ -45,6 +45,7 @@ class Job:
     output : Output, optional
     cache : Path, optional
     max_unusable : float
+    strict : bool
     listener : Listener
     """
 
@@ -55,6 +56,7 @@ class Job:
     output: Output | None
     cache: Path | None
     max_unusable: float
+    strict: bool
     listener: Listener
 
     def open(
@@ -92,7 +94,14 @@ class Job:
         dataset, found = check_dataset(dataset, decode, self.listener.on_progress)
         for line in found.lines():
             self.listener.on_message(line)
+        if self.strict:
+            found.check_complete()
         found.check_limit(self.max_unusable)
+        if dataset.validation is not None and "schedule" not in self.hasher.get_params():
+            self.listener.on_message(
+                f"the method {self.hasher.name!r} chooses nothing by validation images: it learns "
+                "from them as well"
+            )
         return dataset, found
 
     def run(
@@ -138,6 +147,7 @@ class Job:
             network,
             cache=self.cache,
             max_unusable=self.max_unusable,
+            strict=self.strict,
             on_progress=self.listener.on_progress,
             on_message=self.listener.on_message,
         )

@@ -47,6 +47,7 @@ def train(
     report: bool = False,
     command: str | None = None,
     max_unusable: float = MAX_UNUSABLE,
+    strict: bool = False,
     data_folder: Path | None = None,
     cache: str | Path | None = None,
     on_progress: OnProgress = no_progress,
@@ -105,6 +106,9 @@ def train(
         The command that the report names.
     max_unusable : float
         Share of images, in [0, 1], that may be unreadable or have contradicting labels.
+    strict : bool
+        Refuse data of which anything would be left out: files passed over, unreadable images, and
+        images without a class that is trained on.
     data_folder : Path, optional
         Where a data set given by name lies, instead of a download.
     cache : Path, optional
@@ -159,6 +163,7 @@ def train(
         output=choose_output(out, report, command),
         cache=None if cache is None else Path(cache),
         max_unusable=max_unusable,
+        strict=strict,
         listener=Listener(on_progress, on_message, on_epoch),
     )
     usable, found = job.open(data, data_folder)

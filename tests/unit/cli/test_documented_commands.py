@@ -61,7 +61,7 @@ def test_every_command_is_documented_with_an_example():
     [
         ("hashlens serch a.jpg", "serch"),
         ("hashlens search a.jpg --top 3", "--top"),
-        ("hashlens evaluate model", "data"),
+        ("hashlens evaluate", "model"),
         ("hashlens search a.jpg -k many", "integer"),
     ],
 )

@@ -67,7 +67,8 @@ def test_parquet_with_the_other_common_column_names(tmp_path):
     for part in ("train", "test"):
         write_parquet(tmp_path / f"{part}.parquet", [0, 2], image="image", label="label")
     data = load_dataset(tmp_path)
-    assert data.classes == ("0", "1", "2")
+    assert data.classes == ("0", "2")
+    assert data.train.labels.tolist() == [0, 1]
     assert data.test.read(1) == b"test1"
 
 

@@ -80,3 +80,68 @@ def test_a_model_of_other_data_may_be_evaluated_by_any_protocol(data):
     model = train_model(data, create_hasher("lsh", 16))
     model.training = replace(model.training, data_digest="other data")
     assert model.evaluate(data, "heldout")["protocol"] == "heldout"
+
+
+def recorded(hasher, monkeypatch):
+    """Record what a hasher is fitted on, without fitting it."""
+    seen = {}
+    monkeypatch.setattr(
+        hasher, "fit", lambda X, y, **others: seen.update(others, X=X, y=y) or hasher
+    )
+    return seen
+
+
+@pytest.mark.parametrize("protocol", ["standard", "unseen"])
+def test_validation_images_of_the_trained_classes_are_what_is_chosen_by(
+    data, protocol, monkeypatch
+):
+    given = replace(data, validation=described(40, 5))
+    hasher = create_hasher("codebook", 16)
+    seen = recorded(hasher, monkeypatch)
+    model = train_model(given, hasher, protocol, seed=3)
+    split = make_split(protocol, data.train.labels, data.test.labels, 3)
+    trained = np.unique(data.train.labels[split.fit])
+    chosen = np.isin(given.validation.labels, trained)
+    assert chosen.sum() == (40 if protocol == "standard" else 30)
+    rows = seen["validation"]
+    np.testing.assert_array_equal(rows, len(split.fit) + np.arange(chosen.sum()))
+    np.testing.assert_array_equal(seen["X"][rows], given.validation.vectors[chosen])
+    np.testing.assert_array_equal(seen["X"][: rows[0]], data.train.vectors[split.fit])
+    assert model.training.images == len(seen["y"])
+    assert model.training.data_digest == data.train.digest
+
+
+def test_methods_that_choose_nothing_learn_from_validation_images_too(data, monkeypatch):
+    hasher = create_hasher("itq", 16)
+    seen = recorded(hasher, monkeypatch)
+    train_model(replace(data, validation=described(40, 5)), hasher)
+    assert len(seen["X"]) == 440
+    assert "validation" not in seen
+
+
+def test_the_epoch_is_chosen_by_the_rows_that_are_named(data):
+    pytest.importorskip("torch")
+    from hashlens.hashers.networks.loop import validation_split
+
+    labels = data.train.labels
+    validation, training = validation_split(labels, 0.1, 0, held_out=np.array([3, 5, 8]))
+    assert sorted(validation.tolist()) == [3, 5, 8]
+    assert sorted([*validation.tolist(), *training.tolist()]) == list(range(400))
+    capped, training = validation_split(labels, 0.1, 0, most=2, held_out=np.array([3, 5, 8]))
+    assert set(capped.tolist()) < {3, 5, 8}
+    assert len(training) == 397
+    # Labels of the last rows contradict all others: precision tells which rows are held out.
+    swapped = labels.copy()
+    swapped[-40:] = (swapped[-40:] + 1) % CLASSES
+    hasher = create_hasher("codebook", 16, schedule={"epochs": 3})
+    hasher.fit(data.train.vectors, swapped, validation=np.arange(360, 400))
+    assert max(epoch.precision_at_5 for epoch in hasher.history_) < 0.3
+    hasher.fit(data.train.vectors, swapped, validation=np.arange(40))
+    assert max(epoch.precision_at_5 for epoch in hasher.history_) > 0.7
+
+
+@pytest.mark.parametrize("rows", [[400], [-1], [], [0.5]])
+def test_rows_that_do_not_exist_are_refused(data, rows):
+    pytest.importorskip("torch")
+    with pytest.raises(DataError, match="rows of validation"):
+        create_hasher("codebook", 16).fit(data.train.vectors, data.train.labels, validation=rows)

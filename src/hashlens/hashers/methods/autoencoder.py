@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from hashlens.arrays import Doubles, Floats
 from hashlens.hashers.base import Hasher
+from hashlens.hashers.inputs import check_rows
 from hashlens.hashers.math.projection import row_blocks
 from hashlens.hashers.parameters import check_int, check_torch
 from hashlens.hashers.presets import resolve_preset
@@ -115,7 +116,13 @@ class AutoencoderHasher(Hasher):
         self.schedule = schedule
         self.random_state = random_state
 
-    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike | None = None, on_epoch: Any = None) -> Self:
+    def fit(
+        self,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike | None = None,
+        on_epoch: Any = None,
+        validation: npt.ArrayLike | None = None,
+    ) -> Self:
         """Train on features ``X`` (n, D) with labels ``y`` (n,).
 
         Part of the training set is held out to choose the epoch (early stopping); see `Schedule`.
@@ -126,6 +133,8 @@ class AutoencoderHasher(Hasher):
         y : labels of shape (n,), or table of 0 and 1 of shape (n, C)
         on_epoch : callable, optional
             Called with a `hashlens.hashers.networks.loop.Epoch` after each epoch.
+        validation : int array, optional
+            Rows of ``X`` to choose the epoch by; by default a random share, see `Schedule`.
 
         Raises
         ------
@@ -136,12 +145,14 @@ class AutoencoderHasher(Hasher):
         """
         check_torch(type(self).__name__)
         from hashlens.hashers.networks.autoencoder_network import train_autoencoder
+        from hashlens.hashers.networks.loop import Monitor
 
         preset = resolve_preset(self.preset, self.architecture, self.terms, self.schedule)
         seed = check_int(self.random_state, "random_state", type(self).__name__, 0)
         vectors, targets, classes = self._check_targets(X, y)
+        rows = check_rows(validation, len(vectors), type(self).__name__)
         weights, self.history_ = train_autoencoder(
-            vectors, targets, classes, self.bits, preset, seed, on_epoch
+            vectors, targets, classes, self.bits, preset, seed, Monitor(on_epoch, rows)
         )
         for name, array in weights.items():
             setattr(self, f"{name}_", array)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from hashlens.arrays import Floats, Signs
 from hashlens.errors import ParameterError
 from hashlens.hashers.base import Hasher
+from hashlens.hashers.inputs import check_rows
 from hashlens.hashers.math.codewords import minimum_distance, random_codewords, separated_codewords
 from hashlens.hashers.math.perceptron import project_perceptron, relu
 from hashlens.hashers.parameters import check_choice, check_int, check_real, check_torch
@@ -131,7 +132,13 @@ class CodebookHasher(Hasher):
         self.schedule = schedule
         self.random_state = random_state
 
-    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike | None = None, on_epoch: Any = None) -> Self:
+    def fit(
+        self,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike | None = None,
+        on_epoch: Any = None,
+        validation: npt.ArrayLike | None = None,
+    ) -> Self:
         """Choose codewords, then train the perceptron.
 
         Parameters
@@ -140,6 +147,8 @@ class CodebookHasher(Hasher):
         y : labels of shape (n,), or table of 0 and 1 of shape (n, C)
         on_epoch : callable, optional
             Called with a `hashlens.hashers.networks.loop.Epoch` after each epoch.
+        validation : int array, optional
+            Rows of ``X`` to choose the epoch by; by default a random share, see `Schedule`.
 
         Raises
         ------
@@ -150,9 +159,11 @@ class CodebookHasher(Hasher):
         """
         check_torch(type(self).__name__)
         from hashlens.hashers.networks.heads import CodewordLoss, train_codebook_head
+        from hashlens.hashers.networks.loop import Monitor
 
         schedule = self.check_parameters()
         vectors, targets, classes = self._check_targets(X, y)
+        rows = check_rows(validation, len(vectors), type(self).__name__)
         self.codewords_ = self.choose_codewords(classes)
         self.min_distance_ = minimum_distance(self.codewords_)
         weights, self.history_ = train_codebook_head(
@@ -162,7 +173,7 @@ class CodebookHasher(Hasher):
             CodewordLoss(self.codewords_, self.loss, self.scale, self.margin),
             schedule,
             self.random_state,
-            on_epoch,
+            Monitor(on_epoch, rows),
         )
         for name, array in weights.items():
             setattr(self, name, array)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from hashlens.arrays import Floats
 from hashlens.hashers.base import Hasher
+from hashlens.hashers.inputs import check_rows
 from hashlens.hashers.math.projection import project_centered
 from hashlens.hashers.parameters import check_int, check_torch
 from hashlens.hashers.presets import Schedule, changed, check_schedule
@@ -79,7 +80,13 @@ class DLBHC(Hasher):
         self.schedule = schedule
         self.random_state = random_state
 
-    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike | None = None, on_epoch: Any = None) -> Self:
+    def fit(
+        self,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike | None = None,
+        on_epoch: Any = None,
+        validation: npt.ArrayLike | None = None,
+    ) -> Self:
         """Train the hash layer and the classifier.
 
         Parameters
@@ -88,6 +95,8 @@ class DLBHC(Hasher):
         y : labels of shape (n,), or table of 0 and 1 of shape (n, C)
         on_epoch : callable, optional
             Called with a `hashlens.hashers.networks.loop.Epoch` after each epoch.
+        validation : int array, optional
+            Rows of ``X`` to choose the epoch by; by default a random share, see `Schedule`.
 
         Raises
         ------
@@ -98,13 +107,15 @@ class DLBHC(Hasher):
         """
         check_torch(type(self).__name__)
         from hashlens.hashers.networks.heads import train_softmax_head
+        from hashlens.hashers.networks.loop import Monitor
 
         schedule = changed(Schedule(), self.schedule)
         check_schedule(schedule)
         seed = check_int(self.random_state, "random_state", type(self).__name__, 0)
         vectors, targets, classes = self._check_targets(X, y)
+        rows = check_rows(validation, len(vectors), type(self).__name__)
         weights, self.history_ = train_softmax_head(
-            vectors, targets, classes, self.bits, schedule, seed, on_epoch
+            vectors, targets, classes, self.bits, schedule, seed, Monitor(on_epoch, rows)
         )
         for name, array in weights.items():
             setattr(self, name, array)

@@ -13,7 +13,7 @@ from hashlens.arrays import AnyLabels, Floats
 from hashlens.hashers.math.whitening import whitened_directions, within_class_whitening
 from hashlens.hashers.networks import losses
 from hashlens.hashers.networks.folding import fold_batch_norm
-from hashlens.hashers.networks.loop import Epoch, OnEpoch, Training
+from hashlens.hashers.networks.loop import Epoch, Monitor, Training
 from hashlens.hashers.presets import Architecture, Preset, Terms
 
 
@@ -117,7 +117,7 @@ def train_autoencoder(
     bits: int,
     preset: Preset,
     seed: int,
-    on_epoch: OnEpoch | None = None,
+    monitor: Monitor,
 ) -> tuple[dict[str, Floats], list[Epoch]]:
     """Train an autoencoder.
 
@@ -128,7 +128,7 @@ def train_autoencoder(
     classes, bits : int
     preset : Preset
     seed : int
-    on_epoch : callable, optional
+    monitor : Monitor
 
     Returns
     -------
@@ -149,7 +149,7 @@ def train_autoencoder(
     if preset.terms.distillation:
         whitening = torch.from_numpy(within_class_whitening(inputs, y))
     loss = AutoencoderLoss(network, preset.terms, whitening)
-    history = Training(network, loss, preset.schedule, seed, on_epoch).run(inputs, y)
+    history = Training(network, loss, preset.schedule, seed, monitor).run(inputs, y)
     arrays = folded(network, mean, scale)
     if free:
         arrays = with_linear_bits(arrays, *whitened_directions(X, y, free, seed))

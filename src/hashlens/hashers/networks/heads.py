@@ -10,7 +10,7 @@ from torch.nn import functional
 from hashlens.arrays import AnyLabels, Floats, Signs
 from hashlens.hashers.math.projection import column_means
 from hashlens.hashers.networks.folding import fold_batch_norm
-from hashlens.hashers.networks.loop import Epoch, OnEpoch, Training
+from hashlens.hashers.networks.loop import Epoch, Monitor, Training
 from hashlens.hashers.networks.losses import label_shares, memberships, negative_log_likelihood
 from hashlens.hashers.presets import Schedule
 
@@ -24,7 +24,7 @@ def train_softmax_head(
     bits: int,
     schedule: Schedule,
     seed: int,
-    on_epoch: OnEpoch | None = None,
+    monitor: Monitor,
 ) -> tuple[dict[str, Floats], list[Epoch]]:
     """Train σ(W x + b) under a softmax classifier; return the learned arrays of `DLBHC`.
 
@@ -44,7 +44,7 @@ def train_softmax_head(
         return {"nll": (1.0, negative_log_likelihood(logits, labels))}
 
     network = _Head(hash_layer, classifier)
-    history = Training(network, terms, schedule, seed, on_epoch).run(inputs, y)
+    history = Training(network, terms, schedule, seed, monitor).run(inputs, y)
     weights, bias = fold_batch_norm(hash_layer)
     arrays = {"mean_": mean, "weights_": weights / scale, "bias_": bias}
     return {name: np.ascontiguousarray(a, np.float32) for name, a in arrays.items()}, history
@@ -103,7 +103,7 @@ def train_codebook_head(
     loss: CodewordLoss,
     schedule: Schedule,
     seed: int,
-    on_epoch: OnEpoch | None = None,
+    monitor: Monitor,
 ) -> tuple[dict[str, Floats], list[Epoch]]:
     """Train a perceptron toward codewords; return the learned arrays of `CodebookHasher`.
 
@@ -120,7 +120,7 @@ def train_codebook_head(
     def terms(x: Tensor, labels: Tensor) -> LossTerms:
         return {"codeword": (1.0, loss(network(x), labels))}
 
-    history = Training(network, terms, schedule, seed, on_epoch).run(inputs, y)
+    history = Training(network, terms, schedule, seed, monitor).run(inputs, y)
     return codebook_arrays(network, mean, scale), history
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import ParamsT
 
-from hashlens.arrays import AnyLabels, Floats
+from hashlens.arrays import AnyLabels, Floats, Rows
 from hashlens.codes import pack
 from hashlens.errors import DataError
 from hashlens.evaluation import evaluate_codes
@@ -63,6 +63,23 @@ LossFunction = Callable[[Tensor, Tensor], dict[str, tuple[float, Tensor]]]
 """Maps a batch (inputs, labels) to name → (weight, term)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """What watches a training.
+
+    Attributes
+    ----------
+    on_epoch : callable, optional
+        Called after each epoch.
+    validation : int64 array, optional
+        Rows of the training vectors that are held out to choose the epoch; by default a random
+        share of them, see `Schedule`.
+    """
+
+    on_epoch: OnEpoch | None = None
+    validation: Rows | None = None
+
+
 @dataclass(slots=True)
 class Training:
     """One run of the loop: a network, its loss, and data.
@@ -76,15 +93,14 @@ class Training:
     schedule : Schedule
     seed : int
         Seed of the split and the batch order. The caller initializes the weights.
-    on_epoch : callable, optional
-        Called after each epoch.
+    monitor : Monitor, optional
     """
 
     network: nn.Module
     terms: LossFunction
     schedule: Schedule
     seed: int
-    on_epoch: OnEpoch | None = None
+    monitor: Monitor = field(default_factory=Monitor)
 
     def run(self, X: Floats, y: AnyLabels) -> list[Epoch]:
         """Train, restore the best epoch, finish on all vectors, and return the history.
@@ -99,7 +115,8 @@ class Training:
         DataError
             If there are too few vectors for a batch and a validation part, or the loss diverges.
         """
-        validation, training = validation_split(y, self.schedule.validation_share, self.seed)
+        share, held_out = self.schedule.validation_share, self.monitor.validation
+        validation, training = validation_split(y, share, self.seed, held_out=held_out)
         weights = sampling_weights(y, self.schedule.balance)
         data = _Data(torch.from_numpy(X), torch.from_numpy(y), training, validation, weights)
         order = torch.Generator().manual_seed(self.seed)
@@ -122,8 +139,8 @@ class Training:
             precision_at_5 = self._validate(data)
             seconds = time.monotonic() - began
             history.append(Epoch(number, self.schedule.epochs, losses, precision_at_5, seconds))
-            if self.on_epoch is not None:
-                self.on_epoch(history[-1])
+            if self.monitor.on_epoch is not None:
+                self.monitor.on_epoch(history[-1])
             if precision_at_5 > best.precision_at_5:
                 best, best_weights = history[-1], copy.deepcopy(self.network.state_dict())
             elif number - best.number >= self.schedule.patience:
@@ -190,9 +207,16 @@ class _Data:
 
 
 def validation_split(
-    y: AnyLabels, share: float, seed: int, most: int = MAX_VALIDATION
+    y: AnyLabels,
+    share: float,
+    seed: int,
+    most: int = MAX_VALIDATION,
+    held_out: Rows | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return indices of the validation part, at most ``most`` images, and of the training part.
+
+    The validation part is ``held_out``, or a random part of it if it is too large; by default a
+    random share of all.
 
     Raises
     ------
@@ -200,8 +224,11 @@ def validation_split(
         If either would be too small.
     """
     order = np.random.default_rng(seed).permutation(len(y))
-    count = min(round(share * len(y)), most)
-    if count < 1 or len(y) - count < 5:
+    if held_out is not None:
+        inner = np.isin(order, held_out)
+        order = np.concatenate([order[inner][:most], order[~inner]])
+    count = min(round(share * len(y)) if held_out is None else len(held_out), most)
+    if count < 1 or len(order) - count < 5:
         raise DataError(
             f"{len(y)} labeled vectors are too few to hold out a share of {share} for validation, "
             "at least one, and to train on the rest, at least 5. Add images."

@@ -9,19 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from torch import nn
 
-from hashlens.arrays import AnyLabels, Pixels
-from hashlens.datasets.cached_images import CachedImages, fill_cache
-from hashlens.datasets.dataset import Dataset, LabeledImages
+from hashlens.arrays import Pixels
+from hashlens.datasets.cached_images import CachedImages, digest_of, fill_cache
+from hashlens.datasets.dataset import Dataset, JoinedImages, LabeledImages
 from hashlens.datasets.descriptor_cache import DescriptorCache
-from hashlens.datasets.protocols import make_split
+from hashlens.datasets.protocols import choice_rows, make_split
 from hashlens.descriptors import Descriptor, DescriptorSpec
 from hashlens.errors import DataError, ParameterError
 from hashlens.hashers import Hasher
 from hashlens.images import Fit, decode_image
-from hashlens.labels import training_targets
+from hashlens.labels import label_set, occurring, training_targets
 from hashlens.model.model import Model
 from hashlens.model.training_record import TrainingRecord
 from hashlens.training.finetune.activations import cache_activations
@@ -82,13 +81,19 @@ def finetune(
     blocks = _tuned_blocks(backbone, options)
     prefix, suffix = backbone.cut(blocks)
     # A head for all labels, discarded again: what it refuses is refused before the long work.
-    _network(suffix, hasher, backbone.spec, _targets(dataset.train.labels, dataset, options)[2])
+    _network(suffix, hasher, backbone.spec, _classes(dataset, options))
     _make_folder(place.folder)
     frozen = FrozenPart(prefix, backbone.spec, device, options.crops) if len(prefix) else None
-    inputs, held = _inputs(dataset.train, descriptor, frozen, options, place, listener)
-    fit, targets, classes = _targets(dataset.train.labels[held.indices], dataset, options)
-    part = SelectedInputs(inputs, fit)
-    _revive(suffix, part, len(fit))
+    images = _with_validation(dataset)
+    inputs, held = _inputs(images, descriptor, frozen, options, place, listener)
+    in_train = int((held.indices < len(dataset.train)).sum())
+    labels = images.labels[held.indices]
+    split = make_split(options.protocol, labels[:in_train], dataset.test.labels, options.split_seed)
+    chosen_by = in_train + choice_rows(split, labels[:in_train], labels[in_train:])
+    rows = np.concatenate([split.fit, chosen_by])
+    targets, classes = training_targets(labels[rows])
+    part = SelectedInputs(inputs, rows)
+    _revive(suffix, part, len(split.fit))
     tuning = Tuning(
         *_network(suffix, hasher, backbone.spec, classes),
         part,
@@ -97,20 +102,24 @@ def finetune(
         device,
         options.regularization,
         place.checkpoint,
-        _facts(held, descriptor, hasher, options),
+        _facts(held, descriptor, hasher, options, len(chosen_by)),
         listener.on_epoch,
+        np.arange(len(split.fit), len(rows)) if len(chosen_by) else None,
     )
     tuning.run()
     tuning.head.finish()
     whole = nn.Sequential(*prefix.cpu(), *suffix).eval()
     tuned = export_tuned(whole, backbone.spec, place.folder / "descriptor.onnx", dataset.source)
-    cosine = verify_network(whole, tuned, hasher, _pixels(dataset, held, tuned.spec.image_fit))
+    cosine = verify_network(whole, tuned, hasher, _pixels(images, held, tuned.spec.image_fit))
     training = TrainingRecord(
         method=hasher.name,
         data=dataset.source,
-        data_digest=held.digest,
+        data_digest=digest_of(
+            (key, label_set(images.labels, int(index)))
+            for key, index in zip(held.keys[:in_train], held.indices, strict=False)
+        ),
         classes=classes,
-        images=len(fit),
+        images=len(rows),
         protocol=options.protocol,
         split_seed=options.split_seed,
         seconds=round(tuning.history[-1].seconds, 1),
@@ -127,12 +136,18 @@ def _tuned_blocks(backbone: Backbone, options: TuningOptions) -> int | None:
     return max(1, len(backbone.blocks) // 2) if options.blocks is None else options.blocks
 
 
-def _targets(
-    labels: AnyLabels, dataset: Dataset, options: TuningOptions
-) -> tuple[npt.NDArray[np.int64], AnyLabels, int]:
-    """Return the rows that may be trained on, their labels from 0, and the number of classes."""
+def _classes(dataset: Dataset, options: TuningOptions) -> int:
+    """Return the number of classes that may be trained on."""
+    labels = dataset.train.labels
     fit = make_split(options.protocol, labels, dataset.test.labels, options.split_seed).fit
-    return fit, *training_targets(labels[fit])
+    return len(occurring(labels[fit]))
+
+
+def _with_validation(dataset: Dataset) -> LabeledImages:
+    """Return the training images, followed by the validation images if there are any."""
+    if dataset.validation is None:
+        return dataset.train
+    return JoinedImages([dataset.train, dataset.validation])
 
 
 def _make_folder(folder: Path) -> None:
@@ -185,7 +200,11 @@ def _revive(suffix: nn.Module, inputs: SelectedInputs, count: int) -> None:
 
 
 def _facts(
-    held: CachedImages, descriptor: Descriptor, hasher: Hasher, options: TuningOptions
+    held: CachedImages,
+    descriptor: Descriptor,
+    hasher: Hasher,
+    options: TuningOptions,
+    chosen_by: int,
 ) -> str:
     """Return the digest of all that determines the outcome of the training."""
     decisive = {
@@ -197,14 +216,16 @@ def _facts(
         "hasher": [hasher.name, hasher.get_params()],
         "options": {k: v for k, v in asdict(options).items() if k != "device"},
     }
+    if chosen_by:
+        decisive["validation"] = chosen_by
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 
-def _pixels(dataset: Dataset, held: CachedImages, fit: Fit) -> Pixels:
-    """Return the pixels of some images, spread over the training set."""
+def _pixels(images: LabeledImages, held: CachedImages, fit: Fit) -> Pixels:
+    """Return the pixels of some images, spread over the data set."""
     count = min(_VERIFIED, len(held.indices))
     some = held.indices[np.linspace(0, len(held.indices) - 1, count).astype(np.int64)]
-    return np.stack([decode_image(dataset.train.read(int(index)), fit) for index in some])
+    return np.stack([decode_image(images.read(int(index)), fit) for index in some])
 
 
 def _details(

@@ -79,6 +79,8 @@ class Tuning:
     facts : str
         Digest of all that determines the outcome; a checkpoint with other facts is refused.
     on_epoch : callable, optional
+    held_out : int64 array, optional
+        Rows of the validation part; by default a random share.
     history : list of Epoch
     kept : int
         Number of the epoch whose weights the network has after `run`.
@@ -94,6 +96,7 @@ class Tuning:
     checkpoint: Path | None = None
     facts: str = ""
     on_epoch: OnEpoch | None = None
+    held_out: Rows | None = None
     history: list[Epoch] = field(default_factory=list)
     kept: int = 0
 
@@ -114,7 +117,7 @@ class Tuning:
         """
         self.network.to(self.device, memory_format=torch.channels_last)
         share = self.head.schedule.validation_share
-        parts = validation_split(self.labels, share, self.seed, MAX_VALIDATION)
+        parts = validation_split(self.labels, share, self.seed, MAX_VALIDATION, self.held_out)
         validation, training = (part.numpy() for part in parts)
         course = self._begin(len(training))
         began = time.monotonic() - (self.history[-1].seconds if self.history else 0.0)

@@ -2,6 +2,7 @@
 
 import io
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -412,3 +413,13 @@ def test_a_network_that_is_no_chain_is_refused():
     vit.spec = DescriptorSpec.from_dict(vit.spec.to_dict() | {"input_size": size})
     with pytest.raises(ParameterError, match="not a chain of blocks"):
         load_backbone(vit)
+
+
+@pytest.mark.parametrize("kind", ["last", "all"])
+def test_a_validation_part_is_what_a_tuning_is_judged_by(tiles, tmp_path, kind):
+    given = replace(tiles, validation=Tiles(12, 7))
+    model = tune(given, tmp_path / "work", hasher_of(epochs=1), tune=kind)
+    plain = tune(tiles, tmp_path / "plain", hasher_of(epochs=1), tune=kind)
+    assert model.training.images == 102
+    assert model.training.data_digest == plain.training.data_digest
+    assert 0 <= model.training.epochs[0]["precision_at_5"] <= 1

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-@dataclass
+@dataclass(eq=False)
 class Model:
     """A fitted hasher with the descriptor that it was fitted on; `load_model` returns one.
 
@@ -97,6 +97,13 @@ class Model:
 
     def __repr__(self) -> str:
         return f"Model({self.hasher!r}, descriptor={self.spec.name!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A loaded network can't be pickled or copied; it is loaded again where it is needed.
+        state = dict(self.__dict__)
+        if isinstance(self.descriptor, OnnxDescriptor):
+            state["descriptor"] = None
+        return state
 
     @property
     def bits(self) -> int:

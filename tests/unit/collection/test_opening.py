@@ -226,7 +226,7 @@ def test_a_foreign_or_empty_catalog_is_refused(folder, model, content):
 def test_a_database_of_another_application_is_refused(tmp_path):
     with sqlite3.connect(tmp_path / "catalog.sqlite") as database:
         database.execute("PRAGMA user_version = 1")
-    with pytest.raises(FormatError, match="no catalog of a hashlens collection"):
+    with pytest.raises(FormatError, match="not the catalog of a hashlens collection"):
         Collection.open(tmp_path)
 
 

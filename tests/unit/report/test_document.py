@@ -142,10 +142,11 @@ def test_codes_size_and_settings(document, data, model):
 def test_files_of_yours_are_not_counted_and_the_network_is(data, model, tmp_path):
     network = tmp_path / "network.onnx"
     network.write_bytes(bytes(1234))
-    replace(model, network=network).save(tmp_path / "model")
+    other = replace(model, network=network)
+    other.save(tmp_path / "model")
     (tmp_path / "model" / "notes.txt").write_text("yours")
     sizes = size_and_speed.size_figures(model, tmp_path / "model")["model_files"]
-    arrays, manifest = f"hasher-{model.digest[:16]}.npz", tmp_path / "model" / "model.json"
+    arrays, manifest = f"hasher-{other.digest[:16]}.npz", tmp_path / "model" / "model.json"
     assert {name: size for name, size in sizes.items() if not name.startswith("descriptor-")} == {
         "model.json": manifest.stat().st_size,
         arrays: (tmp_path / "model" / arrays).stat().st_size,
@@ -163,6 +164,7 @@ def test_the_network_that_is_timed_is_the_model_directorys(data, model, tmp_path
 
     exported = replace(model, descriptor=Exported())
     monkeypatch.setattr(size_and_speed, "load_model", lambda _: exported)
+    (tmp_path / "descriptor.onnx").write_bytes(b"network")
     trained = replace(model, network=tmp_path / "descriptor.onnx")
     figures = size_and_speed.speed_figures(trained, data, tmp_path)
     assert sum(described) == 2 * figures["described_images"] == 64

@@ -275,6 +275,7 @@ def test_ctrl_c_keeps_what_was_done(tmp_path):
         (["search", "query.png", "-c", "none"], 1, "collection"),
         (["index", "no-such-folder"], 1, "no file or folder no-such-folder"),
         (["search", "query.png", "-k", "0"], 2, "-k"),
+        (["search", "query.png", "--sheet", "sheet.doc"], 2, "contact sheet can't be written"),
         (["duplicates", "--radius", "-1"], 2, "radius"),
         (["search"], 2, "IMAGES"),
         (["train", "no-such-data"], 1, "does not exist"),

@@ -16,8 +16,8 @@ from hashlens.cli.options import (
     json_option,
     strict_option,
 )
-from hashlens.collection import Collection, is_collection
-from hashlens.errors import CollectionError, ModelMismatchError, ParameterError
+from hashlens.collection import Collection
+from hashlens.errors import CollectionError, ParameterError
 from hashlens.model.loading import load_model
 
 
@@ -82,7 +82,8 @@ def index(
     missing = [str(path) for path in paths if not path.exists() and not path.is_symlink()]
     if missing:
         raise CollectionError(f"There is no file or folder {', '.join(missing)}.")
-    with _open_or_create(folder, model, keep_descriptors) as target:
+    chosen = None if model is None else load_model(model)
+    with Collection.open_or_create(folder, chosen, keep_descriptors=keep_descriptors) as target:
         run_indexing(
             target,
             lambda move: target.index(
@@ -92,19 +93,6 @@ def index(
             json=json,
             build=build,
         )
-
-
-def _open_or_create(folder: Path, model: str | None, keep_descriptors: bool) -> Collection:
-    if not is_collection(folder):
-        return Collection.create(folder, load_model(model), keep_descriptors=keep_descriptors)
-    target = Collection.open(folder, write=True, model=None if model is None else load_model(model))
-    if keep_descriptors and target.info().descriptor_dim is None:
-        target.close()
-        raise ModelMismatchError(
-            f"The collection {folder} was made without descriptors, and they can't be added later. "
-            "Make another with: hashlens index PATHS --keep-descriptors -c NEW"
-        )
-    return target
 
 
 def _build_only(folder: Path, json: bool) -> None:

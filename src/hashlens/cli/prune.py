@@ -69,4 +69,8 @@ def _print_plan(planned: PruneReport) -> None:
 def _is_wanted(yes: bool) -> bool:
     if yes:
         return True
-    return sys.stdin.isatty() and click.confirm("Remove them for good?", err=True)
+    return (
+        sys.stdin is not None
+        and sys.stdin.isatty()
+        and click.confirm("Remove them for good?", err=True)
+    )

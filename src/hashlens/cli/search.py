@@ -93,6 +93,10 @@ def search(
       hashlens search scan.png --radius 8 --paths -0 | xargs -0 ls -l
       hashlens search shoe.jpg -c shop.hashlens --precision 0.95
     """
+    if sheet is not None:
+        from hashlens.report.sheet import check_sheet, save_sheet
+
+        check_sheet(sheet)
     if json and paths:
         raise ParameterError("Choose one of --json and --paths.")
     if null and not paths:
@@ -133,10 +137,8 @@ def search(
         note(f"{count:,} images searched in {milliseconds:.0f} ms, encoding included")
     notes(f"hashlens: {reason}" for reason in broken.values())
     if sheet is not None:
-        from hashlens.report.sheet import save_sheet
-
-        save_sheet(sheet, results)
-        note(f"wrote {sheet}")
+        for page in save_sheet(sheet, results):
+            note(f"wrote {page}")
     if broken:
         raise SystemExit(1)
 

@@ -37,7 +37,12 @@ from hashlens.collection.scope import (
 )
 from hashlens.collection.searching import find, search_options
 from hashlens.collection.store import CatalogState, Snapshot, Storage, damage_of, is_catalog
-from hashlens.errors import CollectionChangedError, CollectionError, ParameterError
+from hashlens.errors import (
+    CollectionChangedError,
+    CollectionError,
+    ModelMismatchError,
+    ParameterError,
+)
 from hashlens.images import ImageSource
 from hashlens.indexes.arguments import check_k, check_radius
 from hashlens.model.encoding import OnError, check_several
@@ -152,6 +157,35 @@ class Collection:
                 storage.close()
                 raise
         return cls(storage, model)
+
+    @classmethod
+    def open_or_create(
+        cls,
+        folder: str | os.PathLike[str],
+        model: Model | None = None,
+        *,
+        keep_descriptors: bool = False,
+    ) -> Self:
+        """Open a collection for writing; make it if there is none.
+
+        Parameters and errors are those of `open` and `create`.
+
+        Raises
+        ------
+        ModelMismatchError
+            If there is a collection that another model made, or with ``keep_descriptors`` one that
+            keeps none.
+        """
+        if not is_collection(folder):
+            return cls.create(folder, model, keep_descriptors=keep_descriptors)
+        opened = cls.open(folder, write=True, model=model)
+        if keep_descriptors and opened._storage.catalog.state().descriptor_dim is None:
+            opened.close()
+            raise ModelMismatchError(
+                f"The collection {opened.folder} was made without descriptors, and they can't be "
+                "added later. Make another, with keep_descriptors=True (index --keep-descriptors)."
+            )
+        return opened
 
     def close(self) -> None:
         """Close all files, and let others write."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from pathlib import Path
 
 from hashlens.codes import bytes_per_code
 from hashlens.collection.missing import all_missing
 from hashlens.collection.results import CollectionInfo
 from hashlens.collection.saved_index import FILE_NAME, examine
 from hashlens.collection.store import Storage
+from hashlens.errors import CollectionError
 
 
 def collection_info(storage: Storage) -> CollectionInfo:
@@ -20,7 +23,6 @@ def collection_info(storage: Storage) -> CollectionInfo:
         missing = all_missing(catalog)
         roots, excluded = catalog.roots.all(), catalog.roots.excluded()
         saved_index = examine(storage.folder / FILE_NAME, catalog).state
-    files = (entry for entry in os.scandir(storage.folder) if entry.is_file())
     return CollectionInfo(
         folder=storage.folder,
         images=found,
@@ -33,7 +35,29 @@ def collection_info(storage: Storage) -> CollectionInfo:
         roots=[root.path for root in roots],
         excluded=excluded,
         patterns={root.path: list(root.patterns) for root in roots if root.patterns},
-        disk_bytes=sum(entry.stat().st_size for entry in files),
+        disk_bytes=_disk_bytes(storage.folder),
         bytes_per_image=bytes_per_code(state.bits),
         saved_index=saved_index,
     )
+
+
+def _disk_bytes(folder: Path) -> int:
+    """Return the size of the files in a folder; those that a writer removes meanwhile are left out.
+
+    Raises
+    ------
+    CollectionError
+        If the folder is not there any more.
+    """
+    try:
+        entries = list(os.scandir(folder))
+    except OSError as error:
+        raise CollectionError(
+            f"The folder {folder} of the collection can't be read any more: "
+            f"{error.strerror or error}. If it was moved, open the collection where it is now."
+        ) from error
+    total = 0
+    for entry in entries:
+        with suppress(OSError):
+            total += entry.stat().st_size if entry.is_file() else 0
+    return total

@@ -49,10 +49,12 @@ def replacing(path: Path, follow_link: bool = False) -> Iterator[Path]:
         If it can't be written, for instance because the disk is full.
     """
     check_output(path)
+    remove_partials(path.resolve() if follow_link else path)
     target = path.resolve() if follow_link else path.parent.resolve() / path.name
     partial = target.with_name(f".{target.name}.{os.urandom(16).hex()}")
     try:
-        yield partial
+        with _reserved(partial):
+            yield partial
         with partial.open("rb+") as file:
             sync_file(file.fileno())
         os.replace(partial, target)
@@ -68,12 +70,51 @@ def replacing(path: Path, follow_link: bool = False) -> Iterator[Path]:
 
 
 def remove_partials(path: Path) -> None:
-    """Remove what `replacing` left beside ``path`` when it was killed; nobody may be writing it."""
+    """Remove what `replacing` left beside ``path`` when it was killed, and nobody is writing."""
     ours = re.compile(rf"\.+{re.escape(path.name)}(\.[0-9a-f]{{32}})+")
     for partial in path.parent.iterdir():
         if ours.fullmatch(partial.name):
             with suppress(OSError):
-                partial.unlink()
+                _remove_unless_locked(partial)
+
+
+@contextmanager
+def _reserved(partial: Path) -> Iterator[None]:
+    """Keep a file that will be written from being removed by `remove_partials` meanwhile."""
+    if sys.platform == "win32":  # Files in use can't be removed there.
+        yield
+        return
+    descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        _is_locked_now(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _remove_unless_locked(partial: Path) -> None:
+    if sys.platform == "win32":
+        partial.unlink()
+        return
+    descriptor = os.open(partial, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        if _is_locked_now(descriptor):
+            partial.unlink()
+    finally:
+        os.close(descriptor)
+
+
+def _is_locked_now(descriptor: int) -> bool:
+    """Lock an open file until it is closed; return whether that is possible now."""
+    if sys.platform == "win32":
+        return False
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # Somebody else has the lock, or the file system has none.
+        return False
+    return True
 
 
 def write_text(path: Path, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +10,7 @@ from hashlens.descriptors import DescriptorSpec
 from hashlens.hashers import Hasher
 from hashlens.model.calibration_file import ModelCalibration
 from hashlens.model.training_record import TrainingRecord
+from hashlens.printable import printable
 
 CARD_FILE = "MODEL_CARD.md"
 REPORT_PAGE = "report.html"
@@ -96,17 +98,18 @@ def _identity(card: ModelCard) -> dict[str, Any]:
     return {
         "method": card.hasher.name,
         "code length": f"{card.hasher.bits} bits",
-        "descriptor": f"{spec.name}, {spec.dimension} dimensions",
-        "input": f"{spec.input_size} × {spec.input_size} pixels, {spec.fit}, {spec.interpolation}",
-        "SHA-256 of the model": f"`{card.digest}`",
-        "SHA-256 of the descriptor's weights": f"`{spec.weights_sha256}`",
+        "descriptor": f"{_text(spec.name)}, {spec.dimension} dimensions",
+        "input": f"{spec.input_size} × {spec.input_size} pixels, {_text(spec.fit)}, "
+        f"{_text(spec.interpolation)}",
+        "SHA-256 of the model": _code(card.digest),
+        "SHA-256 of the descriptor's weights": _code(spec.weights_sha256),
     }
 
 
 def _training(card: ModelCard) -> dict[str, Any]:
     parameters = card.hasher.get_params()
     shown = ", ".join(
-        f"`{name}={value!r}`"
+        _code(f"{name}={value!r}")
         for name, value in parameters.items()
         if name not in ("bits", "random_state")
     )
@@ -115,11 +118,13 @@ def _training(card: ModelCard) -> dict[str, Any]:
         return {"data": "not recorded", "parameters": shown}
     protocol = record.protocol
     rows: dict[str, Any] = {
-        "data": record.data,
-        "digest of the data": f"`{record.data_digest}`" if record.data_digest else None,
+        "data": _text(record.data),
+        "digest of the data": _code(record.data_digest) if record.data_digest else None,
         "classes": _count(record.classes),
         "images trained on": _count(record.images),
-        "protocol": f"{protocol}: {_PROTOCOLS.get(protocol, 'see docs')}" if protocol else None,
+        "protocol": f"{_text(protocol)}: {_PROTOCOLS.get(protocol, 'see docs')}"
+        if protocol
+        else None,
         "seed of the split": record.split_seed if protocol else None,
         "seed of the method": parameters.get("random_state"),
         "parameters": shown,
@@ -127,7 +132,7 @@ def _training(card: ModelCard) -> dict[str, Any]:
         "training time": None if record.seconds is None else f"{record.seconds} s",
     }
     return rows | {
-        name.replace("_", " "): value
+        _text(name.replace("_", " ")): _text(value)
         for name, value in record.details.items()
         if isinstance(value, (str, int, float))
     }
@@ -142,8 +147,8 @@ def _figures(metrics: dict[str, Any]) -> str:
     codes = metrics.get("codes", {})
     unique = codes.get("unique_codes_per_thousand")
     rows = {
-        "data": metrics.get("data"),
-        "split": metrics.get("split"),
+        "data": _text(metrics.get("data")),
+        "split": _text(metrics.get("split")),
         "precision at 5": f"{_percent(metrics['precision_at_5'])} (worst order of ties "
         f"{_percent(metrics.get('precision_at_5_low'))}, "
         f"best {_percent(metrics.get('precision_at_5_high'))})",
@@ -165,9 +170,9 @@ def _calibration(calibration: ModelCalibration | None, digest: str) -> str:
         )
     pairs = calibration.pairs
     lines = [
-        f"{title}\n\nMeasured on {calibration.data}: {calibration.images}. Of random pairs, "
-        f"{_percent(pairs.chance)} have one label. Intervals: {100 * pairs.confidence:g} %, "
-        f"bootstrap over images, seed {pairs.seed}.\n",
+        f"{title}\n\nMeasured on {_text(calibration.data)}: {_text(calibration.images)}. "
+        f"Of random pairs, {_percent(pairs.chance)} have one label. "
+        f"Intervals: {100 * pairs.confidence:g} %, bootstrap over images, seed {pairs.seed}.\n",
         "| wanted precision | radius in bits | precision (interval) | recall (interval) |",
         "|---|---|---|---|",
     ]
@@ -206,10 +211,10 @@ Codes of different models can't be compared: two models are the same if their SH
 
 
 def _license(spec: DescriptorSpec) -> str:
-    license = spec.license or "not recorded: find out before you pass the model on"
+    license = _text(spec.license) or "not recorded: find out before you pass the model on"
     return (
         "## License\n\n"
-        f"- Weights of the descriptor: {license}. Source: {spec.source or 'not recorded'}.\n"
+        f"- Weights of the descriptor: {license}. Source: {_text(spec.source) or 'not recorded'}.\n"
         "- The hash was learned from the data above. Whether it may be passed on also depends on "
         "the rights in these images."
     )
@@ -249,8 +254,22 @@ def _table(title: str, rows: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+_MARKUP = re.compile(r"[\\`*\[\]<>&~]|(?<!\w)_|_(?!\w)")
+
+
+def _text(value: Any) -> str:
+    """Return a text of others as Markdown that shows it, and does nothing else."""
+    return "" if value is None else _MARKUP.sub(r"\\\g<0>", printable(str(value)))
+
+
+def _code(text: str) -> str:
+    """Return a text of others as code."""
+    shown = printable(text).replace("`", "'")
+    return f"`{shown}`"
+
+
 def _cell(value: Any) -> str:
-    return str(value).replace("|", "\\|").replace("\n", " ")
+    return str(value).replace("|", "\\|")
 
 
 def _count(value: Any) -> str | None:

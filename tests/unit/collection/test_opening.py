@@ -273,3 +273,30 @@ def test_leftovers_of_a_compaction_are_cleared_away(folder):
         assert len(reader) == 12
     Collection.open(folder, write=True).close()
     assert not (folder / "codes-000002.bin").exists()
+
+
+def test_open_or_create_makes_a_collection_and_then_opens_it(tmp_path, photos, model):
+    with Collection.open_or_create(tmp_path / "new", model, keep_descriptors=True) as made:
+        made.index([photos])
+    for keep in (True, False):
+        with Collection.open_or_create(tmp_path / "new", model, keep_descriptors=keep) as opened:
+            assert len(opened) == 12
+            opened.index([photos])
+
+
+def test_open_or_create_refuses_other_models_and_descriptors_that_are_not_kept(tmp_path, model):
+    Collection.create(tmp_path / "plain", model).close()
+    with pytest.raises(ModelMismatchError, match="was made without descriptors"):
+        Collection.open_or_create(tmp_path / "plain", model, keep_descriptors=True)
+    with pytest.raises(ModelMismatchError, match="was made by the model"):
+        Collection.open_or_create(tmp_path / "plain", pixel_model(seed=1))
+    Collection.open_or_create(tmp_path / "plain", model).close()
+
+
+def test_a_folder_that_was_moved_while_open_is_told(folder):
+    with Collection.open(folder) as whole:
+        folder.rename(folder.with_name("moved"))
+        with pytest.raises(CollectionError, match="open the collection where it is now"):
+            whole.info()
+    with Collection.open(folder.with_name("moved")) as moved:
+        assert moved.info().images == 12

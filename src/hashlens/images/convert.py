@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from hashlens.images.samples import to_uint8
+from hashlens.images.samples import range_of, to_uint8
 
 _NEARLY_WHITE = 240
 _DARK = "black"
+_BAND_ROWS = 256
 _DRAWN = 64
 """Difference of alpha, of 255, from which on the channel is taken to hold a drawing."""
 
@@ -25,8 +26,8 @@ def to_rgb(image: Image.Image) -> Image.Image:
     """
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
-    if image.mode.startswith(("I", "F")):
-        return _from_deep(image).convert("RGB")
+    if is_deep(image):
+        return to_gray(image).convert("RGB")
     if image.has_transparency_data:
         return _without_alpha(image.convert("RGBA"))
     return image.convert("RGB")
@@ -56,13 +57,33 @@ def _on(image: Image.Image, alpha: Image.Image, background: str) -> Image.Image:
     return canvas
 
 
-def _from_deep(image: Image.Image) -> Image.Image:
-    """Scale samples of more than 8 bits (modes I;16, I and F) to 8-bit gray."""
-    samples = np.asarray(image)
-    # What Netpbm files declare as white is 65535 once Pillow has read them.
-    declared = 65535.0 if image.format in ("PPM", "JPEG2000") and image.mode[0] == "I" else None
-    gray = to_uint8(samples, white=declared)
+def is_deep(image: Image.Image) -> bool:
+    """Whether an image has samples of more than 8 bits: mode I;16, I or F."""
+    return image.mode.startswith(("I", "F"))
+
+
+def to_gray(image: Image.Image) -> Image.Image:
+    """Scale a deep image to 8-bit gray, band by band; what is transparent becomes white."""
+    low, high = _range_of(image)
     transparent = image.info.get("transparency")
-    if isinstance(transparent, int):
-        gray[samples == transparent] = 255
-    return Image.fromarray(gray)
+    gray = Image.new("L", image.size)
+    for top in range(0, image.height, _BAND_ROWS):
+        box = (0, top, image.width, min(top + _BAND_ROWS, image.height))
+        samples = np.asarray(image.crop(box))
+        band = to_uint8(samples, (low, high))
+        if isinstance(transparent, int):
+            band[samples == transparent] = 255
+        gray.paste(Image.fromarray(band), box)
+    return gray
+
+
+def _range_of(image: Image.Image) -> tuple[float, float]:
+    """Return the values that become 0 and 255."""
+    if image.mode == "F":
+        return range_of(np.asarray(image))
+    low, high = extrema(image)[0]
+    # What a Netpbm file declares as white is 65535 once Pillow has read it.
+    if image.format in ("PPM", "JPEG2000"):
+        return 0.0, 65535.0
+    is_short = image.mode.startswith("I;16") or image.format == "PNG"
+    return range_of(np.array([low, high], np.uint16 if is_short else np.int32))

@@ -35,8 +35,16 @@ PHOTO_FORMATS: dict[str, tuple[str, ...]] = {
 }
 """Formats of phones and cameras, which the extra ``photos`` reads, with their suffixes."""
 
-PHOTO_PACKAGES = {"HEIF": "pillow_heif", "JPEG XL": "imagecodecs", "camera RAW": "rawpy"}
-"""The package that decodes each of `PHOTO_FORMATS`."""
+LARGE_WEBP = "WebP of this size"
+"""WebP that takes Pillow too much memory."""
+
+PHOTO_PACKAGES = {
+    "HEIF": "pillow_heif",
+    "JPEG XL": "imagecodecs",
+    "camera RAW": "rawpy",
+    LARGE_WEBP: "imagecodecs",
+}
+"""The package of the extra that decodes each format."""
 
 INSTALL_PHOTOS = "pip install 'hashlens[photos]'"
 """The command that installs what decodes `PHOTO_FORMATS`."""

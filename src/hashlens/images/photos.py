@@ -8,9 +8,9 @@ from typing import Any
 
 from PIL import Image
 
-from hashlens.errors import ImageError, ImageUnavailableError
+from hashlens.errors import ImageError
 from hashlens.images.fit import Fit
-from hashlens.images.formats import INSTALL_PHOTOS, PHOTO_PACKAGES
+from hashlens.images.formats import INSTALL_PHOTOS, LARGE_WEBP, PHOTO_PACKAGES
 from hashlens.images.jpeg import open_jpeg
 from hashlens.images.limits import check_size
 from hashlens.images.metadata import orientation_of
@@ -28,22 +28,25 @@ _TURNS = {
 
 
 def open_photo(data: bytes, format_name: str, fit: Fit) -> Image.Image:
-    """Open an image of one of `hashlens.images.formats.PHOTO_FORMATS`.
+    """Open an image of a format in `hashlens.images.formats.PHOTO_PACKAGES`.
 
     Raises
     ------
-    ImageUnavailableError
-        If the package that decodes the format is not installed.
+    ImageError
+        With ``retry`` set if the package that decodes the format is not installed.
     """
     package = PHOTO_PACKAGES[format_name]
     try:
         library = import_module(package)
     except ImportError:
-        raise ImageUnavailableError(f"{format_name} needs more: {INSTALL_PHOTOS}") from None
+        raise ImageError(f"{format_name} needs more: {INSTALL_PHOTOS}", retry=True) from None
     if format_name == "HEIF":
         return _open_heif(library, data)
     if format_name == "JPEG XL":
         return _open_jpeg_xl(library, data)
+    if format_name == LARGE_WEBP:
+        samples = library.webp_decode(data, hasalpha=True)
+        return Image.frombuffer("RGBA", samples.shape[1::-1], samples, "raw", "RGBA", 0, 1)
     return _open_camera_raw(library, data, fit)
 
 

@@ -48,7 +48,7 @@ def open_psd(data: bytes, file: io.BytesIO) -> Image.Image:
         bits = np.unpackbits(planes[0], axis=1, count=width)
         return Image.fromarray((255 - 255 * bits).astype(np.uint8))
     samples: Samples = planes.view(_TYPES[depth])
-    return _image_of(to_uint8(samples, white=_WHITES[depth]), mode)
+    return _image_of(to_uint8(samples, (0.0, _WHITES[depth])), mode)
 
 
 def _image_of(planes: Pixels, mode: int) -> Image.Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +13,7 @@ import numpy as np
 
 from hashlens.arrays import Pixels
 from hashlens.errors import ImageError, ParameterError
+from hashlens.images.limits import set_stop
 from hashlens.native import thread_count
 
 Item = TypeVar("Item")
@@ -64,14 +66,21 @@ def map_ordered(
 
     Notes
     -----
-    If the consumer stops early or is interrupted, work that has not started is dropped.
+    If the consumer stops early or is interrupted, work that has not started is dropped, and images
+    that are being decoded are given up.
 
     Examples
     --------
     >>> list(map_ordered(len, ["a", "bcd"]))
     [('a', 1), ('bcd', 3)]
     """
-    pool = ThreadPoolExecutor(threads or thread_count(), thread_name_prefix="hashlens-decode")
+    stop = threading.Event()
+    pool = ThreadPoolExecutor(
+        threads or thread_count(),
+        thread_name_prefix="hashlens-decode",
+        initializer=set_stop,
+        initargs=(stop,),
+    )
     queue: deque[tuple[Item, Future[Result]]] = deque()
 
     def outcomes(keep: int) -> Iterator[tuple[Item, Result | ImageError]]:
@@ -86,6 +95,7 @@ def map_ordered(
             yield from outcomes(keep=ahead - 1)
         yield from outcomes(keep=0)
     finally:
+        stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
 
 

@@ -18,43 +18,30 @@ _BAND = 1 << 20
 """Samples that are scaled at a time, so that temporary arrays stay small."""
 
 
-def to_uint8(
-    samples: Samples, bits: int | None = None, white: float | None = None
-) -> npt.NDArray[np.uint8]:
+def to_uint8(samples: Samples, limits: tuple[float, float] | None = None) -> npt.NDArray[np.uint8]:
     """Scale samples to 0..255.
 
     Parameters
     ----------
     samples : array of shape (height, width, ...)
         Any integer or float type. NaN becomes 0.
-    bits : int, optional
-        Significant bits, if the file tells.
-    white : float, optional
-        The value that becomes 255, if it is known.
+    limits : (float, float), optional
+        The values that become 0 and 255; by default those that `range_of` finds.
 
     Returns
     -------
     uint8 array of the same shape
 
-    Notes
-    -----
-    Without ``bits`` and ``white``, the range is the smallest usual one that holds all samples:
-
-    - unsigned 16 bits: 10, 12, 14 or 16 bits;
-    - signed integers without negative values: as many bits as the type has, without the sign;
-    - 32 bits: [0, 255], [0, 65535] or, from half of it on, the range of the type;
-    - floats: [0, 1], [0, 255] or [0, 65535].
-
-    Any other range (elevation, radiance) is stretched from its own minimum and maximum, since
-    nothing in such a file says what white is.
+    Raises
+    ------
+    ImageError
+        If the samples are of another type.
     """
     if samples.dtype.kind not in "uifb":
         raise ImageError(f"samples of type {samples.dtype} are not read as an image")
-    if samples.dtype == np.uint8 and bits in (None, 8) and white is None:
+    if samples.dtype == np.uint8 and limits in (None, (0.0, 255.0)):
         return samples
-    if bits is not None and samples.dtype.kind == "u":
-        white = float((1 << bits) - 1)
-    low, high = (0.0, white) if white is not None else range_of(samples)
+    low, high = limits or range_of(samples)
     wide: Any = np.float64 if samples.dtype.itemsize > 4 else np.float32
     scaled = np.empty(samples.shape, np.uint8)
     for rows in _bands(samples):
@@ -64,25 +51,37 @@ def to_uint8(
     return scaled
 
 
+def white_of(bits: int) -> tuple[float, float]:
+    """Return the limits of unsigned integers of some bits."""
+    return 0.0, float((1 << bits) - 1)
+
+
 def range_of(samples: Samples) -> tuple[float, float]:
-    """Return the values that become 0 and 255: see `to_uint8`."""
+    """Return the values that become 0 and 255.
+
+    The range is the smallest usual one that holds all samples:
+
+    - unsigned 16 bits: 10, 12, 14 or 16 bits;
+    - signed 8 and 16 bits, without negative values: all bits but the sign;
+    - 32 bits: [0, 255], [0, 65535] or, from half of it on, the range of the unsigned type;
+    - floats: [0, 1], [0, 255] or [0, 65535].
+
+    Any other range (elevation, radiance) is stretched from its own minimum and maximum, since
+    nothing in such a file says what white is.
+    """
     low, high = _extrema(samples)
-    kind, item_bits = samples.dtype.kind, 8 * samples.dtype.itemsize
-    if low < 0:
-        usual: tuple[float, ...] = ()
-    elif kind == "u" and item_bits == 16:
-        usual = tuple(float((1 << bits) - 1) for bits in _DEPTHS)
-    elif kind == "i" and item_bits <= 16:
-        usual = (float((1 << (item_bits - 1)) - 1),)
-    elif kind in "ui":
-        usual = (255.0, 65535.0)
-        full = float((1 << (item_bits - (kind == "i"))) - 1)
-        if kind == "u" and high > full / 2:
-            usual = (full,)
-    else:
+    kind, bits = samples.dtype.kind, 8 * samples.dtype.itemsize
+    usual: tuple[float, ...] = (255.0, 65535.0)
+    if kind == "u" and bits == 16:
+        usual = tuple(white_of(depth)[1] for depth in _DEPTHS)
+    elif kind == "u" and high >= 2.0 ** (bits - 1):
+        usual = (white_of(bits)[1],)
+    elif kind == "i" and bits <= 16:
+        usual = (white_of(bits - 1)[1],)
+    elif kind not in "ui":
         usual = (1.0, 255.0, 65535.0)
     for white in usual:
-        if high <= white:
+        if low >= 0 and high <= white:
             return 0.0, white
     return low, high if high > low else low + 1.0
 

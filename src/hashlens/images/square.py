@@ -5,7 +5,7 @@ from __future__ import annotations
 from PIL import Image
 
 from hashlens.arrays import Pixels
-from hashlens.images.convert import extrema, to_rgb
+from hashlens.images.convert import extrema, is_deep, to_gray, to_rgb
 from hashlens.images.fit import Fit, fit_image
 from hashlens.images.limits import MAX_DECODE_BYTES
 
@@ -29,18 +29,26 @@ def to_square(image: Image.Image, orientation: int | None, fit: Fit) -> Pixels:
     An image that is too large to be converted as a whole is first reduced, band by band.
     """
     turn = _TRANSPOSE.get(orientation or 1)
-    pixels = image.width * image.height
-    if pixels * (bytes_per_pixel(image) + 4 * (turn is not None)) > MAX_DECODE_BYTES:
+    pixels, held = image.width * image.height, 0
+    if is_deep(image):
+        held = pixels * own_bytes(image)
+        image = to_gray(image)
+    if held + pixels * (bytes_per_pixel(image) + 4 * (turn is not None)) > MAX_DECODE_BYTES:
         image = _reduced(image)
     rgb = to_rgb(image)
     return fit_image(rgb if turn is None else rgb.transpose(turn), fit)
 
 
+def own_bytes(image: Image.Image) -> int:
+    """Return the memory that the pixels of an image take, in bytes per pixel."""
+    return _MODE_BYTES.get(image.mode, 4)
+
+
 def bytes_per_pixel(image: Image.Image) -> int:
     """Return the memory that an image takes with its conversion to RGB, in bytes per pixel."""
-    own = _MODE_BYTES.get(image.mode, 4)
-    if image.mode.startswith(("I", "F")):
-        return 2 * own + 6
+    own = own_bytes(image)
+    if is_deep(image):
+        return own + 5
     if image.has_transparency_data:
         return own + 9 + 4 * (image.mode != "RGBA")
     return own + 4 * (image.mode != "RGB")
@@ -48,8 +56,6 @@ def bytes_per_pixel(image: Image.Image) -> int:
 
 def _reduced(image: Image.Image) -> Image.Image:
     """Return an image at half its size, as RGB or RGBA."""
-    if image.mode.startswith(("I", "F")):
-        return image
     mode = "RGB"
     if image.has_transparency_data:
         # Reducing would leave nothing of the colors below an alpha channel of zeros.

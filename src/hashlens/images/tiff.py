@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from hashlens.errors import ImageError, ImageUnavailableError
+from hashlens.errors import ImageError
 from hashlens.images.convert import extrema
 from hashlens.images.fit import Fit
 from hashlens.images.formats import INSTALL_PHOTOS
 from hashlens.images.limits import check_bytes, check_size
 from hashlens.images.photos import open_photo
-from hashlens.images.samples import Samples, to_uint8
+from hashlens.images.samples import Samples, to_uint8, white_of
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
 _CIELAB, _ICCLAB = 8, 9
@@ -86,7 +86,7 @@ def _of_deep_colors(image: Image.Image, page: Any) -> Image.Image:
         return image
     try:
         return _image_of(page)
-    except ImageUnavailableError:
+    except ImageError:
         return image
 
 
@@ -95,9 +95,10 @@ def _image_of(page: Any) -> Image.Image:
     samples, colors = _samples_of(page), _COLORS.get(page.photometric)
     if colors is None or samples.shape[2] < colors:
         raise ImageError(_unread(page))
-    bits = _bits(page)[0] if _bits(page)[0] % 8 else None
+    bits = _bits(page)[0]
+    limits = white_of(bits) if bits % 8 else None
     extra = page.extrasamples[:1] if samples.shape[2] > colors else ()
-    color = to_uint8(samples[..., :colors], bits)
+    color = to_uint8(samples[..., :colors], limits)
     if page.photometric == _WHITE_IS_ZERO:
         color = 255 - color
     if page.photometric in (_CIELAB, _ICCLAB):
@@ -106,7 +107,7 @@ def _image_of(page: Any) -> Image.Image:
         return Image.fromarray(color, "CMYK")
     if extra not in ((_ASSOCIATED,), (_UNASSOCIATED,)):
         return Image.fromarray(color[..., 0] if colors == 1 else color)
-    alpha = to_uint8(samples[..., colors : colors + 1], bits)
+    alpha = to_uint8(samples[..., colors : colors + 1], limits)
     whole = np.concatenate([*[color] * (3 if colors == 1 else 1), alpha], axis=2)
     if extra == (_ASSOCIATED,):
         return Image.frombytes("RGBa", whole.shape[1::-1], whole.tobytes()).convert("RGBA")
@@ -122,8 +123,9 @@ def _samples_of(page: Any) -> Samples:
         samples: Samples = page.asarray()
     except (ValueError, KeyError, NotImplementedError, ImportError) as error:
         if "imagecodecs" in str(error) or "not supported" in str(error):
-            raise ImageUnavailableError(
-                f"its compression, {page.compression.name}, needs more: {INSTALL_PHOTOS}"
+            raise ImageError(
+                f"its compression, {page.compression.name}, needs more: {INSTALL_PHOTOS}",
+                retry=True,
             ) from error
         raise
     if page.axes == "YX":

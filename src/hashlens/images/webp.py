@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from hashlens.images.limits import check_size
 
-_PIXEL_BYTES = 16
-"""Bytes per pixel that libwebp and Pillow hold together: the canvas, its predecessor, the copy that
-is handed over, and the image."""
+_PIXEL_BYTES = 20
+"""Bytes per pixel that libwebp and Pillow hold together: the canvas, its predecessor, two copies on
+the way, and the image."""
 
 
-def check_webp(data: bytes) -> int:
-    """Return the bytes that decoding takes; raise if they are too many."""
+def bytes_of_webp(data: bytes) -> int:
+    """Return the bytes that decoding takes; raise if there are too many pixels."""
     if data[12:16] == b"VP8X" and len(data) >= 30:
         width = int.from_bytes(data[24:27], "little") + 1
         height = int.from_bytes(data[27:30], "little") + 1

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from hashlens.arrays import Pixels
-from hashlens.errors import ImageError, ImageUnavailableError
+from hashlens.errors import ImageError
 from hashlens.images.fit import Fit
 from hashlens.images.reading import read_pixels
 
@@ -30,14 +30,13 @@ def main() -> None:
 
 
 def _answer(request: dict[str, Any], data: bytes, answers: BinaryIO) -> None:
-    answer: dict[str, str] = {}
+    answer: dict[str, str | bool] = {}
     pixels: Pixels | None = None
     try:
         with _limited(request["memory"], request["seconds"]):
             pixels = read_pixels(data, request["format"], Fit(**request["fit"]), _ignore)
     except ImageError as error:
-        kind = "unavailable" if isinstance(error, ImageUnavailableError) else "damaged"
-        answer = {"error": str(error), "kind": kind}
+        answer = {"error": str(error), "retry": error.retry}
     answers.write(json.dumps(answer, allow_nan=False).encode() + b"\n")
     if pixels is not None:
         answers.write(pixels.tobytes())

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hashlens.arrays import Pixels
-from hashlens.errors import ImageError, ImageUnavailableError
+from hashlens.errors import ImageError
 from hashlens.images import limits
 from hashlens.images.fit import Fit
 
@@ -48,13 +48,13 @@ class _Worker:
 
     def __init__(self) -> None:
         path = os.pathsep.join(entry for entry in sys.path if entry)
-        threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        settings = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "hashlens.images.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=os.environ | threads | {"PYTHONPATH": path},
+            env=os.environ | settings | {"PYTHONPATH": path},
         )
 
     def ask(
@@ -87,8 +87,7 @@ class _Worker:
             raise _DiedError
         answer = json.loads(line)
         if "error" in answer:
-            kind = ImageUnavailableError if answer["kind"] == "unavailable" else ImageError
-            return _Refused(kind(answer["error"]))
+            return _Refused(ImageError(answer["error"], retry=answer["retry"]))
         shape = (fit.size, fit.size, 3)
         body = stdout.read(3 * fit.size * fit.size)
         if len(body) != 3 * fit.size * fit.size:
@@ -127,9 +126,8 @@ class _Workers:
 
     def ask(self, data: bytes, format_name: str, fit: Fit, memory: int, seconds: float) -> Pixels:
         """Let a process decode an image."""
-        with self._lock:
-            worker = self._idle.pop() if self._idle else None
-        worker = worker or _Worker()
+        is_usual = memory <= _USUAL_BYTES
+        worker = self._idle_one() if is_usual else _Worker()
         try:
             answer = worker.ask(data, format_name, fit, memory, seconds)
         except _DiedError:
@@ -137,11 +135,20 @@ class _Workers:
         except BaseException:
             worker.end()  # It still decodes.
             raise
-        with self._lock:
-            self._idle.append(worker)
+        if is_usual:
+            with self._lock:
+                self._idle.append(worker)
+        else:
+            worker.end()  # It does not give back all memory.
         if isinstance(answer, _Refused):
             raise answer.error
         return answer
+
+    def _idle_one(self) -> _Worker:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        return _Worker()
 
     def forget(self) -> None:
         """Leave the processes to the parent of a fork."""
@@ -176,9 +183,8 @@ def read_pixels_apart(data: bytes, format_name: str, fit: Fit) -> Pixels:
     Raises
     ------
     ImageError
-        Whatever is wrong with the data.
-    ImageUnavailableError
-        If it takes too much memory or time, or the process can't be started.
+        Whatever is wrong with the data; with ``retry`` set if it takes too much memory or time, or
+        the process can't be started.
     """
     start = time.monotonic()
     try:
@@ -191,7 +197,7 @@ def read_pixels_apart(data: bytes, format_name: str, fit: Fit) -> Pixels:
         if seconds <= 0:
             raise
     except OSError as error:
-        raise ImageUnavailableError(f"its decoder can't be started: {error.strerror}") from error
+        raise ImageError(f"its decoder can't be started: {error.strerror}", retry=True) from error
     # Libraries report a lack of memory in many ways, so any failure may be one.
     with limits.budget.hold(limits.MAX_DECODE_BYTES):
         return _workers.ask(data, format_name, fit, limits.MAX_DECODE_BYTES, seconds)

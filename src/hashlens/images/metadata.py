@@ -16,9 +16,11 @@ _EXIF_SEARCH = 64
 """The TIFF header of an EXIF block begins within this many bytes, whatever was put before it."""
 _INTEGERS = {1: 1, 3: 2, 4: 4}
 """Length, in bytes, of the TIFF types that may hold an orientation."""
-_PNG_KEPT = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"acTL", b"fcTL", b"fdAT"}
-_PNG_TRANSPARENCY = {0: 2, 2: 6}
-"""Length of a PNG's tRNS chunk by color type; palettes may have any up to 256."""
+_PNG_KEPT = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"fdAT"}
+_PNG_OPTIONAL = {b"tRNS": range(1, 257), b"acTL": range(8, 9), b"fcTL": range(26, 27)}
+"""Other chunks that matter for the pixels, with the lengths that they may have."""
+_PNG_TRANSPARENCY = {0: range(2, 3), 2: range(6, 7)}
+"""Lengths of a PNG's tRNS chunk by color type, if they differ from those of palettes."""
 _WEBP_DROPPED = {b"EXIF", b"XMP ", b"ICCP"}
 _WEBP_FLAGS = 0x2C
 """The bits of a WebP header that announce the chunks in `_WEBP_DROPPED`."""
@@ -105,7 +107,10 @@ def _strip_png(data: bytes) -> Stripped:
         end = at + 12 + length
         if name == b"eXIf":
             exif = data[at + 8 : end - 4]
-        if name in _PNG_KEPT and not (name == b"tRNS" and _is_broken(data[at:end], color_type)):
+        lengths = _PNG_OPTIONAL.get(name, range(0))
+        if name == b"tRNS":
+            lengths = _PNG_TRANSPARENCY.get(color_type, lengths)
+        if name in _PNG_KEPT or (length in lengths and _has_right_checksum(data[at:end])):
             kept.append(data[at:end])
         if name == b"IEND":
             break
@@ -113,11 +118,8 @@ def _strip_png(data: bytes) -> Stripped:
     return Stripped(b"".join(kept), exif)
 
 
-def _is_broken(chunk: bytes, color_type: int) -> bool:
-    length = len(chunk) - 12
-    if zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:], "big"):
-        return True
-    return length != _PNG_TRANSPARENCY.get(color_type, length) or not 0 < length <= 256
+def _has_right_checksum(chunk: bytes) -> bool:
+    return zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big")
 
 
 def _strip_webp(data: bytes) -> Stripped:

@@ -64,6 +64,8 @@ def is_deep(image: Image.Image) -> bool:
 
 def to_gray(image: Image.Image) -> Image.Image:
     """Scale a deep image to 8-bit gray, band by band; what is transparent becomes white."""
+    if image.mode == "I;16B":  # Pillow can hardly do anything with it.
+        image = Image.fromarray(np.asarray(image).astype(np.uint16))
     low, high = _range_of(image)
     transparent = image.info.get("transparency")
     gray = Image.new("L", image.size)

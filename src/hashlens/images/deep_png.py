@@ -1,7 +1,7 @@
-"""Decode PNGs of 16 bits per channel whose samples use only some of their bits.
+"""Decode PNGs of 16 bits per channel in full.
 
 Pillow keeps the upper 8 of 16 bits in images of several channels, which leaves almost nothing of
-10- and 12-bit samples.
+10- and 12-bit samples, and does not tell which pixels have the transparent color.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ _BAND_ROWS = 256
 
 
 def load_png(image: Image.Image, data: bytes) -> Image.Image:
-    """Decode an open PNG; scale its samples if they use only some of their 16 bits."""
+    """Decode an open PNG; scale its samples if they use only some of their 16 bits.
+
+    Pixels of the transparent color become white.
+    """
     tiles = getattr(image, "tile", [])
     raw_mode = tiles[0][3] if tiles else None
     image.load()
@@ -31,7 +34,8 @@ def load_png(image: Image.Image, data: bytes) -> Image.Image:
         return image
     *colors, alpha = extrema(image) if image.mode[-1] == "A" else [*extrema(image), (0, 0)]
     bits = _bits_of(max(high for _, high in colors))
-    if bits == 16:
+    transparent = image.info.pop("transparency", None)
+    if bits == 16 and transparent is None:
         return image
     check_bytes(8 * image.width * image.height)
     channel_bits = [bits] * len(colors) + [_bits_of(alpha[1])] * (image.mode[-1] == "A")
@@ -39,13 +43,15 @@ def load_png(image: Image.Image, data: bytes) -> Image.Image:
         for top in range(0, image.height, _BAND_ROWS):
             box = (0, top, image.width, min(top + _BAND_ROWS, image.height))
             low = np.asarray(lower.crop(box))
-            low = low[..., 1::2] if raw_mode == "LA;16B" else low
+            if raw_mode == "LA;16B":
+                low = low[..., [1, 1, 1, 3] if image.mode == "RGBA" else [1, 3]]
             deep = (np.asarray(image.crop(box)).astype(np.uint16) << 8) | low
             scaled = np.dstack(
                 [to_uint8(deep[..., c], white_of(b)) for c, b in enumerate(channel_bits)]
             )
+            if transparent is not None:
+                scaled[(deep == transparent).all(axis=2)] = 255
             image.paste(Image.fromarray(scaled, image.mode), box)
-    image.info.pop("transparency", None)
     return image
 
 

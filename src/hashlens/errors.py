@@ -25,6 +25,14 @@ class ImageError(HashlensError):
     """One image can't be read. Batch operations name it, skip it and count it."""
 
 
+class ImageUnavailableError(ImageError):
+    """An image can't be read here and now, though its file may be sound.
+
+    Memory, time, a limit, a permission or a missing decoder is the reason, not the content: another
+    try, another machine or another version may succeed.
+    """
+
+
 class FormatError(HashlensError):
     """A file on disk is damaged, foreign, or of a newer format version."""
 

@@ -44,8 +44,9 @@ def decode_image(data: bytes, fit: Fit, on_note: OnNote | None = None) -> Pixels
     Raises
     ------
     ImageError
-        If the data is empty, of an unknown format, damaged or truncated; with ``retry`` set if it
-        takes more memory or time than `hashlens.images.limits` allows, or a decoder is not
+        If the data is empty, of an unknown format, damaged or truncated.
+    ImageUnavailableError
+        If it takes more memory or time than `hashlens.images.limits` allows, or a decoder is not
         installed. A large JPEG counts with the size that it is decoded to.
 
     Notes

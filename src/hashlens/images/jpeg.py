@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, JpegImagePlugin
 
-from hashlens.errors import ImageError
+from hashlens.errors import ImageError, ImageUnavailableError
 from hashlens.images.fit import Fit
 from hashlens.images.limits import MAX_DECODE_BYTES, check_size
 
@@ -62,10 +62,9 @@ def open_jpeg(data: bytes, file: io.BytesIO, fit: Fit) -> tuple[JpegImagePlugin.
     check_size(image.size)
     needed = held + 4 * image.width * image.height
     if needed > MAX_DECODE_BYTES:
-        raise ImageError(
+        raise ImageUnavailableError(
             f"too large: {full_size[0]} x {full_size[1]} pixels in several scans take "
-            f"{needed:,} bytes to decode, the limit is {MAX_DECODE_BYTES:,}",
-            retry=True,
+            f"{needed:,} bytes to decode, the limit is {MAX_DECODE_BYTES:,}"
         )
     return image, needed
 
@@ -141,9 +140,8 @@ def _coefficient_bytes(image: JpegImagePlugin.JpegImageFile) -> int:
 def _check_scans(data: bytes, image: JpegImagePlugin.JpegImageFile) -> None:
     scans = sum(1 for _ in _scans(data))
     if scans > _MAX_SCANS or scans * image.width * image.height > _MAX_SCANNED_PIXELS:
-        raise ImageError(
-            f"takes too long to decode: {scans} scans of {image.width} x {image.height} pixels",
-            retry=True,
+        raise ImageUnavailableError(
+            f"takes too long to decode: {scans} scans of {image.width} x {image.height} pixels"
         )
 
 

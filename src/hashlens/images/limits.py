@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-from hashlens.errors import ImageError
+from hashlens.errors import ImageError, ImageUnavailableError
 
 MAX_DECODED_PIXELS = 80_000_000
 """Maximum number of pixels to decode for one image: 320 MB at Pillow's four bytes per pixel."""
@@ -29,7 +29,7 @@ _NOTHING = nullcontext()
 _thread = threading.local()
 
 
-class StoppedError(ImageError):
+class StoppedError(ImageUnavailableError):
     """The work that the image was decoded for was interrupted."""
 
 
@@ -68,24 +68,21 @@ class GuardedBytes(io.BytesIO):
 
 def too_slow() -> ImageError:
     """Return the error for an image that takes too much time."""
-    return ImageError(
-        f"takes more than {MAX_SECONDS:g} s to decode, which is the limit", retry=True
-    )
+    return ImageUnavailableError(f"takes more than {MAX_SECONDS:g} s to decode, which is the limit")
 
 
 def no_memory() -> ImageError:
     """Return the error for an image that takes more memory than there is, or than is allowed."""
-    return ImageError("too large: there is not enough memory to decode it", retry=True)
+    return ImageUnavailableError("too large: there is not enough memory to decode it")
 
 
 def check_size(size: tuple[int, int]) -> None:
     """Raise if an image has more than `MAX_DECODED_PIXELS`."""
     width, height = size
     if width * height > MAX_DECODED_PIXELS:
-        raise ImageError(
+        raise ImageUnavailableError(
             f"too large: {width} x {height} pixels to decode, "
-            f"the limit is {MAX_DECODED_PIXELS:,} pixels",
-            retry=True,
+            f"the limit is {MAX_DECODED_PIXELS:,} pixels"
         )
     if width <= 0 or height <= 0:
         raise ImageError(f"damaged image: it has {width} x {height} pixels")
@@ -94,9 +91,8 @@ def check_size(size: tuple[int, int]) -> None:
 def check_bytes(count: int) -> None:
     """Raise if decoding an image takes more than `MAX_DECODE_BYTES`."""
     if count > MAX_DECODE_BYTES:
-        raise ImageError(
-            f"too large: it takes {count:,} bytes to decode, the limit is {MAX_DECODE_BYTES:,}",
-            retry=True,
+        raise ImageUnavailableError(
+            f"too large: it takes {count:,} bytes to decode, the limit is {MAX_DECODE_BYTES:,}"
         )
 
 
@@ -109,7 +105,7 @@ def check_stop() -> None:
     """Raise if the work of this thread was stopped."""
     event: threading.Event | None = getattr(_thread, "stop", None)
     if event is not None and event.is_set():
-        raise StoppedError("stopped before it was decoded", retry=True)
+        raise StoppedError("stopped before it was decoded")
 
 
 class Budget:

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from hashlens.errors import ImageError
+from hashlens.errors import ImageError, ImageUnavailableError
 from hashlens.images.fit import Fit
 from hashlens.images.formats import INSTALL_PHOTOS, LARGE_WEBP, PHOTO_PACKAGES
 from hashlens.images.jpeg import open_jpeg
@@ -32,14 +32,14 @@ def open_photo(data: bytes, format_name: str, fit: Fit) -> Image.Image:
 
     Raises
     ------
-    ImageError
-        With ``retry`` set if the package that decodes the format is not installed.
+    ImageUnavailableError
+        If the package that decodes the format is not installed.
     """
     package = PHOTO_PACKAGES[format_name]
     try:
         library = import_module(package)
     except ImportError:
-        raise ImageError(f"{format_name} needs more: {INSTALL_PHOTOS}", retry=True) from None
+        raise ImageUnavailableError(f"{format_name} needs more: {INSTALL_PHOTOS}") from None
     if format_name == "HEIF":
         return _open_heif(library, data)
     if format_name == "JPEG XL":

@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image, UnidentifiedImageError
 
 from hashlens.arrays import Pixels
-from hashlens.errors import ImageError
+from hashlens.errors import ImageError, ImageUnavailableError
 from hashlens.images import limits
 from hashlens.images.deep_png import load_png
 from hashlens.images.fit import Fit
@@ -51,8 +51,8 @@ def read_pixels(data: bytes, format_name: str, fit: Fit, on_note: OnNote) -> Pix
     except UnidentifiedImageError:
         raise ImageError(f"damaged image, or a kind of {format_name} that is not read") from None
     except Image.DecompressionBombError:
-        raise ImageError(
-            "too large: it has more pixels than can be decoded safely", retry=True
+        raise ImageUnavailableError(
+            "too large: it has more pixels than can be decoded safely"
         ) from None
     except MemoryError:
         raise limits.no_memory() from None

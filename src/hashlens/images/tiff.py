@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from hashlens.errors import ImageError
+from hashlens.errors import ImageError, ImageUnavailableError
 from hashlens.images.convert import extrema
 from hashlens.images.fit import Fit
 from hashlens.images.formats import INSTALL_PHOTOS
@@ -123,9 +123,8 @@ def _samples_of(page: Any) -> Samples:
         samples: Samples = page.asarray()
     except (ValueError, KeyError, NotImplementedError, ImportError) as error:
         if "imagecodecs" in str(error) or "not supported" in str(error):
-            raise ImageError(
-                f"its compression, {page.compression.name}, needs more: {INSTALL_PHOTOS}",
-                retry=True,
+            raise ImageUnavailableError(
+                f"its compression, {page.compression.name}, needs more: {INSTALL_PHOTOS}"
             ) from error
         raise
     if page.axes == "YX":

@@ -30,13 +30,13 @@ def main() -> None:
 
 
 def _answer(request: dict[str, Any], data: bytes, answers: BinaryIO) -> None:
-    answer: dict[str, str | bool] = {}
+    answer: dict[str, str] = {}
     pixels: Pixels | None = None
     try:
         with _limited(request["memory"], request["seconds"]):
             pixels = read_pixels(data, request["format"], Fit(**request["fit"]), _ignore)
     except ImageError as error:
-        answer = {"error": str(error), "retry": error.retry}
+        answer = {"error": str(error), "kind": type(error).__name__}
     answers.write(json.dumps(answer, allow_nan=False).encode() + b"\n")
     if pixels is not None:
         answers.write(pixels.tobytes())

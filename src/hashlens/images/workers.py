@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hashlens.arrays import Pixels
-from hashlens.errors import ImageError
+from hashlens.errors import ImageError, ImageUnavailableError
 from hashlens.images import limits
 from hashlens.images.fit import Fit
 
@@ -87,7 +87,9 @@ class _Worker:
             raise _DiedError
         answer = json.loads(line)
         if "error" in answer:
-            return _Refused(ImageError(answer["error"], retry=answer["retry"]))
+            is_unavailable = answer["kind"] != ImageError.__name__
+            kind = ImageUnavailableError if is_unavailable else ImageError
+            return _Refused(kind(answer["error"]))
         shape = (fit.size, fit.size, 3)
         body = stdout.read(3 * fit.size * fit.size)
         if len(body) != 3 * fit.size * fit.size:
@@ -183,8 +185,9 @@ def read_pixels_apart(data: bytes, format_name: str, fit: Fit) -> Pixels:
     Raises
     ------
     ImageError
-        Whatever is wrong with the data; with ``retry`` set if it takes too much memory or time, or
-        the process can't be started.
+        Whatever is wrong with the data.
+    ImageUnavailableError
+        If it takes too much memory or time, or the process can't be started.
     """
     start = time.monotonic()
     try:
@@ -197,7 +200,7 @@ def read_pixels_apart(data: bytes, format_name: str, fit: Fit) -> Pixels:
         if seconds <= 0:
             raise
     except OSError as error:
-        raise ImageError(f"its decoder can't be started: {error.strerror}", retry=True) from error
+        raise ImageUnavailableError(f"its decoder can't be started: {error.strerror}") from error
     # Libraries report a lack of memory in many ways, so any failure may be one.
     with limits.budget.hold(limits.MAX_DECODE_BYTES):
         return _workers.ask(data, format_name, fit, limits.MAX_DECODE_BYTES, seconds)

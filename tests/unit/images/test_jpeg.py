@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hashlens.errors import ImageError
+from hashlens.errors import ImageError, ImageUnavailableError
 from hashlens.images import Fit, decode_image
 
 FIT = Fit(32)
@@ -80,9 +80,8 @@ def test_what_follows_the_end_does_not_matter():
 def test_many_empty_scans_are_refused(width, scans):
     data = encoded(Image.new("L", (width, width), 9), progressive=True)
     last = data[data.rindex(b"\xff\xda") : -2]
-    with pytest.raises(ImageError, match=r"scans of") as raised:
+    with pytest.raises(ImageUnavailableError, match=r"scans of"):
         decode_image(data[:-2] + last * scans + data[-2:], FIT)
-    assert raised.value.retry
 
 
 def test_the_scans_of_an_ordinary_progressive_jpeg_are_few_enough():

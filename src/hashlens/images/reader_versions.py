@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
-_PACKAGES = ("hashlens", "pillow", "pillow-heif", "imagecodecs", "rawpy")
+_PACKAGES = ("hashlens", "pillow", "tifffile", "pillow-heif", "imagecodecs", "rawpy")
 
 
 @cache

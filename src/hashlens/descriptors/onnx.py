@@ -73,7 +73,10 @@ class OnnxDescriptor(Descriptor):
         options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
             self._session = onnxruntime.InferenceSession(
-                data, options, providers=["CPUExecutionProvider"]
+                data,
+                options,
+                providers=["CPUExecutionProvider"],
+                enable_fallback=0,  # which prints, and tries the same once more
             )
         except Exception as error:
             raise FormatError(f"ONNX Runtime can't load {path}: {error}") from error

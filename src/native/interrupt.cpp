@@ -30,11 +30,7 @@ void forget_calls_after_fork() {
 
 }  // namespace
 
-Call::Call(bool (*poll)())
-    : poll_(poll),
-      next_poll_(std::chrono::steady_clock::now() + kPolling),
-      outer_(t_call),
-      outer_polls_(t_polls) {
+Call::Call(bool (*poll)()) : poll_(poll), outer_(t_call), outer_polls_(t_polls) {
   forget_calls_after_fork();
   ++g_running;
   if (g_stopped) {
@@ -54,9 +50,11 @@ Call::~Call() {
 bool Call::poll_now() {
   if (++checks_ % kChecksPerClock) return false;
   const auto now = std::chrono::steady_clock::now();
-  if (now < next_poll_) return false;
+  // Short calls never read the clock, so the time counts from the first check that does.
+  const bool is_first = next_poll_ == std::chrono::steady_clock::time_point();
+  if (!is_first && now < next_poll_) return false;
   next_poll_ = now + kPolling;
-  return poll_();
+  return !is_first && poll_();
 }
 
 Helper::Helper(Call* call) {

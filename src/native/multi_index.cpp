@@ -4,6 +4,7 @@
 #include <iterator>
 #include <memory>
 
+#include "interrupt.hpp"
 #include "parallel.hpp"
 #include "shells.hpp"
 
@@ -82,6 +83,7 @@ class MultiSearcher {
   const std::uint8_t* query(std::size_t q) const { return queries_ + q * stride_; }
 
   void search_one(std::size_t q, double budget, ShellSearch& shells) {
+    check_interrupt();
     Progress& progress = progress_[q];
     Neighbors found(limits_.k, limits_.radius, false);
     compare_recent(query(q), found);

@@ -15,6 +15,7 @@ constexpr double kLookUpCost = 150;
 // they may bring the k-th distance down.
 constexpr double kCheapShare = 0.02;
 
+constexpr double kProbesPerCheck = 1000;  // whether the call was interrupted
 constexpr std::size_t kProbesAhead = 64;  // hide the latency of memory behind so many look-ups
 constexpr std::size_t kRangesAhead = 16;
 constexpr std::size_t kBytesAhead = 256;  // of a bucket; the processor itself goes on from there
@@ -55,7 +56,7 @@ bool ShellSearch::search(const Segment& segment, const std::uint8_t* query, doub
   for (int radius = 0; radius <= segment.key_bits; ++radius) {
     const double probes = choose(segment.key_bits, radius);
     for (int t = 0; t < tables; ++t) {
-      check_interrupt();
+      if (probes > kProbesPerCheck) check_interrupt();
       const int certain = tables * radius + t;
       if (!is_affordable(probes, certain, found.bound() - 1)) return false;
       probe(static_cast<std::size_t>(t), radius);

@@ -59,7 +59,7 @@ def test_a_training_that_is_killed_again_and_again_ends_with_the_same_model(tune
         killed = train(tune, point, tmp_path / "killed")
         if point == "full":
             assert killed.returncode == 1
-            assert "Free some space or choose another folder" in killed.stderr
+            assert "Free some space or choose another cache folder" in killed.stderr
         else:
             assert killed.returncode == -signal.SIGKILL, (point, killed.stderr)
         assert not (tmp_path / "killed" / "model" / "model.json").exists()

@@ -119,6 +119,7 @@ def test_methods_that_choose_nothing_learn_from_validation_images_too(data, monk
     assert "validation" not in seen
 
 
+@pytest.mark.torch
 def test_the_epoch_is_chosen_by_the_rows_that_are_named(data):
     pytest.importorskip("torch")
     from hashlens.hashers.networks.loop import validation_split
@@ -140,6 +141,7 @@ def test_the_epoch_is_chosen_by_the_rows_that_are_named(data):
     assert max(epoch.precision_at_5 for epoch in hasher.history_) > 0.7
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("rows", [[400], [-1], [], [0.5]])
 def test_rows_that_do_not_exist_are_refused(data, rows):
     pytest.importorskip("torch")

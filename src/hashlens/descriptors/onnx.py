@@ -35,6 +35,8 @@ class OnnxDescriptor(Descriptor):
     sha256 : str, optional
         The file's checksum, in hexadecimal, if it was exported from weights in another form.
         Default: ``spec.weights_sha256``.
+    is_ours : bool
+        Whether the file comes with hashlens, so that its checksum says all about it.
 
     Raises
     ------
@@ -50,6 +52,8 @@ class OnnxDescriptor(Descriptor):
         spec: DescriptorSpec,
         threads: int | None = None,
         sha256: str | None = None,
+        *,
+        is_ours: bool = False,
     ) -> None:
         import onnxruntime
 
@@ -61,7 +65,8 @@ class OnnxDescriptor(Descriptor):
                 f"{path} is not the network of descriptor {spec.name!r}: expected SHA-256 "
                 f"{expected}, got {found}. The file is damaged or was replaced."
             )
-        check_self_contained(data, path)
+        if not is_ours:
+            check_self_contained(data, path)
         # One thread per run, and several runs in parallel: threads within a run would spin while
         # waiting for each other, and take the cores from those that decode the next images.
         self._threads = threads or thread_count()

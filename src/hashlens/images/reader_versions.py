@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 
 _PACKAGES = ("hashlens", "pillow", "tifffile", "pillow-heif", "imagecodecs", "rawpy")
 
@@ -21,6 +20,8 @@ def reader_versions() -> str:
 
 
 def _version(name: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version  # Searches do not need it.
+
     try:
         return version(name)
     except PackageNotFoundError:

@@ -5,7 +5,7 @@ Exported by ``tools/export_default_descriptor.py``; see NOTICE in this folder.
 
 from pathlib import Path
 
-from hashlens.descriptors.onnx import OnnxDescriptor, load_onnx_descriptor, read_spec
+from hashlens.descriptors.onnx import OnnxDescriptor, read_spec
 from hashlens.descriptors.spec import DescriptorSpec
 
 FOLDER = Path(__file__).parent
@@ -20,7 +20,7 @@ def default_descriptor(threads: int | None = None) -> OnnxDescriptor:
     threads : int, optional
         CPU threads. Default: the environment's ``HASHLENS_THREADS``, or all cores.
     """
-    return load_onnx_descriptor(NETWORK, threads)
+    return OnnxDescriptor(NETWORK, default_spec(), threads, is_ours=True)
 
 
 def default_spec() -> DescriptorSpec:

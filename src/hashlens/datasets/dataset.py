@@ -12,7 +12,7 @@ import numpy as np
 
 from hashlens.arrays import AnyLabels, Labels, Mask, Rows
 from hashlens.datasets.source_findings import SourceFindings
-from hashlens.errors import ImageError
+from hashlens.images import read_image_file
 
 
 class LabeledImages(ABC):
@@ -102,10 +102,7 @@ class ImageFiles(LabeledImages):
 
     def read(self, index: int) -> bytes:
         """Return the file's bytes."""
-        try:
-            return self.paths[index].read_bytes()
-        except OSError as error:
-            raise ImageError(f"can't be read: {error.strerror or error}") from error
+        return read_image_file(str(self.paths[index])).data
 
     def name(self, index: int) -> str:
         """Return the file's path."""

@@ -108,7 +108,7 @@ def test_files_that_vanished_are_skipped_too(tmp_path):
     gone = tmp_path / "a" / "0.png"
     gone.unlink()
     _, check = check_dataset(data)
-    assert check.unreadable == ((str(gone), "can't be read: No such file or directory"),)
+    assert check.unreadable == ((str(gone), "can't be read: no such file or folder"),)
 
 
 def test_a_published_data_set_is_taken_as_it_is(tmp_path):

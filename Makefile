@@ -11,7 +11,7 @@ MODULES := $(shell cat $(VENV)/.modules 2>/dev/null)
 GONE := $(filter-out $(wildcard $(MODULES)),$(MODULES))
 # One worker per core, up to four, each with one thread for PyTorch and BLAS.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
-QUICK := not slow and not e2e and not torch
+QUICK := not slow and not heavy and not e2e and not torch
 CLANG ?= clang++
 FUZZ_SECONDS ?= 60
 IMAGES ?=

@@ -1,6 +1,7 @@
 """JPEGs that lack their end, and that are built to take long."""
 
 import io
+from functools import cache
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hashlens.images import Fit, decode_image
 FIT = Fit(32)
 
 
+@cache
 def picture(width=640, height=480, mode="RGB"):
     y, x = np.mgrid[0:height, 0:width]
     channels = [x * 256 / width, y * 256 / height, 128 + 100 * np.sin(x / 21) * np.cos(y / 13)]

@@ -20,6 +20,8 @@ from hashlens.errors import ImageError, ImageUnavailableError
 from hashlens.images import Fit, decode_image, limits, map_ordered, workers
 from hashlens.images.fit import fit_image
 
+pytestmark = pytest.mark.heavy
+
 FIT = Fit(32)
 
 

@@ -75,6 +75,7 @@ def test_a_long_sheet_goes_on_on_further_pages(images, tmp_path, monkeypatch):
             assert [top for top in tops if picture.getpixel((90, top + 80))[2] < 100] == queries
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".gif"])
 def test_a_full_page_is_within_the_limits_of_each_format(suffix, images, tmp_path):
     hits = [Hit(str(tmp_path / "gone.png"), n) for n in range(10 * sheets._LINES)]

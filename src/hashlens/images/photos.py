@@ -6,6 +6,7 @@ import io
 from importlib import import_module
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from hashlens.errors import ImageError, ImageUnavailableError
@@ -61,7 +62,8 @@ def _open_jpeg_xl(imagecodecs: Any, data: bytes) -> Image.Image:
     samples = imagecodecs.jpegxl_decode(data, index=0, numthreads=1)
     if samples.ndim not in (2, 3):
         raise ImageError(f"a kind of JPEG XL that is not read: samples of shape {samples.shape}")
-    return Image.fromarray(to_uint8(samples))
+    white = 1.0 if samples.dtype.kind == "f" else float(np.iinfo(samples.dtype).max)
+    return Image.fromarray(to_uint8(samples, (0.0, white)))
 
 
 def _open_camera_raw(rawpy: Any, data: bytes, fit: Fit) -> Image.Image:

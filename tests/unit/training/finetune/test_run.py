@@ -259,7 +259,7 @@ def test_an_image_that_vanishes_while_a_whole_network_is_tuned_is_named(tmp_path
     inputs = DecodedImages(images, np.arange(len(images)), SmallNetwork().spec, crops=1)
     Path(images.name(0)).unlink()
     with pytest.raises(
-        DataError, match=r"\.png was read before and is needed again: can't be read: No such"
+        DataError, match=r"\.png was read before and is needed again: can't be read: no such"
     ):
         inputs.gather(np.arange(2), np.arange(2))
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hashlens.arrays import Doubles, Floats
+from hashlens.errors import FormatError
 from hashlens.hashers.base import Hasher
 from hashlens.hashers.inputs import check_rows
 from hashlens.hashers.math.projection import row_blocks
@@ -90,7 +91,7 @@ class AutoencoderHasher(Hasher):
     axes: ClassVar[Mapping[str, str]] = {
         "descriptor_weights_": "DH",
         "descriptor_bias_": "H",
-        "code_weights_": "HK",
+        "code_weights_": "JK",
         "code_bias_": "K",
     }
 
@@ -162,6 +163,14 @@ class AutoencoderHasher(Hasher):
         """Return the parameters, with the preset resolved to layers, terms and schedule."""
         preset = resolve_preset(self.preset, self.architecture, self.terms, self.schedule)
         return {**self.get_params(), **asdict(preset)}
+
+    def _check_state(self) -> None:
+        D, H = self.descriptor_weights_.shape
+        if len(self.code_weights_) not in (H, H + D):  # with the trunk joined, D more
+            raise FormatError(
+                f"The array 'code_weights_' of AutoencoderHasher must have {H} or {H + D} rows. "
+                f"Got {len(self.code_weights_)} instead."
+            )
 
     def project(self, X: npt.ArrayLike) -> Floats:
         """Return Θ f + b, positive where h > 0.5: float32 of shape (n, bits).

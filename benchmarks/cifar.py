@@ -7,7 +7,7 @@ from pathlib import Path
 from hashlens.cli.console import progress_bar
 from hashlens.datasets.dataset import Dataset
 from hashlens.datasets.described import DescribedDataset, describe_dataset
-from hashlens.datasets.load import load_dataset
+from hashlens.datasets.opening import load_dataset
 from hashlens.descriptors import Descriptor, load_descriptor
 from hashlens.files.cache_folder import cache_folder
 

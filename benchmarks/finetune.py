@@ -33,7 +33,7 @@ from finetune_report import write_report
 from hashlens.benchmark.context import commit, machine
 from hashlens.cli.console import progress_bar
 from hashlens.cli.figures import print_epoch
-from hashlens.datasets.load import load_dataset
+from hashlens.datasets.opening import load_dataset
 from hashlens.descriptors import load_descriptor
 from hashlens.files.cache_folder import cache_folder
 from hashlens.files.versioned_json import write_json

@@ -16,7 +16,7 @@ from small_network import SmallNetwork
 from hashlens.datasets import cached_images as features
 from hashlens.datasets import descriptor_cache as cache
 from hashlens.datasets.described import describe_dataset
-from hashlens.datasets.load import load_dataset
+from hashlens.datasets.opening import load_dataset
 from hashlens.hashers import create_hasher
 from hashlens.model import saving
 from hashlens.model.loading import load_model

@@ -156,7 +156,7 @@ def _features(
     """Return the descriptors of a data set, computing those that the cache lacks."""
     from hashlens.benchmark import Features
     from hashlens.datasets.described import describe_dataset
-    from hashlens.datasets.load import load_dataset
+    from hashlens.datasets.opening import load_dataset
     from hashlens.descriptors import load_descriptor
     from hashlens.files.cache_folder import cache_folder
 

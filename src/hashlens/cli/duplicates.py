@@ -9,7 +9,7 @@ import click
 
 from hashlens.cli.console import note, print_json, show
 from hashlens.cli.options import collection_folder, collection_option, json_option, precision_option
-from hashlens.cli.precision import note_radius
+from hashlens.cli.radius_note import note_radius
 from hashlens.collection import Collection, DuplicateGroup
 
 

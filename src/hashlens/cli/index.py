@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from hashlens.cli.console import print_json, show, size
-from hashlens.cli.indexing import run_indexing
+from hashlens.cli.index_report import run_indexing
 from hashlens.cli.options import (
     PATH,
     collection_folder,

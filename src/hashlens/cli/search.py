@@ -16,7 +16,7 @@ from hashlens.cli.options import (
     json_option,
     precision_option,
 )
-from hashlens.cli.precision import note_radius
+from hashlens.cli.radius_note import note_radius
 from hashlens.collection import Collection, Hit
 from hashlens.errors import ParameterError
 

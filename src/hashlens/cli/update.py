@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hashlens.cli.indexing import run_indexing
+from hashlens.cli.index_report import run_indexing
 from hashlens.cli.options import (
     collection_folder,
     collection_option,

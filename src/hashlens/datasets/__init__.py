@@ -10,7 +10,7 @@ from hashlens.datasets.described import (
     describe_dataset,
 )
 from hashlens.datasets.findings import MAX_UNUSABLE, DataCheck
-from hashlens.datasets.load import load_dataset
+from hashlens.datasets.opening import load_dataset
 from hashlens.datasets.protocols import PROTOCOLS, Split, make_split, selection_split
 
 __all__ = [

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from hashlens.arrays import Pixels
 from hashlens.errors import ImageError
+from hashlens.images.decoder_pool import read_pixels_apart
 from hashlens.images.fit import Fit, fit_pixels
 from hashlens.images.formats import FORMATS, IN_PROCESS, format_of
 from hashlens.images.limits import MAX_DECODED_PIXELS
 from hashlens.images.reading import OnNote, read_pixels
-from hashlens.images.workers import read_pixels_apart
 
 __all__ = ["FORMATS", "MAX_DECODED_PIXELS", "Fit", "Pixels", "decode_image", "fit_pixels"]
 

@@ -1,7 +1,7 @@
 """The process that decodes images for another, with limits on its memory and time.
 
 A request is a line of JSON, and the content of the file; an answer is a line of JSON, and the
-pixels. The process ends with its standard input. See `hashlens.images.workers`.
+pixels. The process ends with its standard input. See `hashlens.images.decoder_pool`.
 """
 
 from __future__ import annotations

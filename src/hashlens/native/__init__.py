@@ -1,7 +1,6 @@
 """The compiled kernels: Hamming scan, multi-index search, union-find."""
 
 from hashlens.native.calls import stop_calls
-from hashlens.native.components import connected_components
 from hashlens.native.kernels import (
     MAX_ID,
     MAX_K,
@@ -21,6 +20,7 @@ from hashlens.native.segments import (
     threads_of_shells,
 )
 from hashlens.native.threads import thread_count
+from hashlens.native.union_find import connected_components
 
 __all__ = [
     "COSTS",

@@ -14,7 +14,7 @@ from hashlens.datasets.checking import check_dataset, check_protocol
 from hashlens.datasets.dataset import Dataset
 from hashlens.datasets.described import AnyData, DescribedDataset, describe_checked
 from hashlens.datasets.findings import DataCheck
-from hashlens.datasets.load import load_dataset
+from hashlens.datasets.opening import load_dataset
 from hashlens.datasets.protocols import Split, make_split
 from hashlens.descriptors import Descriptor
 from hashlens.errors import DataError

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from hashlens.datasets.checking import check_dataset
-from hashlens.datasets.load import load_dataset
+from hashlens.datasets.opening import load_dataset
 from hashlens.errors import DataError
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from hashlens.datasets.checking import check_dataset
 from hashlens.datasets.dataset import stratified_split
-from hashlens.datasets.load import load_dataset
+from hashlens.datasets.opening import load_dataset
 from hashlens.errors import DataError
 
 

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from hashlens.errors import ImageError, ImageUnavailableError
-from hashlens.images import Fit, decode_image, limits, map_ordered, workers
+from hashlens.images import Fit, decode_image, decoder_pool, limits, map_ordered
 from hashlens.images.fit import fit_image
 
 pytestmark = pytest.mark.heavy
@@ -192,9 +192,9 @@ def test_a_decoder_that_crashes_costs_one_image(monkeypatch):
         return original(self, *arguments)
 
     data = encoded(Image.new("L", (9, 9)), "TIFF")
-    original = workers._Worker.ask
+    original = decoder_pool._Worker.ask
     with monkeypatch.context() as patch:
-        patch.setattr(workers._Worker, "ask", crash)
+        patch.setattr(decoder_pool._Worker, "ask", crash)
         with pytest.raises(ImageError, match="crashed"):
             decode_image(data, FIT)
     assert decode_image(data, FIT).shape == (32, 32, 3)

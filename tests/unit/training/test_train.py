@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from hashlens.datasets.described import describe_dataset
-from hashlens.datasets.load import load_dataset
+from hashlens.datasets.opening import load_dataset
 from hashlens.descriptors import Descriptor
 from hashlens.descriptors.default import default_spec
 from hashlens.errors import DataError, ParameterError

@@ -11,7 +11,7 @@ from hashlens.datasets.dataset import LabeledImages
 from hashlens.datasets.descriptor_cache import RowCache
 from hashlens.errors import DataError
 from hashlens.training.finetune.frozen_part import FrozenPart
-from hashlens.training.finetune.inputs import CachedActivations
+from hashlens.training.finetune.tuning_inputs import CachedActivations
 from hashlens.training.finetune.views import RECIPE
 from hashlens.training.listener import SILENT, Listener
 

@@ -29,10 +29,10 @@ from hashlens.training.finetune.batch_norms import revive_batch_norms
 from hashlens.training.finetune.device import choose_device
 from hashlens.training.finetune.export_tuned import export_tuned, verify_network
 from hashlens.training.finetune.frozen_part import FrozenPart
-from hashlens.training.finetune.inputs import DecodedImages, Inputs, SelectedInputs
 from hashlens.training.finetune.tunable import TunableHead, check_tunable, tunable_head
 from hashlens.training.finetune.tuned_network import TunedNetwork
 from hashlens.training.finetune.tuning import Tuning
+from hashlens.training.finetune.tuning_inputs import DecodedImages, Inputs, SelectedInputs
 from hashlens.training.finetune.tuning_options import TuningOptions, Workplace
 from hashlens.training.finetune.views import RECIPE
 from hashlens.training.listener import SILENT, Listener

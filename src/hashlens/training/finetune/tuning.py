@@ -28,12 +28,12 @@ from hashlens.hashers.networks.loop import (
     validation_split,
 )
 from hashlens.training.finetune.checkpoints import read_checkpoint, write_checkpoint
-from hashlens.training.finetune.inputs import Inputs
 from hashlens.training.finetune.memory import freed_memory_kept
 from hashlens.training.finetune.mixed_precision import mixed_precision
 from hashlens.training.finetune.regularizing import Mixture, moving_average, parameter_groups
 from hashlens.training.finetune.tunable import TunableHead
 from hashlens.training.finetune.tuned_network import TunedNetwork
+from hashlens.training.finetune.tuning_inputs import Inputs
 from hashlens.training.finetune.tuning_options import Regularization
 
 MAX_VALIDATION = 1_000

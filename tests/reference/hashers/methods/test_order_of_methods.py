@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hashlens.datasets.load import load_dataset
+from hashlens.datasets.opening import load_dataset
 from hashlens.descriptors import load_descriptor
 from hashlens.evaluation import evaluate_codes
 from hashlens.hashers import create_hasher

@@ -16,7 +16,7 @@ pytest.importorskip("onnxscript")
 from small_network import SIZE, SmallNetwork
 
 from hashlens.datasets.dataset import Dataset, LabeledImages
-from hashlens.datasets.load import load_dataset
+from hashlens.datasets.opening import load_dataset
 from hashlens.datasets.protocols import make_split
 from hashlens.descriptors.base import standardize
 from hashlens.descriptors.default import default_descriptor
@@ -30,8 +30,8 @@ from hashlens.training.finetune.activations import cache_activations
 from hashlens.training.finetune.backbone import load_backbone
 from hashlens.training.finetune.batch_norms import revive_batch_norms
 from hashlens.training.finetune.frozen_part import FrozenPart
-from hashlens.training.finetune.inputs import CachedActivations, DecodedImages
 from hashlens.training.finetune.run import finetune
+from hashlens.training.finetune.tuning_inputs import CachedActivations, DecodedImages
 from hashlens.training.finetune.tuning_options import TuningOptions, Workplace
 from hashlens.training.finetune.views import view
 from hashlens.training.listener import Listener

@@ -293,7 +293,7 @@ def added(index, rng):
 
 
 def changed(index, rng):
-    """Of the codes, most were removed again, among them the last; one id has come back."""
+    """Most codes were removed again, the last one among them; one id was added again."""
     codes = clumped_codes(rng, 700)
     index.add(codes[:600])
     index.remove(np.arange(150, 600))

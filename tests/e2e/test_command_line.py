@@ -119,6 +119,7 @@ def test_a_search_stays_in_the_folders_it_is_given(photos, collection):
     paths = [hit["path"] for hit in run_json(*query, *folders)["results"][0]["hits"]]
     assert sorted(paths) == sorted(map(str, [*photos.glob("1/*.png"), *photos.glob("2/*.png")]))
     assert run_json(*query, "--under", photos / "none")["results"][0]["hits"] == []
+    assert "among those that --under" in run(*query, "--under", photos / "none").stdout
 
 
 def test_a_search_finds_only_images_with_the_labels_it_is_given(photos, tmp_path):

@@ -133,7 +133,7 @@ def search(
     else:
         for place, (query, hits) in enumerate(results):
             if place not in broken:
-                _print_table(query, hits, bits)
+                _print_table(query, hits, bits, bool(under or labels))
         note(f"{count:,} images searched in {milliseconds:.0f} ms, encoding included")
     notes(f"hashlens: {reason}" for reason in broken.values())
     if sheet is not None:
@@ -160,9 +160,10 @@ def _hit_dict(hit: Hit) -> dict[str, Any]:
     return shown
 
 
-def _print_table(query: str, hits: list[Hit], bits: int) -> None:
+def _print_table(query: str, hits: list[Hit], bits: int, is_filtered: bool) -> None:
     if not hits:
-        show(f"{query}: no image is near enough")
+        chosen = " among those that --under and --label choose" if is_filtered else ""
+        show(f"{query}: no image is near enough{chosen}")
         return
     show(f"{query}: the {len(hits)} nearest, distances in bits of {bits}")
     for rank, hit in enumerate(hits, start=1):

@@ -107,7 +107,7 @@ def _share_missing(whole: Image.Image, partial: Image.Image) -> float:
     Parameters
     ----------
     whole : Image
-        What libjpeg made of it, with mid-gray in the place of what is missing.
+        What libjpeg decoded; what is missing is mid-gray.
     partial : Image
         What Pillow had decoded when it ran out of data: rows of zeros follow the last row.
     """

@@ -99,9 +99,10 @@ class Model:
         return f"Model({self.hasher!r}, descriptor={self.spec.name!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        # A loaded network can't be pickled or copied; it is loaded again where it is needed.
+        # A loaded network can't be pickled; if it can be loaded again, it is left out.
         state = dict(self.__dict__)
-        if isinstance(self.descriptor, OnnxDescriptor):
+        can_load = self.network is not None or self.spec.digest == default_spec().digest
+        if can_load and isinstance(self.descriptor, OnnxDescriptor):
             state["descriptor"] = None
         return state
 

@@ -45,7 +45,7 @@ class Axis:
 
     @property
     def step(self) -> float:
-        """Distance between ticks: 1, 2 or 5 times a power of ten, which gives about five."""
+        """Distance between ticks, 1, 2 or 5 times a power of ten, so that there are about five."""
         rough = (self.high - self.low) / 5
         power = 10.0 ** math.floor(math.log10(rough))
         step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= 0.999 * rough)

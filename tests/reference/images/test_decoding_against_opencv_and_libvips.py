@@ -241,7 +241,8 @@ def by_libvips(data):
 
 def on_white(array):
     white = WHITE.get(array.dtype.name, 255)
-    values = array.astype(float) / white
+    with np.errstate(invalid="ignore"):  # libvips leaves some float images raw
+        values = array.astype(float) / white
     if values.shape[2] in (2, 4):
         opacity = values[..., -1:]
         values = values[..., :-1] * opacity + 1 - opacity

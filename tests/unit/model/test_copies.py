@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,3 +30,10 @@ def test_models_are_told_apart_by_identity():
     assert one == one
     assert one != other
     assert len({one, other}) == 2
+
+
+def test_a_network_that_could_not_be_loaded_again_is_kept():
+    model = load_model()
+    model.encode(PIXELS)
+    model.spec = replace(model.spec, weights_sha256="0" * 64)  # not the bundled one
+    assert copy.copy(model).descriptor is model.descriptor
